@@ -1,0 +1,34 @@
+# Penstock. `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+JOBS ?= $(shell nproc)
+export CTEST_PARALLEL_LEVEL ?= $(JOBS)
+
+.PHONY: help
+help: ## Print this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+.PHONY: deps
+deps: ## Install what building and testing needs (Debian 12, root)
+	@tests/support/install-deps.sh
+
+.PHONY: build
+build: ## Build everything, optimised, into build/dev
+	cmake --preset dev
+	cmake --build --preset dev
+
+.PHONY: check
+check: build ## The quick tests: unit tests and the rules of the tree
+	ctest --preset dev -L unit
+
+.PHONY: test
+test: deps ## Everything: sanitizers first, then all tests of the optimised build
+	@tests/support/run-all.sh
+
+.PHONY: fmt
+fmt: ## Format every C++ file
+	git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
+
+.PHONY: clean
+clean: ## Remove the build folder
+	rm -rf build

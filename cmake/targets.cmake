@@ -1,0 +1,93 @@
+# One folder = one namespace = one target. A folder's library is made of every .cpp directly in
+# it (and in its listed sub-folders); a folder of headers alone becomes an INTERFACE library.
+
+add_library(penstock_options INTERFACE)
+target_include_directories(penstock_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(penstock_options INTERFACE PENSTOCK_VERSION="${PROJECT_VERSION}")
+target_compile_options(penstock_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports false positives here through inlined standard library code at -O2.
+  target_compile_options(penstock_options INTERFACE
+    -fcoroutines -Wno-error=maybe-uninitialized -Wno-error=array-bounds
+    -Wno-error=stringop-overflow -Wno-error=stringop-overread -Wno-error=restrict
+    -Wno-mismatched-new-delete)
+else()
+  target_compile_options(penstock_options INTERFACE -Wno-unused-command-line-argument)
+endif()
+if(PENSTOCK_SANITIZE)
+  target_compile_options(penstock_options INTERFACE
+    -fsanitize=${PENSTOCK_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(penstock_options INTERFACE -fsanitize=${PENSTOCK_SANITIZE})
+endif()
+target_link_libraries(penstock_options INTERFACE penstock_asio fmt::fmt spdlog::spdlog)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+if(PENSTOCK_PCH)
+  file(WRITE ${CMAKE_BINARY_DIR}/pch.cpp "")
+  add_library(penstock_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cpp)
+  target_link_libraries(penstock_pch PUBLIC penstock_options)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    target_compile_options(penstock_pch PRIVATE -fpch-preprocess)
+  endif()
+  target_precompile_headers(penstock_pch PRIVATE
+    ${CMAKE_SOURCE_DIR}/proxy/base/asio.h <fmt/format.h> <spdlog/spdlog.h> <algorithm> <chrono>
+    <expected> <functional> <map> <memory> <optional> <string> <string_view> <unordered_map>
+    <variant> <vector>)
+endif()
+
+function(penstock_use_pch target)
+  if(PENSTOCK_PCH)
+    target_precompile_headers(${target} REUSE_FROM penstock_pch)
+    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(${target} PRIVATE -fpch-preprocess)
+    endif()
+  endif()
+endfunction()
+
+# penstock_library(<program>_<folder> FOLDER <folder> [LINK targets...])
+function(penstock_library name)
+  cmake_parse_arguments(ARG "" "" "LINK;SUBFOLDERS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  foreach(folder ${ARG_SUBFOLDERS})
+    file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+    list(APPEND sources ${more})
+  endforeach()
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    target_link_libraries(${name} PUBLIC penstock_options ${ARG_LINK})
+    penstock_use_pch(${name})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE penstock_options ${ARG_LINK})
+  endif()
+endfunction()
+
+# One test program per folder of sources: tests/unit/<program>/<folder>/*_test.cpp
+function(penstock_unit_tests program folder)
+  cmake_parse_arguments(ARG "" "" "LINK;LABELS" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS
+    ${CMAKE_SOURCE_DIR}/tests/unit/${program}/${folder}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  set(name unit_${program}_${folder})
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE ${program}_${folder} ${ARG_LINK}
+    GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    PENSTOCK_SOURCE_DIR="${CMAKE_SOURCE_DIR}" PENSTOCK_BINARY_DIR="${CMAKE_BINARY_DIR}")
+  penstock_use_pch(${name})
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120
+    LABELS "unit;${ARG_LABELS}")
+endfunction()

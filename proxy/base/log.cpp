@@ -1,0 +1,59 @@
+#include "proxy/base/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <memory>
+#include <string>
+
+#include "proxy/base/text.h"
+
+namespace penstock::base::log {
+namespace {
+
+Format chosen_format = Format::kText;
+
+spdlog::level::level_enum to_spdlog(Level level) {
+  switch (level) {
+    case Level::kDebug: return spdlog::level::debug;
+    case Level::kInfo: return spdlog::level::info;
+    case Level::kWarn: return spdlog::level::warn;
+    case Level::kError: return spdlog::level::err;
+  }
+  return spdlog::level::info;
+}
+
+std::shared_ptr<spdlog::logger>& logger() {
+  static auto instance = std::make_shared<spdlog::logger>(
+      "penstock", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  return instance;
+}
+
+}  // namespace
+
+void start(std::string_view program, Level level, Format format) {
+  chosen_format = format;
+  auto fresh = std::make_shared<spdlog::logger>(std::string(program),
+                                                std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  fresh->set_pattern(format == Format::kJson
+                         ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","program":"%n",%v})"
+                         : "%Y-%m-%dT%H:%M:%S.%e%z %l %n: %v");
+  fresh->set_level(to_spdlog(level));
+  fresh->flush_on(spdlog::level::debug);
+  logger() = std::move(fresh);
+}
+
+void set_level(Level level) { logger()->set_level(to_spdlog(level)); }
+
+bool is_enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
+
+void write(Level level, std::string_view message) {
+  if (!is_enabled(level)) return;
+  if (chosen_format == Format::kJson) {
+    logger()->log(to_spdlog(level), "\"message\":\"{}\"", escape_json(message));
+  } else {
+    logger()->log(to_spdlog(level), "{}", escape_controls(message));
+  }
+}
+
+}  // namespace penstock::base::log

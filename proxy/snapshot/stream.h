@@ -1,0 +1,78 @@
+#pragma once
+// A TCP port: what is accepted, who may come, where it goes (nginx stream module).
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/duration.h"
+#include "proxy/snapshot/archive.h"
+#include "proxy/snapshot/policy/ip_access.h"
+
+namespace penstock::snapshot {
+
+enum class ProxyProtocolIn : std::uint8_t { kOff, kOptional, kRequired };
+template <>
+struct EnumNames<ProxyProtocolIn> {
+  static constexpr std::array<std::string_view, 3> names = {"off", "optional", "required"};
+};
+enum class ProxyProtocolOut : std::uint8_t { kNone, kV1, kV2 };
+template <>
+struct EnumNames<ProxyProtocolOut> {
+  static constexpr std::array<std::string_view, 3> names = {"none", "v1", "v2"};
+};
+
+struct StreamBackend {
+  std::string upstream;
+  std::uint32_t weight = 1;  // 0 = takes nothing
+  ProxyProtocolOut proxy_protocol = ProxyProtocolOut::kNone;
+
+  template <class Archive>
+  void describe(Archive& archive) {
+    archive("upstream", upstream)("weight", weight)("proxy_protocol", proxy_protocol);
+  }
+  bool operator==(const StreamBackend&) const = default;
+};
+
+struct StreamRule {
+  std::vector<base::IpNet> source_networks;  // empty = everybody
+  std::vector<StreamBackend> backends;
+
+  template <class Archive>
+  void describe(Archive& archive) {
+    archive("source_networks", source_networks)("backends", backends);
+  }
+  bool operator==(const StreamRule&) const = default;
+};
+
+/// Named "tcp/<port>" or "tcp/<address>:<port>" as a part.
+struct Stream {
+  std::string name;
+  std::string address;  // empty = every address, IPv4 and IPv6
+  std::uint16_t port = 0;
+  std::string owner;     // the object that opened the port, for messages: "TCPService db/mysql"
+  std::string log_name;  // $proxy_upstream_name of its log lines: "tcp-db-mysql-3306"
+  ProxyProtocolIn proxy_protocol = ProxyProtocolIn::kOff;
+  std::vector<base::IpNet> trusted_proxies;
+  IpAccess access;
+  std::vector<StreamRule> rules;  // first match wins; none = the connection is closed
+  base::Duration connect_timeout{60'000};
+  base::Duration idle_timeout{600'000};
+  bool retries_next_upstream = true;
+  std::uint32_t tries = 3;  // 0 = no limit
+  base::Duration retry_timeout{600'000};
+  bool is_logged = true;
+
+  template <class Archive>
+  void describe(Archive& archive) {
+    archive("name", name)("address", address)("port", port)("owner", owner)("log_name", log_name)(
+        "proxy_protocol", proxy_protocol)("trusted_proxies", trusted_proxies)("access", access)(
+        "rules", rules)("connect_timeout", connect_timeout)("idle_timeout", idle_timeout)(
+        "retries_next_upstream", retries_next_upstream)("tries", tries)(
+        "retry_timeout", retry_timeout)("is_logged", is_logged);
+  }
+  bool operator==(const Stream&) const = default;
+};
+
+}  // namespace penstock::snapshot

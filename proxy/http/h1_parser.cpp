@@ -1,0 +1,356 @@
+#include "proxy/http/h1_parser.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include "proxy/base/text.h"
+
+namespace penstock::http {
+namespace {
+
+using base::is_digit;
+
+constexpr std::array<bool, 256> make_token_table() {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}
+constexpr auto kToken = make_token_table();
+
+bool is_token(std::string_view text) {
+  return !text.empty() &&
+         std::ranges::all_of(text, [](char c) { return kToken[static_cast<unsigned char>(c)]; });
+}
+
+/// RFC 9110 5.5: visible characters, SP, HTAB and obs-text.
+bool is_field_value(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 ? byte != 0x7f : byte == '\t';
+  });
+}
+
+constexpr HeadFailure kOk{};
+constexpr HeadFailure bad(const char* why) { return {400, why}; }
+
+/// Cuts the next line off `rest`, which holds whole lines; nothing on a bare LF or CR.
+std::optional<std::string_view> take_line(std::string_view& rest) {
+  const auto end = rest.find('\n');
+  if (end == std::string_view::npos || end == 0 || rest[end - 1] != '\r') return std::nullopt;
+  auto line = rest.substr(0, end - 1);
+  rest.remove_prefix(end + 1);
+  if (line.contains('\r')) return std::nullopt;
+  return line;
+}
+
+std::string_view trim_blanks(std::string_view text) {
+  while (!text.empty() && base::is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && base::is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+HeadFailure parse_fields(std::string_view rest, const HeadLimits& limits, Headers& out) {
+  out.clear();
+  for (;;) {
+    const auto line = take_line(rest);
+    if (!line) return bad("a line does not end in CRLF");
+    if (line->empty()) return rest.empty() ? kOk : bad("bytes after the empty line");
+    if (line->size() > limits.max_line) return {431, "a header line is too long"};
+    if (base::is_space(line->front())) return bad("folded header line");
+    const auto colon = line->find(':');
+    if (colon == std::string_view::npos) return bad("a header line has no colon");
+    const auto name = line->substr(0, colon);
+    if (!is_token(name)) return bad("a header name is not a token");
+    const auto value = trim_blanks(line->substr(colon + 1));
+    if (!is_field_value(value)) return bad("a control byte in a header value");
+    if (!limits.keeps_underscores && name.contains('_')) continue;
+    if (out.size() >= limits.max_fields) return {431, "too many headers"};
+    out.add(name, value);
+  }
+}
+
+/// The one length of all Content-Length fields; equal repeats would be legal to fold, but no honest
+/// client sends them (RFC 9112 6.3 (5)).
+HeadFailure read_content_length(const Headers& headers, std::optional<std::uint64_t>& out) {
+  for (const auto& field : headers) {
+    if (field.id != Name::kContentLength) continue;
+    if (out) return bad("several Content-Length headers");
+    if (field.value.size() > 18 || !std::ranges::all_of(field.value, is_digit)) {
+      return bad("Content-Length is not a number");
+    }
+    out = base::parse_integer<std::uint64_t>(field.value);
+    if (!out) return bad("Content-Length is not a number");
+  }
+  return kOk;
+}
+
+/// Transfer-Encoding is understood as exactly "chunked", once (RFC 9112 6.1).
+HeadFailure read_transfer_encoding(const Headers& headers, bool& is_chunked) {
+  for (const auto& field : headers) {
+    if (field.id != Name::kTransferEncoding) continue;
+    if (is_chunked) return bad("several Transfer-Encoding headers");
+    if (!base::equals_ignoring_case(field.value, "chunked")) {
+      return field.value.empty() || base::to_lower(field.value).contains("chunked")
+                 ? bad("Transfer-Encoding is not exactly chunked")
+                 : HeadFailure{501, "unknown transfer coding"};
+    }
+    is_chunked = true;
+  }
+  return kOk;
+}
+
+bool connection_has(const Headers& headers, std::string_view token) {
+  return std::ranges::any_of(headers, [&](const Header& field) {
+    return field.id == Name::kConnection && list_has(field.value, token);
+  });
+}
+
+/// "HTTP/1.x": the minor version, or a failure.
+HeadFailure read_version(std::string_view text, std::uint8_t& minor) {
+  if (text.size() != 8 || !text.starts_with("HTTP/") || !is_digit(text[5]) || text[6] != '.' ||
+      !is_digit(text[7])) {
+    return bad("the version is not HTTP/x.y");
+  }
+  if (text[5] != '1') return {505, "the major version is not 1"};
+  minor = text[7] == '0' ? 0 : 1;
+  return kOk;
+}
+
+bool is_target_byte(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  // Bytes beyond ASCII come from careless clients and are harmless; '#' never belongs here.
+  return byte > 0x20 && byte != 0x7f && c != '#';
+}
+
+HeadFailure read_target(RequestHead& out) {
+  auto target = out.target;
+  if (target.empty() || !std::ranges::all_of(target, is_target_byte)) {
+    return bad("the request target holds a forbidden byte");
+  }
+  if (target == "*") {
+    if (out.method != "OPTIONS") return bad("only OPTIONS may ask for *");
+    out.path = out.path_and_query = target;
+    return kOk;
+  }
+  if (target.front() != '/') {
+    const auto scheme_end = target.find("://");
+    const auto scheme = target.substr(0, scheme_end);
+    if (scheme_end == std::string_view::npos || !(base::equals_ignoring_case(scheme, "http") ||
+                                                  base::equals_ignoring_case(scheme, "https"))) {
+      return bad("the request target is neither a path nor an http URL");
+    }
+    target.remove_prefix(scheme_end + 3);
+    const auto path_start = target.find_first_of("/?");
+    out.authority = target.substr(0, path_start);
+    target = path_start == std::string_view::npos ? "/" : target.substr(path_start);
+    if (out.authority.empty()) return bad("the request target has no authority");
+    if (target.front() == '?') return bad("the request target has no path");
+  }
+  out.path_and_query = target;
+  const auto question = target.find('?');
+  out.path = target.substr(0, question);
+  out.query = question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
+  return kOk;
+}
+
+HeadFailure read_request_line(std::string_view line, RequestHead& out) {
+  const auto first = line.find(' ');
+  const auto last = line.rfind(' ');
+  if (first == std::string_view::npos || first == last) return bad("malformed request line");
+  out.method = line.substr(0, first);
+  out.target = line.substr(first + 1, last - first - 1);
+  if (!is_token(out.method)) return bad("the method is not a token");
+  if (const auto failure = read_version(line.substr(last + 1), out.minor_version)) return failure;
+  if (out.method == "CONNECT") return {405, "CONNECT is not served"};
+  return read_target(out);
+}
+
+HeadFailure read_host(RequestHead& out) {
+  const Header* host = nullptr;
+  for (const auto& field : out.headers) {
+    if (field.id != Name::kHost) continue;
+    if (host != nullptr) return bad("several Host headers");
+    host = &field;
+  }
+  if (host == nullptr && out.minor_version >= 1) return bad("no Host header");
+  if (host != nullptr && !host->value.empty() && host_of(host->value).empty()) {
+    return bad("the Host header is not a host");
+  }
+  if (!out.authority.empty() && host_of(out.authority).empty()) {
+    return bad("the authority of the request target is not a host");
+  }
+  if (out.authority.empty() && host != nullptr) out.authority = host->value;
+  return kOk;
+}
+
+HeadFailure read_request_framing(RequestHead& out) {
+  std::optional<std::uint64_t> length;
+  bool is_chunked = false;
+  if (const auto failure = read_content_length(out.headers, length)) return failure;
+  if (const auto failure = read_transfer_encoding(out.headers, is_chunked)) return failure;
+  if (is_chunked && length) return bad("both Transfer-Encoding and Content-Length");
+  if (is_chunked && out.minor_version == 0) return bad("Transfer-Encoding in HTTP/1.0");
+  if (is_chunked) {
+    out.framing = Framing::kChunked;
+  } else if (length && *length > 0) {
+    out.framing = Framing::kLength;
+    out.content_length = *length;
+  }
+  return kOk;
+}
+
+}  // namespace
+
+std::size_t HeadScanner::scan(std::string_view bytes) {
+  while (seen_ < bytes.size()) {
+    const auto* at = static_cast<const char*>(
+        std::memchr(bytes.data() + seen_, '\n', bytes.size() - seen_));
+    if (at == nullptr) {
+      seen_ = bytes.size();
+      return 0;
+    }
+    const auto position = static_cast<std::size_t>(at - bytes.data());
+    seen_ = position + 1;
+    // An empty line, also one with a bare LF: the parser is what refuses it.
+    if (position >= 1 && (bytes[position - 1] == '\n' ||
+                          (position >= 2 && bytes[position - 1] == '\r' &&
+                           bytes[position - 2] == '\n'))) {
+      return std::exchange(seen_, 0), position + 1;
+    }
+  }
+  return 0;
+}
+
+HeadFailure check_partial_request(std::string_view bytes, const HeadLimits& limits) {
+  const auto line_end = bytes.find('\n');
+  if (line_end == std::string_view::npos) {
+    if (bytes.size() > limits.max_line) return {414, "the request line is too long"};
+    const auto space = bytes.find(' ');
+    if (!is_token(bytes.substr(0, std::min(space, bytes.size()))) && !bytes.empty()) {
+      return bad("the method is not a token");
+    }
+    return kOk;
+  }
+  if (line_end > limits.max_line) return {414, "the request line is too long"};
+  if (bytes.size() > limits.max_head) return {431, "the request head is too large"};
+  return kOk;
+}
+
+HeadFailure parse_request_head(std::string_view head, const HeadLimits& limits, RequestHead& out) {
+  auto headers = std::move(out.headers);
+  out = RequestHead{};
+  out.headers = std::move(headers);
+  out.headers.clear();
+  auto rest = head;
+  const auto line = take_line(rest);
+  if (!line) return bad("the request line does not end in CRLF");
+  if (line->size() > limits.max_line) return {414, "the request line is too long"};
+  if (head.size() > limits.max_head) return {431, "the request head is too large"};
+  if (const auto failure = read_request_line(*line, out)) return failure;
+  if (const auto failure = parse_fields(rest, limits, out.headers)) return failure;
+  if (const auto failure = read_host(out)) return failure;
+  if (const auto failure = read_request_framing(out)) return failure;
+  out.keeps_alive = out.minor_version >= 1 ? !connection_has(out.headers, "close")
+                                           : connection_has(out.headers, "keep-alive");
+  if (const auto* expect = out.headers.find(Name::kExpect); expect != nullptr) {
+    if (!base::equals_ignoring_case(expect->value, "100-continue")) {
+      return {417, "unknown expectation"};
+    }
+    out.expects_continue = out.minor_version >= 1;
+  }
+  // h2c and anything but WebSocket stay plain HTTP: the Upgrade header is not passed on.
+  const auto* upgrade = out.headers.find(Name::kUpgrade);
+  out.upgrades_to_websocket = upgrade != nullptr && out.minor_version >= 1 &&
+                              base::equals_ignoring_case(upgrade->value, "websocket") &&
+                              connection_has(out.headers, "upgrade") &&
+                              out.framing == Framing::kNone;
+  return kOk;
+}
+
+HeadFailure parse_response_head(std::string_view head, const HeadLimits& limits,
+                                std::string_view method, ResponseHead& out) {
+  auto headers = std::move(out.headers);
+  out = ResponseHead{};
+  out.headers = std::move(headers);
+  auto rest = head;
+  const auto line = take_line(rest);
+  if (!line || line->size() < 12) return bad("malformed status line");
+  if (read_version(line->substr(0, 8), out.minor_version)) return bad("malformed status line");
+  const auto status = base::parse_integer<std::uint16_t>(line->substr(9, 3));
+  if (!status || (*line)[8] != ' ' || *status < 100 || *status > 599 ||
+      (line->size() > 12 && (*line)[12] != ' ')) {
+    return bad("malformed status line");
+  }
+  out.status = *status;
+  out.reason = line->size() > 13 ? line->substr(13) : std::string_view();
+  if (!is_field_value(out.reason)) return bad("a control byte in the reason");
+  if (const auto failure = parse_fields(rest, limits, out.headers)) return failure;
+
+  std::optional<std::uint64_t> length;
+  bool is_chunked = false;
+  if (const auto failure = read_content_length(out.headers, length)) return failure;
+  if (const auto failure = read_transfer_encoding(out.headers, is_chunked)) return failure;
+  if (is_chunked && length) return bad("both Transfer-Encoding and Content-Length");
+  if (is_chunked && out.minor_version == 0) return bad("Transfer-Encoding in HTTP/1.0");
+  const bool has_no_body =
+      method == "HEAD" || out.status < 200 || out.status == 204 || out.status == 304;
+  out.content_length = length.value_or(0);
+  if (has_no_body) {
+    out.framing = Framing::kNone;
+  } else if (is_chunked) {
+    out.framing = Framing::kChunked;
+  } else if (length) {
+    out.framing = *length > 0 ? Framing::kLength : Framing::kNone;
+  } else {
+    out.framing = Framing::kUntilClose;
+  }
+  out.keeps_alive = out.framing != Framing::kUntilClose &&
+                    (out.minor_version >= 1 ? !connection_has(out.headers, "close")
+                                            : connection_has(out.headers, "keep-alive"));
+  return kOk;
+}
+
+std::string host_of(std::string_view authority) {
+  auto host = authority;
+  std::string_view port;
+  if (host.starts_with('[')) {
+    const auto close = host.find(']');
+    if (close == std::string_view::npos) return {};
+    port = host.substr(close + 1);
+    host = host.substr(0, close + 1);
+    const auto inside = host.substr(1, host.size() - 2);
+    if (inside.empty() || !std::ranges::all_of(inside, [](char c) {
+          return is_digit(c) || c == ':' || c == '.' ||
+                 (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'f');
+        })) {
+      return {};
+    }
+  } else {
+    const auto colon = host.find(':');
+    if (colon != std::string_view::npos) {
+      port = host.substr(colon);
+      host = host.substr(0, colon);
+    }
+    if (host.ends_with('.')) host.remove_suffix(1);
+    if (host.empty() || host.size() > 255 || !std::ranges::all_of(host, [](char c) {
+          return is_digit(c) || (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z') ||
+                 c == '-' || c == '.' || c == '_' || c == '~';
+        })) {
+      return {};
+    }
+  }
+  if (!port.empty()) {
+    port.remove_prefix(1);
+    if (port.size() > 5 || !std::ranges::all_of(port, is_digit)) return {};
+  }
+  return base::to_lower(host);
+}
+
+}  // namespace penstock::http

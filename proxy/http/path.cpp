@@ -1,0 +1,51 @@
+#include "proxy/http/path.h"
+
+namespace penstock::http {
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// Called at the end of each segment: merges and resolves what `out` ends in.
+bool close_segment(std::string& out) {
+  if (out.ends_with("/.")) {
+    out.pop_back();
+  } else if (out.ends_with("/..")) {
+    out.resize(out.size() - 3);
+    const auto parent = out.rfind('/');
+    if (parent == std::string::npos) return false;
+    out.resize(parent + 1);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool normalise_path(std::string_view path, std::string& out) {
+  out.clear();
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    char c = path[i];
+    if (c == '%') {
+      if (path.size() - i < 3) return false;
+      const auto high = hex_value(path[i + 1]);
+      const auto low = hex_value(path[i + 2]);
+      if (high < 0 || low < 0) return false;
+      c = static_cast<char>(high * 16 + low);
+      if (c == '\0') return false;
+      i += 2;
+    }
+    if (c != '/') {
+      out += c;
+      continue;
+    }
+    if (!close_segment(out)) return false;
+    if (!out.ends_with('/')) out += '/';
+  }
+  return close_segment(out) && out.starts_with('/');
+}
+
+}  // namespace penstock::http

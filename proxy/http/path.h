@@ -1,0 +1,14 @@
+#pragma once
+// The path that routes a request, as nginx computes it: percent-decoded, slashes merged, "." and
+// ".." resolved. An encoded slash decodes to a slash, as there. The upstream still receives the
+// original bytes.
+#include <string>
+#include <string_view>
+
+namespace penstock::http {
+
+/// Writes the normalised form of `path` (which starts with '/') to `out`. False, meaning 400: bad
+/// percent-encoding, an encoded NUL, or ".." beyond the root.
+bool normalise_path(std::string_view path, std::string& out);
+
+}  // namespace penstock::http

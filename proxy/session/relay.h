@@ -1,0 +1,45 @@
+#pragma once
+// Carries bytes between two connections, both ways at once, until both directions have ended: what
+// a TCP stream and an upgraded HTTP connection are. Each direction's FIN is passed on by itself, a
+// reset ends both at once with a reset.
+#include <cstdint>
+
+#include "proxy/base/asio.h"
+#include "proxy/base/duration.h"
+#include "proxy/base/task.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/stream.h"
+
+namespace penstock::session {
+
+enum class Side : std::uint8_t { kClient, kUpstream };
+
+struct RelayResult {
+  std::uint64_t from_client = 0;    // bytes read from the client and written to the upstream
+  std::uint64_t from_upstream = 0;  // and the other way
+  base::error_code error;           // none: both directions ended in order
+  Side side = Side::kClient;        // whose connection failed, where there is an error
+  bool is_idle_timeout = false;
+};
+
+/// Closes two connections at once: the target of a deadline that covers both.
+class BothSides final : public net::Closable {
+ public:
+  BothSides(net::Stream& client, net::Stream& upstream) : client_(client), upstream_(upstream) {}
+  void close() override {
+    client_.close();
+    upstream_.close();
+  }
+
+ private:
+  net::Stream& client_;
+  net::Stream& upstream_;
+};
+
+/// Returns when both directions have ended; both streams are closed then. Without a byte either way
+/// for `idle` (0 = no limit), both are closed. Bytes already read from either side go through
+/// `write` before the call.
+base::Task<RelayResult> relay(net::Stream& client, net::Stream& upstream,
+                              net::DeadlineWheel& wheel, base::Duration idle);
+
+}  // namespace penstock::session

@@ -1,0 +1,31 @@
+#pragma once
+// What one worker knows of one address of an upstream. It outlives table swaps: only its weight
+// changes, and an endpoint that leaves its upstream lives on until its last connection is done.
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "proxy/base/asio.h"
+#include "proxy/base/clock.h"
+
+namespace penstock::upstream {
+
+struct Endpoint {
+  base::TcpEndpoint address;
+  std::string text;  // "10.0.0.1:80", for logs
+  std::uint32_t weight = 1;
+  std::uint32_t active = 0;  // requests or streams being served
+  std::int64_t smooth = 0;   // running weight of smooth round robin
+  std::uint32_t fails = 0;   // since `first_fail`
+  base::SteadyTime first_fail;
+  base::SteadyTime down_until;
+  double ewma_seconds = 0;   // peak-sensitive response time; 0 = none yet
+  base::SteadyTime ewma_touched;
+  bool is_retired = false;   // no longer in its upstream: connections to it are not kept
+
+  bool is_up(base::SteadyTime now) const { return now >= down_until; }
+};
+
+using EndpointPtr = std::shared_ptr<Endpoint>;
+
+}  // namespace penstock::upstream

@@ -1,0 +1,67 @@
+#pragma once
+// One upstream as one worker sees it: its endpoints with their load and health, and the balancer
+// that chooses among them. Reconciled when the table changes; nothing about a surviving endpoint
+// is forgotten.
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "proxy/snapshot/upstream.h"
+#include "proxy/upstream/balance/balancer.h"
+#include "proxy/upstream/endpoint.h"
+
+namespace penstock::upstream {
+
+/// The right to use one endpoint, counted as active while it lives.
+class Lease {
+ public:
+  explicit Lease(EndpointPtr endpoint) : endpoint_(std::move(endpoint)) { ++endpoint_->active; }
+  Lease(Lease&& other) noexcept = default;
+  Lease& operator=(Lease&& other) noexcept {
+    release();
+    endpoint_ = std::move(other.endpoint_);
+    return *this;
+  }
+  ~Lease() { release(); }
+
+  const EndpointPtr& endpoint() const { return endpoint_; }
+
+ private:
+  void release() {
+    if (endpoint_) --endpoint_->active;
+    endpoint_.reset();
+  }
+  EndpointPtr endpoint_;
+};
+
+class UpstreamState {
+ public:
+  explicit UpstreamState(Random& random) : random_(random) {}
+
+  /// Addresses that do not parse are left out; `validate` has refused them before.
+  void reconcile(const snapshot::Upstream& upstream, const snapshot::Endpoints& endpoints);
+  /// Marks every endpoint as retired: the upstream is gone.
+  void retire();
+
+  bool empty() const { return endpoints_.empty(); }
+  std::size_t size() const { return endpoints_.size(); }
+
+  /// An endpoint that is not in `tried`. When all that are left are down they are tried all the
+  /// same; when all were tried, they are tried again (nginx does, up to proxy_next_upstream_tries).
+  std::optional<Lease> pick(const PickInput& input, const std::vector<EndpointPtr>& tried);
+
+  void report_success(Endpoint& endpoint, std::chrono::duration<double> response_time,
+                      base::SteadyTime now) const;
+  void report_failure(Endpoint& endpoint, base::SteadyTime now) const;
+
+ private:
+  Random& random_;
+  std::optional<snapshot::Algorithm> algorithm_;
+  snapshot::PassiveHealth health_;
+  std::unique_ptr<Balancer> balancer_;
+  std::vector<EndpointPtr> endpoints_;
+};
+
+}  // namespace penstock::upstream

@@ -141,7 +141,7 @@ bool WriteOperation::attempt_clear() {
     message.msg_iov = vectors.data();
     message.msg_iovlen = parts_[1].empty() ? 1 : 2;
     const auto asked = parts_[0].size() + parts_[1].size();
-    const auto sent = ::sendmsg(stream_.socket_.native_handle(), &message, MSG_NOSIGNAL);
+    const auto sent = ::sendmsg(stream_.socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
       if (errno == EINTR) continue;
       wanted_ = POLLOUT;

@@ -1,0 +1,391 @@
+#include "proxy/session/forward.h"
+
+#include <fmt/format.h>
+
+#include "proxy/base/text.h"
+#include "proxy/http/h1_parser.h"
+#include "proxy/session/relay.h"
+#include "proxy/upstream/retry.h"
+
+namespace penstock::session {
+namespace {
+
+constexpr std::size_t kMaxResponseHead = 32 << 10;
+constexpr int kMaxInterimResponses = 16;
+constexpr base::Duration kLinger{5'000};
+constexpr std::uint16_t kClientClosed = 499;
+
+}  // namespace
+
+Forward::Forward(WorkerParts& worker, ClientConnection client, filters::Exchange& exchange,
+                 const routing::CompiledRoute& route, std::string request_id)
+    : worker_(worker),
+      client_(client),
+      exchange_(exchange),
+      route_(route),
+      policy_(route.route->policy),
+      request_id_(std::move(request_id)),
+      request_body_(client.stream, client.input, exchange.request->framing,
+                    exchange.request->content_length) {}
+
+Forward::~Forward() = default;
+
+Forward::Result Forward::fail(Failure failure) {
+  failure_ = failure;
+  return Result::kFailed;
+}
+
+std::uint64_t Forward::pool_key() const {
+  const auto& backend = policy_.backend;
+  if (backend.protocol == snapshot::BackendProtocol::kHttp) return 0;
+  return base::fnv1a(backend.virtual_host) | (backend.verifies_certificate ? 2 : 0) | 1;
+}
+
+base::Task<Forward::Outcome> Forward::run(bool keeps_client) {
+  outcome_.keeps_client = keeps_client;
+  if (!co_await buffer_body()) {
+    outcome_.status = body_status_;
+    outcome_.keeps_client = false;
+    co_return outcome_;
+  }
+  const auto begun = worker_.clock.now();
+  bool may_reuse = true;
+  for (std::uint32_t number = 1;; ++number) {
+    auto* state = worker_.upstream(route_.upstream);
+    const upstream::PickInput input{exchange_.client_address, worker_.clock.now()};
+    auto lease = state == nullptr ? std::nullopt : state->pick(input, tried_);
+    if (!lease) {
+      outcome_.status = 503;
+      break;
+    }
+    const auto result = co_await attempt(*lease, may_reuse);
+    co_await stop_pump();
+    if (result == Result::kDone) co_return outcome_;
+    connection_.reset();
+    if (body_status_ != 0) {
+      outcome_.status = body_status_;
+      break;
+    }
+    outcome_.status = failure_.status;
+    if (failure_.is_stale && may_reuse && !outcome_.is_answered && request_body_.is_done() &&
+        upstream::is_idempotent(exchange_.request->method)) {
+      // Not counted as a try: the endpoint never saw the request.
+      may_reuse = false;
+      --number;
+      continue;
+    }
+    state = worker_.upstream(route_.upstream);
+    if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
+    tried_.push_back(lease->endpoint());
+    if (!may_try_again(number, begun)) break;
+  }
+  outcome_.keeps_client &= request_body_.is_done() && !outcome_.is_answered;
+  co_return outcome_;
+}
+
+bool Forward::may_try_again(std::uint32_t number, base::SteadyTime begun) const {
+  upstream::Attempt attempt;
+  using Ended = upstream::Attempt::Outcome;
+  attempt.outcome = failure_.is_timeout   ? Ended::kTimeout
+                    : failure_.is_invalid ? Ended::kInvalidHeader
+                                          : Ended::kError;
+  attempt.number = number;
+  attempt.is_request_sent = is_sent_;
+  attempt.is_response_started = outcome_.is_answered;
+  attempt.can_replay = request_body_.is_done();
+  attempt.is_idempotent = upstream::is_idempotent(exchange_.request->method);
+  attempt.elapsed = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun);
+  return upstream::may_retry(policy_.next_upstream, attempt);
+}
+
+/// Reads the body before an endpoint is bothered with it, as far as the buffer goes. A longer one
+/// is streamed from there on, with back-pressure instead of a file.
+base::Task<bool> Forward::buffer_body() {
+  const auto limit = policy_.body.buffer_size.bytes;
+  if (request_body_.is_done()) co_return true;
+  if (exchange_.request->expects_continue && client_.input.empty()) {
+    is_continue_sent_ = true;
+    if (!co_await client_.stream.write("HTTP/1.1 100 Continue\r\n\r\n")) {
+      body_status_ = kClientClosed;
+      co_return false;
+    }
+  }
+  while (!request_body_.is_done() && buffered_.size() < limit) {
+    client_.deadline.expire_in(exchange_.global->client.body_timeout);
+    auto piece = request_body_.next_buffered();
+    if (piece.empty() && policy_.body.is_buffered) piece = co_await request_body_.next();
+    buffered_.append(piece);
+    if (is_body_refused()) co_return false;
+    if (piece.empty() && !policy_.body.is_buffered) break;
+  }
+  client_.deadline.cancel();
+  co_return true;
+}
+
+bool Forward::is_body_refused() {
+  const auto limit = policy_.body.max_size.bytes;
+  if (limit != 0 && request_body_.received() > limit) body_status_ = 413;
+  switch (request_body_.problem()) {
+    case BodyReader::Problem::kNone: break;
+    case BodyReader::Problem::kMalformed: body_status_ = 400; break;
+    case BodyReader::Problem::kTruncated: body_status_ = kClientClosed; break;
+    case BodyReader::Problem::kConnection:
+      body_status_ = client_.deadline.has_expired() ? 408 : kClientClosed;
+      break;
+  }
+  return body_status_ != 0;
+}
+
+base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_reuse) {
+  auto& endpoint = *lease.endpoint();
+  const auto begun = worker_.clock.now();
+  is_sent_ = false;
+  is_reused_ = false;
+  if (may_reuse) connection_ = worker_.pool.take(endpoint, pool_key(), begun);
+  if (connection_) {
+    is_reused_ = true;
+  } else if (co_await connect(endpoint) == Result::kFailed) {
+    co_return Result::kFailed;
+  }
+  if (co_await send_request() == Result::kFailed) co_return Result::kFailed;
+  if (co_await read_response_head() == Result::kFailed) co_return Result::kFailed;
+  auto* state = worker_.upstream(route_.upstream);
+  if (state != nullptr) {
+    state->report_success(endpoint, worker_.clock.now() - begun, worker_.clock.now());
+  }
+  if (response_.status == 101) {
+    co_await tunnel();
+    co_return Result::kDone;
+  }
+  const auto relayed = co_await relay_response();
+  if (relayed == Result::kDone && connection_) {
+    ++connection_->requests;
+    connection_->deadline.cancel();
+    worker_.pool.put(lease.endpoint(), pool_key(), std::move(connection_), worker_.clock.now());
+  }
+  co_return Result::kDone;
+}
+
+base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
+  connection_ = std::make_unique<UpstreamConnection>(worker_.io, worker_.wheel,
+                                                     worker_.clock.now());
+  auto& stream = connection_->stream;
+  connection_->deadline.expire_in(policy_.timeouts.connect);
+  const auto connected = co_await stream.connect(endpoint.address);
+  Failure failure;
+  failure.is_timeout = connection_->deadline.has_expired();
+  failure.status = failure.is_timeout ? 504 : 502;
+  if (!connected) co_return fail(failure);
+  base::error_code ignored;
+  stream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  stream.socket().non_blocking(true, ignored);
+  if (policy_.backend.protocol == snapshot::BackendProtocol::kHttps) {
+    // No server name unless one is configured, as in the original.
+    auto ssl = worker_.tls_client.new_session(policy_.backend.virtual_host,
+                                              policy_.backend.verifies_certificate);
+    const auto secured = co_await stream.handshake(std::move(ssl));
+    failure.is_timeout = connection_->deadline.has_expired();
+    failure.status = failure.is_timeout ? 504 : 502;
+    if (!secured) co_return fail(failure);
+  }
+  co_return Result::kDone;
+}
+
+base::Task<Forward::Result> Forward::send_request() {
+  const auto& request = *exchange_.request;
+  UpstreamBody body;
+  if (request_body_.is_done()) {
+    body.has_length = request.framing != http::Framing::kNone || !buffered_.empty();
+    body.length = buffered_.size();
+  } else {
+    body.is_chunked = request.framing == http::Framing::kChunked;
+    body.has_length = !body.is_chunked;
+    body.length = request.content_length;
+  }
+  out_.clear();
+  append_request_head(exchange_, client_.side, policy_.backend, request_id_, body, out_);
+  if (body.is_chunked && !buffered_.empty()) {
+    fmt::format_to(std::back_inserter(out_), "{:x}\r\n{}\r\n", buffered_.size(), buffered_);
+  }
+  const std::string_view rest = body.is_chunked ? std::string_view() : buffered_;
+  connection_->deadline.expire_in(policy_.timeouts.send);
+  is_sent_ = true;
+  const auto sent = co_await connection_->stream.write(out_, rest);
+  if (!sent) {
+    Failure failure;
+    failure.is_timeout = connection_->deadline.has_expired();
+    failure.status = failure.is_timeout ? 504 : 502;
+    failure.is_stale = is_reused_ && !failure.is_timeout;
+    co_return fail(failure);
+  }
+  connection_->deadline.expire_in(policy_.timeouts.read);
+  if (!request_body_.is_done()) {
+    is_pumping_ = true;
+    is_pump_stopped_ = false;
+    pump_done_.clear();
+    base::spawn("request body", pump_body());
+  }
+  co_return Result::kDone;
+}
+
+/// What is left of the body, while the response may already be coming back.
+base::Task<void> Forward::pump_body() {
+  for (;;) {
+    client_.deadline.expire_in(is_pump_stopped_ ? kLinger : exchange_.global->client.body_timeout);
+    const auto piece = co_await request_body_.next();
+    if (is_pump_stopped_) {
+      // The answer is out; what still arrives is read and dropped, so that the client gets to read
+      // the answer before the connection is reset under it.
+      if (piece.empty()) break;
+      continue;
+    }
+    if (is_body_refused()) {
+      connection_->stream.close();
+      break;
+    }
+    if (!co_await pump_piece(piece) || request_body_.is_done()) break;
+  }
+  client_.deadline.cancel();
+  if (!is_pump_stopped_ && connection_) connection_->deadline.expire_in(policy_.timeouts.read);
+  is_pumping_ = false;
+  pump_done_.set();
+}
+
+base::Task<bool> Forward::pump_piece(std::string_view piece) {
+  const bool is_chunked = exchange_.request->framing == http::Framing::kChunked;
+  std::string chunk;
+  if (is_chunked) {
+    if (!piece.empty()) {
+      fmt::format_to(std::back_inserter(chunk), "{:x}\r\n{}\r\n", piece.size(), piece);
+    }
+    if (request_body_.is_done()) chunk += "0\r\n\r\n";
+    piece = chunk;
+  }
+  connection_->deadline.expire_in(policy_.timeouts.send);
+  // A failed write ends the pump; the reader of the response is told by its own connection.
+  const auto sent = co_await connection_->stream.write(piece);
+  co_return sent.has_value();
+}
+
+base::Task<void> Forward::stop_pump() {
+  if (!is_pumping_) co_return;
+  is_pump_stopped_ = true;
+  outcome_.keeps_client = false;
+  if (connection_) connection_->stream.close();
+  client_.stream.shutdown_send();
+  client_.deadline.expire_in(kLinger);
+  co_await pump_done_;
+}
+
+base::Task<Forward::Result> Forward::read_response_head() {
+  http::HeadScanner scanner;
+  http::HeadLimits limits{.max_line = kMaxResponseHead, .max_head = kMaxResponseHead,
+                          .max_fields = 256, .keeps_underscores = true};
+  auto& input = connection_->input;
+  for (int interim = 0; interim <= kMaxInterimResponses;) {
+    const auto size = scanner.scan(input.unread());
+    if (size == 0) {
+      if (input.unread().size() >= kMaxResponseHead) break;
+      input.reserve(4096);
+      const auto got = co_await connection_->stream.read_some(input.space());
+      if (!got || *got == 0) {
+        Failure failure;
+        failure.is_timeout = connection_->deadline.has_expired();
+        failure.status = failure.is_timeout ? 504 : 502;
+        failure.is_stale = is_reused_ && input.empty() && !failure.is_timeout;
+        co_return fail(failure);
+      }
+      input.filled(*got);
+      continue;
+    }
+    head_bytes_.assign(input.unread().substr(0, size));
+    input.consume(size);
+    if (http::parse_response_head(head_bytes_, limits, exchange_.request->method, response_)) {
+      break;
+    }
+    if (response_.status == 101 && !exchange_.request->upgrades_to_websocket) break;
+    if (response_.status >= 200 || response_.status == 101) co_return Result::kDone;
+    ++interim;
+  }
+  Failure failure;
+  failure.is_invalid = true;
+  co_return fail(failure);
+}
+
+base::Task<Forward::Result> Forward::relay_response() {
+  const auto& request = *exchange_.request;
+  const bool is_chunked =
+      request.minor_version >= 1 && (response_.framing == http::Framing::kChunked ||
+                                     response_.framing == http::Framing::kUntilClose);
+  const bool ends_with_close = !is_chunked && response_.framing != http::Framing::kNone &&
+                               response_.framing != http::Framing::kLength;
+  outcome_.status = response_.status;
+  outcome_.keeps_client &= !ends_with_close && !is_pumping_;
+  for (const auto& filter : route_.filters) filter->on_response(exchange_);
+  out_.clear();
+  const ResponseFraming framing{is_chunked, !outcome_.keeps_client};
+  append_response_head(response_, exchange_, framing, out_);
+  outcome_.is_answered = true;
+
+  BodyReader reader(connection_->stream, connection_->input, response_.framing,
+                    response_.framing == http::Framing::kLength ? response_.content_length : 0);
+  const auto relayed = co_await relay_body(reader, is_chunked);
+  client_.deadline.cancel();
+  if (relayed == Result::kFailed) {
+    // The client must see that the answer is cut short, never take it for complete.
+    outcome_.keeps_client = false;
+    client_.stream.reset_on_close();
+    client_.stream.close();
+    co_return Result::kFailed;
+  }
+  if (!response_.keeps_alive || is_pumping_ || !connection_->input.empty()) {
+    // Bytes beyond the message could be taken for the next user's answer (RFC 9112 11.1).
+    connection_->stream.close();
+    co_return Result::kFailed;
+  }
+  co_return Result::kDone;
+}
+
+base::Task<Forward::Result> Forward::relay_body(BodyReader& reader, bool is_chunked) {
+  // The head waits in `out_`, so that it leaves together with the first piece that is here already.
+  auto piece = reader.next_buffered();
+  for (;;) {
+    if (is_chunked) {
+      if (!piece.empty()) {
+        fmt::format_to(std::back_inserter(out_), "{:x}\r\n{}\r\n", piece.size(), piece);
+      }
+      if (reader.is_done()) out_ += "0\r\n\r\n";
+      piece = {};
+    }
+    if (!out_.empty() || !piece.empty()) {
+      // The limit on a client that does not read (nginx send_timeout, 60 s).
+      if (!is_pumping_) client_.deadline.expire_in(base::Duration(60'000));
+      const auto sent = co_await client_.stream.write(out_, piece);
+      out_.clear();
+      if (!sent) co_return Result::kFailed;
+    }
+    if (reader.is_done()) co_return Result::kDone;
+    if (reader.problem() != BodyReader::Problem::kNone) co_return Result::kFailed;
+    if (!is_pumping_) connection_->deadline.expire_in(policy_.timeouts.read);
+    piece = co_await reader.next();
+  }
+}
+
+/// After 101: bytes both ways until either side ends (RFC 9110 7.8).
+base::Task<void> Forward::tunnel() {
+  outcome_.status = 101;
+  outcome_.is_answered = true;
+  outcome_.keeps_client = false;
+  out_.clear();
+  append_response_head(response_, exchange_, {}, out_);
+  connection_->deadline.cancel();
+  client_.deadline.cancel();
+  const auto early = connection_->input.unread();
+  if (!co_await client_.stream.write(out_, early)) co_return;
+  const auto waiting = client_.input.unread();
+  if (!co_await connection_->stream.write(waiting)) co_return;
+  client_.input.consume(waiting.size());
+  co_await relay(client_.stream, connection_->stream, worker_.wheel, policy_.timeouts.read);
+}
+
+}  // namespace penstock::session

@@ -1,0 +1,93 @@
+#pragma once
+// One exchange with an upstream: choose an endpoint, connect or reuse, send the request, relay the
+// answer, and repeat on another endpoint where the route allows it.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/base/event.h"
+#include "proxy/filters/exchange.h"
+#include "proxy/routing/routing_table.h"
+#include "proxy/session/body_reader.h"
+#include "proxy/session/heads.h"
+#include "proxy/session/worker_parts.h"
+
+namespace penstock::session {
+
+/// The client's connection, as a forwarded exchange needs it. Owned by the HttpSession.
+struct ClientConnection {
+  net::Stream& stream;
+  net::Deadline& deadline;
+  Input& input;
+  const ClientSide& side;
+};
+
+class Forward {
+ public:
+  Forward(WorkerParts& worker, ClientConnection client, filters::Exchange& exchange,
+          const routing::CompiledRoute& route, std::string request_id);
+  ~Forward();
+  Forward(const Forward&) = delete;
+  Forward& operator=(const Forward&) = delete;
+
+  struct Outcome {
+    std::uint16_t status = 0;     // sent by the upstream; or to be sent by us where not started
+    bool is_answered = false;     // a response has at least begun to go to the client
+    bool keeps_client = false;    // the client's connection is at the start of a next request
+  };
+  /// `keeps_client` goes in as whether the client may go on after this exchange at all.
+  base::Task<Outcome> run(bool keeps_client);
+
+ private:
+  enum class Result : std::uint8_t { kDone, kFailed };
+  struct Failure {
+    std::uint16_t status = 502;
+    bool is_timeout = false;
+    bool is_invalid = false;
+    bool is_stale = false;  // a kept connection that had died: not the endpoint's fault
+  };
+  using Connection = std::unique_ptr<UpstreamConnection>;
+
+  base::Task<bool> buffer_body();
+  bool is_body_refused();
+  base::Task<Result> attempt(upstream::Lease& lease, bool may_reuse);
+  base::Task<Result> connect(upstream::Endpoint& endpoint);
+  base::Task<Result> send_request();
+  base::Task<Result> read_response_head();
+  base::Task<Result> relay_response();
+  base::Task<Result> relay_body(BodyReader& reader, bool is_chunked);
+  base::Task<void> tunnel();
+  base::Task<void> pump_body();
+  base::Task<bool> pump_piece(std::string_view piece);
+  base::Task<void> stop_pump();
+  bool may_try_again(std::uint32_t number, base::SteadyTime begun) const;
+  std::uint64_t pool_key() const;
+  Result fail(Failure failure);
+
+  WorkerParts& worker_;
+  ClientConnection client_;
+  filters::Exchange& exchange_;
+  const routing::CompiledRoute& route_;
+  const snapshot::RoutePolicy& policy_;
+  std::string request_id_;
+  BodyReader request_body_;
+  std::string buffered_;         // the part of the body read before an upstream was chosen
+  bool is_continue_sent_ = false;
+  bool is_pumping_ = false;
+  bool is_pump_stopped_ = false;
+  base::Event pump_done_;
+  std::uint16_t body_status_ = 0;  // why the body could not be read: 400, 408, 413, 499
+
+  Connection connection_;
+  std::vector<upstream::EndpointPtr> tried_;
+  bool is_sent_ = false;
+  bool is_reused_ = false;
+  Failure failure_;
+  http::ResponseHead response_;
+  std::string head_bytes_;  // of the response; `response_` points into it
+  std::string out_;
+  Outcome outcome_;
+};
+
+}  // namespace penstock::session

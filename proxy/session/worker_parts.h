@@ -1,0 +1,48 @@
+#pragma once
+// What a session borrows from the worker that runs it. One per worker; nothing in it is shared with
+// another thread.
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "proxy/base/clock.h"
+#include "proxy/net/deadline.h"
+#include "proxy/net/tls_context.h"
+#include "proxy/routing/routing_table.h"
+#include "proxy/session/upstream_connection.h"
+#include "proxy/upstream/pool.h"
+#include "proxy/upstream/upstream_state.h"
+
+namespace penstock::session {
+
+struct Counters {
+  std::uint64_t connections = 0;
+  std::uint64_t requests = 0;
+  std::uint64_t streams = 0;
+};
+
+struct WorkerParts {
+  explicit WorkerParts(asio::io_context& loop) : io(loop) {}
+
+  asio::io_context& io;
+  base::CoarseClock clock;
+  net::DeadlineWheel wheel{io, clock};
+  upstream::Random random{std::random_device{}()};
+  std::mt19937_64 ids{std::random_device{}()};  // request ids
+  std::shared_ptr<const routing::RoutingTable> table;
+  std::vector<std::unique_ptr<upstream::UpstreamState>> upstreams;  // by slot; may be shorter
+  upstream::IdlePool<UpstreamConnection> pool;
+  net::TlsClientContext tls_client;
+  std::unique_ptr<net::TlsServerContext> tls_server;
+  Counters counters;
+  bool is_draining = false;  // answers say Connection: close
+  std::list<net::Stream*> idle_clients;  // between two requests; closed when a drain begins
+
+  upstream::UpstreamState* upstream(std::uint32_t slot) const {
+    return slot < upstreams.size() ? upstreams[slot].get() : nullptr;
+  }
+};
+
+}  // namespace penstock::session

@@ -1,0 +1,178 @@
+#include "proxy/worker/worker.h"
+
+#include <fmt/format.h>
+
+#include "proxy/base/log.h"
+#include "proxy/session/http_session.h"
+#include "proxy/session/tcp_session.h"
+
+namespace penstock::worker {
+namespace {
+
+constexpr std::chrono::seconds kSweep{5};
+
+}  // namespace
+
+Worker::Worker() { schedule_sweep(); }
+
+Worker::~Worker() { join(); }
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::join() {
+  if (thread_.joinable()) thread_.join();
+}
+
+void Worker::run() {
+  // One handler at a time, so that the coarse clock is never older than the event being handled.
+  while (io_.run_one() > 0) parts_.clock.refresh();
+}
+
+void Worker::adopt(std::shared_ptr<const routing::RoutingTable> table,
+                   routing::TableChange change, Done done) {
+  asio::post(io_, [this, table = std::move(table), change = std::move(change),
+                   done = std::move(done)] {
+    // This worker's own count on top of the shared one: requests copy the pointer without touching
+    // a cache line of another core.
+    auto local = std::make_shared<std::shared_ptr<const routing::RoutingTable>>(table);
+    const std::shared_ptr<const routing::RoutingTable> mine(local, table.get());
+    done(take(mine, change));
+  });
+}
+
+std::vector<ListenProblem> Worker::take(const std::shared_ptr<const routing::RoutingTable>& table,
+                                        const routing::TableChange& change) {
+  std::vector<ListenProblem> problems;
+  parts_.table = table;
+  for (const auto slot : change.upstreams) reconcile_upstream(slot);
+  if (change.is_global_changed) {
+    parts_.pool.configure(table->global().keepalive);
+    make_tls();
+    reconcile_http_listeners(problems);
+  }
+  for (const auto& name : change.streams) reconcile_stream(name, problems);
+  return problems;
+}
+
+void Worker::reconcile_upstream(std::uint32_t slot) {
+  if (slot >= parts_.upstreams.size()) parts_.upstreams.resize(slot + 1);
+  auto& state = parts_.upstreams[slot];
+  const auto* compiled = parts_.table->upstream(slot);
+  if (compiled == nullptr) {
+    if (state) state->retire();
+    state.reset();
+    return;
+  }
+  if (!state) state = std::make_unique<upstream::UpstreamState>(parts_.random);
+  state->reconcile(compiled->upstream(), compiled->endpoints());
+}
+
+void Worker::make_tls() {
+  auto made = net::TlsServerContext::make(
+      parts_.table->global().tls,
+      [this](std::string_view name) { return parts_.table->identity_for(name); });
+  if (!made) {
+    base::log::error("TLS settings are not usable, the ones before stay: {}", made.error().message);
+    return;
+  }
+  parts_.tls_server = std::move(*made);
+}
+
+void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
+  std::map<std::string, std::unique_ptr<net::Listener>> next;
+  for (const auto& wanted : parts_.table->global().listeners) {
+    const auto key = fmt::format("{} [{}]:{}", wanted.is_tls ? "https" : "http",
+                                 wanted.address.empty() ? "*" : wanted.address, wanted.port);
+    if (auto node = http_listeners_.extract(key)) {
+      next.insert(std::move(node));
+      continue;
+    }
+    const auto is_tls = wanted.is_tls;
+    auto listener = std::make_unique<net::Listener>(io_, [this, is_tls](base::TcpSocket socket) {
+      auto pass = connections_.try_enter();
+      if (!pass) return;
+      auto session = std::make_unique<session::HttpSession>(parts_, std::move(socket), is_tls);
+      base::spawn("HTTP connection",
+                  session::HttpSession::serve(std::move(session), std::move(*pass)));
+    });
+    if (const auto opened = listener->open(wanted.address, wanted.port); !opened) {
+      problems.push_back({key, opened.error()});
+      continue;
+    }
+    listener->start();
+    next.emplace(key, std::move(listener));
+  }
+  for (auto& [key, listener] : http_listeners_) retire(std::move(listener));
+  http_listeners_ = std::move(next);
+}
+
+void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems) {
+  const auto* part = parts_.table->streams().find(name);
+  const auto open = stream_listeners_.find(name);
+  if (part == nullptr) {
+    if (open != stream_listeners_.end()) {
+      retire(std::move(open->second));
+      stream_listeners_.erase(open);
+    }
+    return;
+  }
+  if (open != stream_listeners_.end()) return;  // sessions look their stream up as they begin
+  const auto& stream = std::get<snapshot::Stream>(**part);
+  auto listener = std::make_unique<net::Listener>(io_, [this, name](base::TcpSocket socket) {
+    const auto* current = parts_.table->streams().find(name);
+    auto pass = connections_.try_enter();
+    if (!pass || current == nullptr) return;
+    auto session = std::make_unique<session::TcpSession>(parts_, std::move(socket), *current);
+    base::spawn("TCP stream", session::TcpSession::serve(std::move(session), std::move(*pass)));
+  });
+  if (const auto opened = listener->open(stream.address, stream.port); !opened) {
+    problems.push_back({name, opened.error()});
+    return;
+  }
+  listener->start();
+  stream_listeners_.emplace(name, std::move(listener));
+}
+
+void Worker::retire(std::unique_ptr<net::Listener> listener) {
+  listener->close();
+  // Its last completion may be queued already; this comes after it.
+  asio::post(io_, [gone = std::move(listener)] {});
+}
+
+void Worker::schedule_sweep() {
+  sweep_timer_.expires_after(kSweep);
+  sweep_timer_.async_wait([this](base::error_code code) {
+    if (code) return;
+    parts_.clock.refresh();
+    parts_.pool.sweep(parts_.clock.now());
+    schedule_sweep();
+  });
+}
+
+void Worker::drain(base::Duration limit) {
+  asio::post(io_, [this, limit] {
+    if (parts_.is_draining) {
+      io_.stop();
+      return;
+    }
+    parts_.is_draining = true;
+    for (auto& [key, listener] : http_listeners_) listener->close();
+    for (auto& [name, listener] : stream_listeners_) listener->close();
+    parts_.pool.clear();
+    for (auto* stream : parts_.idle_clients) stream->close();
+    drain_timer_.expires_after(limit);
+    drain_timer_.async_wait([this](base::error_code code) {
+      if (!code) io_.stop();
+    });
+    base::spawn("drain", drained());
+  });
+}
+
+base::Task<void> Worker::drained() {
+  co_await connections_.close();
+  io_.stop();
+}
+
+}  // namespace penstock::worker

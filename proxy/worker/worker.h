@@ -1,0 +1,66 @@
+#pragma once
+// One thread with everything it needs to serve: loop, listeners, upstream state, connections.
+// Nothing is shared with the other workers but the immutable table.
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "proxy/base/gate.h"
+#include "proxy/net/listener.h"
+#include "proxy/routing/compile.h"
+#include "proxy/session/worker_parts.h"
+
+namespace penstock::worker {
+
+/// A port that could not be opened.
+struct ListenProblem {
+  std::string listener;  // "http 0.0.0.0:80" or the stream's part name
+  base::error_code code;
+};
+
+class Worker {
+ public:
+  Worker();
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void start();
+
+  /// From any thread: serve from this table from now on. `done` runs on the worker, with the ports
+  /// that could not be opened.
+  using Done = std::function<void(std::vector<ListenProblem>)>;
+  void adopt(std::shared_ptr<const routing::RoutingTable> table, routing::TableChange change,
+             Done done);
+  /// From any thread: stop accepting, let requests finish, and end what is left after `limit`.
+  void drain(base::Duration limit);
+  /// Returns when the worker's thread has ended.
+  void join();
+
+ private:
+  void run();
+  std::vector<ListenProblem> take(const std::shared_ptr<const routing::RoutingTable>& table,
+                                  const routing::TableChange& change);
+  void reconcile_upstream(std::uint32_t slot);
+  void reconcile_http_listeners(std::vector<ListenProblem>& problems);
+  void reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems);
+  void retire(std::unique_ptr<net::Listener> listener);
+  void make_tls();
+  void schedule_sweep();
+  base::Task<void> drained();
+
+  asio::io_context io_{1};
+  asio::executor_work_guard<base::Executor> work_{io_.get_executor()};
+  session::WorkerParts parts_{io_};
+  asio::steady_timer sweep_timer_{io_};
+  asio::steady_timer drain_timer_{io_};
+  base::Gate connections_;
+  std::map<std::string, std::unique_ptr<net::Listener>> http_listeners_;
+  std::map<std::string, std::unique_ptr<net::Listener>> stream_listeners_;
+  std::thread thread_;
+};
+
+}  // namespace penstock::worker

@@ -1,0 +1,475 @@
+#include "proxy/worker/worker.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <future>
+#include <string>
+#include <thread>
+
+#include "proxy/base/ip_net.h"
+
+namespace penstock::worker {
+namespace {
+
+using base::TcpEndpoint;
+
+std::uint16_t free_port() {
+  asio::io_context io;
+  asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
+  return acceptor.local_endpoint().port();
+}
+
+/// A real server with one thread a connection: answers each request by what `answer` makes of its
+/// head and body.
+class Backend {
+ public:
+  using Serve = std::function<void(asio::ip::tcp::socket&)>;
+
+  explicit Backend(Serve serve) : serve_(std::move(serve)) {
+    thread_ = std::thread([this] {
+      for (;;) {
+        auto socket = std::make_shared<asio::ip::tcp::socket>(io_);
+        boost::system::error_code code;
+        acceptor_.accept(*socket, code);
+        if (code || is_stopped_) return;
+        ++accepted;
+        sockets_.push_back(socket);
+        threads_.emplace_back([this, socket] {
+          serve_(*socket);
+          ::shutdown(socket->native_handle(), SHUT_RDWR);
+        });
+      }
+    });
+  }
+  ~Backend() {
+    is_stopped_ = true;
+    asio::io_context io;
+    asio::ip::tcp::socket wake(io);
+    boost::system::error_code ignored;
+    wake.connect({asio::ip::make_address("127.0.0.1"), port()}, ignored);
+    thread_.join();
+    for (auto& socket : sockets_) ::shutdown(socket->native_handle(), SHUT_RDWR);
+    for (auto& thread : threads_) thread.join();
+  }
+  std::uint16_t port() const { return port_; }
+  std::atomic<int> accepted = 0;
+
+ private:
+  asio::io_context io_;
+  asio::ip::tcp::acceptor acceptor_{io_, {asio::ip::make_address("127.0.0.1"), 0}};
+  std::uint16_t port_ = acceptor_.local_endpoint().port();
+  std::atomic<bool> is_stopped_ = false;
+  Serve serve_;
+  std::vector<std::shared_ptr<asio::ip::tcp::socket>> sockets_;
+  std::vector<std::thread> threads_;
+  std::thread thread_;
+};
+
+/// Reads one head; its text, or empty at the end.
+std::string read_head(asio::ip::tcp::socket& socket, std::string& buffer) {
+  boost::system::error_code code;
+  const auto size = asio::read_until(socket, asio::dynamic_buffer(buffer), "\r\n\r\n", code);
+  if (code) return {};
+  auto head = buffer.substr(0, size);
+  buffer.erase(0, size);
+  return head;
+}
+
+/// Answers every request with its own head as the body.
+void echo_heads(asio::ip::tcp::socket& socket) {
+  std::string buffer;
+  for (;;) {
+    const auto head = read_head(socket, buffer);
+    if (head.empty()) return;
+    const auto answer = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(head.size()) +
+                        "\r\nServer: theirs\r\n\r\n" + head;
+    boost::system::error_code code;
+    asio::write(socket, asio::buffer(answer), code);
+    if (code) return;
+  }
+}
+
+class Client {
+ public:
+  explicit Client(std::uint16_t port) {
+    socket_.connect({asio::ip::make_address("127.0.0.1"), port});
+  }
+  void send(std::string_view text) { asio::write(socket_, asio::buffer(text)); }
+  void end() { socket_.shutdown(asio::ip::tcp::socket::shutdown_send); }
+
+  /// One whole answer with Content-Length, head and body.
+  std::string receive() {
+    auto head = read_head(socket_, buffer_);
+    const auto at = head.find("Content-Length: ");
+    const auto size = at == std::string::npos ? 0 : std::stoul(head.substr(at + 16));
+    boost::system::error_code code;
+    if (buffer_.size() < size) {
+      asio::read(socket_, asio::dynamic_buffer(buffer_), asio::transfer_exactly(size - buffer_.size()),
+                 code);
+    }
+    head += buffer_.substr(0, size);
+    buffer_.erase(0, size);
+    return head;
+  }
+  std::string receive_all() {
+    boost::system::error_code code;
+    asio::read(socket_, asio::dynamic_buffer(buffer_), code);
+    return std::exchange(buffer_, {});
+  }
+  std::string ask(std::string_view request) {
+    send(request);
+    return receive();
+  }
+
+ private:
+  asio::io_context io_;
+  asio::ip::tcp::socket socket_{io_};
+  std::string buffer_;
+};
+
+class WorkerTest : public testing::Test {
+ protected:
+  WorkerTest() {
+    snapshot::Global global;
+    global.listeners = {{"127.0.0.1", http_port_, false}};
+    set(snapshot::PartKind::kGlobal, "", global);
+    worker_.start();
+  }
+  ~WorkerTest() override {
+    worker_.drain(base::Duration(1));
+    worker_.join();
+  }
+
+  void set(snapshot::PartKind kind, const std::string& name, snapshot::Part part) {
+    pending_.push_back({{kind, name}, std::make_shared<const snapshot::Part>(std::move(part))});
+  }
+  void remove(snapshot::PartKind kind, const std::string& name) {
+    pending_.push_back({{kind, name}, nullptr});
+  }
+  void set_upstream(const std::string& name, std::vector<std::uint16_t> ports) {
+    snapshot::Upstream upstream;
+    upstream.name = name;
+    snapshot::Endpoints endpoints{name, {}};
+    for (const auto port : ports) endpoints.endpoints.push_back({"127.0.0.1", port, 1});
+    set(snapshot::PartKind::kUpstream, name, upstream);
+    set(snapshot::PartKind::kEndpoints, name, endpoints);
+  }
+  void set_host(const std::string& name, const std::string& upstream,
+                const snapshot::RoutePolicy& policy = {}) {
+    snapshot::Route route;
+    route.path = "/";
+    route.upstream = upstream;
+    route.policy = policy;
+    set(snapshot::PartKind::kHost, name, snapshot::Host{name, "", {route}});
+  }
+
+  std::vector<ListenProblem> adopt() {
+    ++version_;
+    auto compiled = compiler_.compile({version_ - 1, version_, std::exchange(pending_, {})});
+    EXPECT_TRUE(compiled);
+    std::promise<std::vector<ListenProblem>> served;
+    worker_.adopt(compiled->table, compiled->change, [&](std::vector<ListenProblem> problems) {
+      served.set_value(std::move(problems));
+    });
+    return served.get_future().get();
+  }
+
+  std::uint16_t http_port_ = free_port();
+  routing::Compiler compiler_;
+  std::uint64_t version_ = 0;
+  decltype(snapshot::Update::parts) pending_;
+  Worker worker_;
+};
+
+constexpr std::string_view kGet = "GET /p?q HTTP/1.1\r\nHost: a.example\r\n\r\n";
+
+TEST_F(WorkerTest, ServesARequestThroughAnUpstream) {
+  Backend backend(echo_heads);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  EXPECT_TRUE(adopt().empty());
+  Client client(http_port_);
+  const auto answer = client.ask(
+      "GET /p%20x?q HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-For: 6.6.6.6\r\nX-Mine: 1\r\n"
+      "Connection: X-Drop\r\nX-Drop: 1\r\nX_under: 1\r\nProxy: evil\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\n")) << answer;
+  EXPECT_TRUE(answer.contains("Server: penstock\r\n")) << answer;
+  EXPECT_FALSE(answer.contains("theirs")) << answer;
+  EXPECT_TRUE(answer.contains("GET /p%20x?q HTTP/1.1\r\nHost: a.example\r\n")) << answer;
+  EXPECT_TRUE(answer.contains("X-Real-IP: 127.0.0.1\r\nX-Forwarded-For: 127.0.0.1\r\n")) << answer;
+  EXPECT_TRUE(answer.contains("X-Original-Forwarded-For: 6.6.6.6\r\n")) << answer;
+  EXPECT_TRUE(answer.contains("X-Forwarded-Proto: http\r\n")) << answer;
+  EXPECT_TRUE(answer.contains("X-Mine: 1\r\n")) << answer;
+  for (const auto* gone : {"X-Drop", "X_under", "Proxy:"}) {
+    EXPECT_FALSE(answer.contains(gone)) << answer;
+  }
+}
+
+TEST_F(WorkerTest, KeepsConnectionsOnBothSides) {
+  Backend backend(echo_heads);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  for (int i = 0; i < 20; ++i) EXPECT_TRUE(client.ask(kGet).contains(" 200 OK"));
+  EXPECT_EQ(backend.accepted, 1);
+}
+
+TEST_F(WorkerTest, AnswersPipelinedRequestsInOrder) {
+  Backend backend(echo_heads);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\nGET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  EXPECT_TRUE(client.receive().contains("GET /1 "));
+  EXPECT_TRUE(client.receive().contains("GET /2 "));
+}
+
+TEST_F(WorkerTest, AnswersErrorsItself) {
+  set_upstream("empty", {});
+  set_host("empty.example", "empty");
+  set_upstream("dead", {free_port()});
+  set_host("dead.example", "dead");
+  adopt();
+  Client client(http_port_);
+  EXPECT_TRUE(client.ask("GET / HTTP/1.1\r\nHost: none\r\n\r\n").starts_with("HTTP/1.1 404 "));
+  EXPECT_TRUE(
+      client.ask("GET / HTTP/1.1\r\nHost: empty.example\r\n\r\n").starts_with("HTTP/1.1 503 "));
+  EXPECT_TRUE(
+      client.ask("GET / HTTP/1.1\r\nHost: dead.example\r\n\r\n").starts_with("HTTP/1.1 502 "));
+  client.send("GET / HTTP/1.1\r\nHost: a\r\nBad Header: 1\r\n\r\n");
+  const auto bad = client.receive_all();
+  EXPECT_TRUE(bad.starts_with("HTTP/1.1 400 ")) << bad;
+  EXPECT_TRUE(bad.contains("Connection: close\r\n")) << bad;
+}
+
+TEST_F(WorkerTest, TriesTheNextEndpoint) {
+  Backend backend(echo_heads);
+  set_upstream("up", {free_port(), backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(client.ask(kGet).contains(" 200 OK"));
+}
+
+TEST_F(WorkerTest, ReplacesAKeptConnectionThatDied) {
+  Backend backend([](asio::ip::tcp::socket& socket) {
+    // Answers once, then closes without saying so.
+    std::string buffer;
+    if (read_head(socket, buffer).empty()) return;
+    asio::write(socket, asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+  });
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(client.ask(kGet).contains(" 200 OK")) << i;
+}
+
+/// Reads a whole request with its body and answers with what it saw.
+void echo_bodies(asio::ip::tcp::socket& socket) {
+  std::string buffer;
+  for (;;) {
+    const auto head = read_head(socket, buffer);
+    if (head.empty()) return;
+    std::string body;
+    boost::system::error_code code;
+    const auto at = head.find("Content-Length: ");
+    if (at != std::string::npos) {
+      const auto size = std::stoul(head.substr(at + 16));
+      while (buffer.size() < size && !code) {
+        asio::read(socket, asio::dynamic_buffer(buffer), asio::transfer_at_least(1), code);
+      }
+      body = buffer.substr(0, size);
+      buffer.erase(0, size);
+    } else if (head.contains("Transfer-Encoding: chunked")) {
+      asio::read_until(socket, asio::dynamic_buffer(buffer), "\r\n0\r\n\r\n", code);
+      body = std::exchange(buffer, {});
+    }
+    const auto answer =
+        "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    asio::write(socket, asio::buffer(answer), code);
+    if (code) return;
+  }
+}
+
+TEST_F(WorkerTest, CarriesBodiesSmallAndLarge) {
+  Backend backend(echo_bodies);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  for (const std::size_t size : {1U, 100U, 8192U, 8193U, 700'000U}) {
+    std::string body(size, 'b');
+    body[0] = '<';
+    body[size - 1] = '>';
+    Client client(http_port_);
+    const auto answer = client.ask("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: " +
+                                   std::to_string(size) + "\r\n\r\n" + body);
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n" + body)) << size;
+  }
+}
+
+TEST_F(WorkerTest, ReadsAChunkedBodyAndSendsItWithItsLength) {
+  Backend backend(echo_bodies);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  for (int i = 0; i < 2; ++i) {
+    const auto answer = client.ask(
+        "POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5;x=y\r\nhello\r\n1\r\n!\r\n0\r\n\r\n");
+    EXPECT_TRUE(answer.ends_with("\r\n\r\nhello!")) << answer;
+  }
+}
+
+TEST_F(WorkerTest, RefusesABodyThatGrowsBeyondTheLimit) {
+  Backend backend(echo_bodies);
+  snapshot::RoutePolicy policy;
+  policy.body.max_size = {20'000};
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up", policy);
+  adopt();
+  Client announced(http_port_);
+  EXPECT_TRUE(announced
+                  .ask("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 20001\r\n"
+                       "Expect: 100-continue\r\n\r\n")
+                  .starts_with("HTTP/1.1 413 "));
+  Client chunked(http_port_);
+  chunked.send("POST / HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n");
+  chunked.send("7530\r\n" + std::string(30'000, 'x') + "\r\n0\r\n\r\n");
+  EXPECT_TRUE(chunked.receive().starts_with("HTTP/1.1 413 "));
+}
+
+TEST_F(WorkerTest, AnswersExpectContinue) {
+  Backend backend(echo_bodies);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  EXPECT_EQ(client.ask("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n"
+                       "Expect: 100-continue\r\n\r\n"),
+            "HTTP/1.1 100 Continue\r\n\r\n");
+  EXPECT_TRUE(client.ask("ok").ends_with("\r\n\r\nok"));
+}
+
+TEST_F(WorkerTest, TunnelsAWebSocketBothWays) {
+  Backend backend([](asio::ip::tcp::socket& socket) {
+    std::string buffer;
+    const auto head = read_head(socket, buffer);
+    if (!head.contains("Upgrade: websocket")) return;
+    asio::write(socket, asio::buffer(std::string(
+                            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\nhi")));
+    std::array<char, 4> data;
+    boost::system::error_code code;
+    asio::read(socket, asio::buffer(data), code);
+    asio::write(socket, asio::buffer(data), code);
+  });
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  const auto head = client.ask(
+      "GET / HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 101 ")) << head;
+  client.send("ping");
+  EXPECT_EQ(client.receive_all(), "hiping");
+}
+
+TEST_F(WorkerTest, ATruncatedAnswerIsNeverTakenForComplete) {
+  Backend backend([](asio::ip::tcp::socket& socket) {
+    std::string buffer;
+    if (read_head(socket, buffer).empty()) return;
+    asio::write(socket, asio::buffer(std::string(
+                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")));
+  });
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  client.send(kGet);
+  EXPECT_FALSE(client.receive_all().contains("0\r\n\r\n"));
+}
+
+TEST_F(WorkerTest, RefusesABrokenAnswer) {
+  Backend backend([](asio::ip::tcp::socket& socket) {
+    std::string buffer;
+    if (read_head(socket, buffer).empty()) return;
+    asio::write(socket, asio::buffer(std::string(
+                            "HTTP/1.1 200 OK\r\nA: b\nSet-Cookie: evil\r\nContent-Length: 0\r\n\r\n")));
+  });
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  const auto answer = client.ask(kGet);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 502 ")) << answer;
+  EXPECT_FALSE(answer.contains("evil"));
+}
+
+TEST_F(WorkerTest, AChangeOfEndpointsIsLiveForTheNextRequest) {
+  Backend first(echo_heads);
+  Backend second([](asio::ip::tcp::socket& socket) {
+    std::string buffer;
+    while (!read_head(socket, buffer).empty()) {
+      asio::write(socket, asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond")));
+    }
+  });
+  set_upstream("up", {first.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  EXPECT_FALSE(client.ask(kGet).ends_with("second"));
+  set_upstream("up", {second.port()});
+  adopt();
+  EXPECT_TRUE(client.ask(kGet).ends_with("second"));
+  remove(snapshot::PartKind::kHost, "a.example");
+  adopt();
+  EXPECT_TRUE(client.ask(kGet).starts_with("HTTP/1.1 404 "));
+}
+
+TEST_F(WorkerTest, CarriesATcpStreamWithHalfClose) {
+  Backend backend([](asio::ip::tcp::socket& socket) {
+    std::string all;
+    boost::system::error_code code;
+    asio::read(socket, asio::dynamic_buffer(all), code);  // until the client's FIN
+    asio::write(socket, asio::buffer("got " + std::to_string(all.size())), code);
+  });
+  const auto port = free_port();
+  snapshot::Stream stream;
+  stream.name = "tcp/" + std::to_string(port);
+  stream.port = port;
+  stream.rules = {{{}, {{"db", 1, snapshot::ProxyProtocolOut::kNone}}}};
+  set_upstream("db", {backend.port()});
+  set(snapshot::PartKind::kStream, stream.name, stream);
+  EXPECT_TRUE(adopt().empty());
+  Client client(port);
+  client.send(std::string(300'000, 'x'));
+  client.end();
+  EXPECT_EQ(client.receive_all(), "got 300000");
+
+  remove(snapshot::PartKind::kStream, stream.name);
+  adopt();
+  EXPECT_THROW(Client{port}, boost::system::system_error) << "the port is closed with its object";
+}
+
+TEST_F(WorkerTest, ATakenPortIsReportedAndHarmsNothingElse) {
+  asio::io_context io;
+  asio::ip::tcp::acceptor taken(io, {asio::ip::make_address("127.0.0.1"), 0}, false);
+  snapshot::Stream stream;
+  stream.name = "tcp/taken";
+  stream.address = "127.0.0.1";
+  stream.port = taken.local_endpoint().port();
+  set(snapshot::PartKind::kStream, stream.name, stream);
+  const auto problems = adopt();
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].listener, "tcp/taken");
+  EXPECT_EQ(problems[0].code, asio::error::address_in_use);
+  Client client(http_port_);
+  EXPECT_TRUE(client.ask(kGet).starts_with("HTTP/1.1 404 "));
+}
+
+}  // namespace
+}  // namespace penstock::worker

@@ -41,6 +41,10 @@ struct NullArchive {
   NullArchive& operator()(std::string_view, T&) {
     return *this;
   }
+  template <class T>
+  NullArchive& secret(std::string_view, T&) {
+    return *this;
+  }
 };
 }  // namespace detail
 

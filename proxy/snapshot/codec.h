@@ -1,7 +1,6 @@
 #pragma once
 // Bytes of a part and of an update. The decoder takes hostile input: every length is checked
-// against what is left before anything is allocated. Numbers are little endian (cereal's portable
-// binary archive does the primitives).
+// against what is left before anything is allocated.
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,8 +19,5 @@ base::Result<Update> decode_update(std::string_view bytes);
 /// Changes whenever a field of any part is added, renamed, moved or retyped: both ends of the wire
 /// and the state file compare it first.
 std::uint64_t schema_fingerprint();
-
-/// The snapshot for people and golden files, sorted; private keys print as "(secret)".
-std::string to_yaml(const Snapshot& snapshot);
 
 }  // namespace penstock::snapshot

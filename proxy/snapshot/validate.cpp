@@ -1,0 +1,103 @@
+#include "proxy/snapshot/validate.h"
+
+#include <fmt/format.h>
+
+#include <tuple>
+
+#include "proxy/base/ip_net.h"
+
+namespace penstock::snapshot {
+namespace {
+
+/// Collects what is wrong with one part, each reason named by the part.
+class Check {
+ public:
+  Check(const PartKey& key, const Snapshot& after, std::vector<std::string>& reasons)
+      : key_(key), after_(after), reasons_(reasons) {}
+
+  void operator()(const Global& global) {
+    for (const auto& listener : global.listeners) {
+      expect(listener.port != 0, "listeners: expected a port from 1 to 65535, got 0");
+      check_address("listeners", listener.address);
+    }
+  }
+  void operator()(const Certificate& certificate) {
+    check_name(certificate.name);
+    expect(!certificate.chain_pem.empty(), "chain_pem: expected a certificate, got nothing");
+    expect(!certificate.private_key_pem.empty(), "private_key_pem: expected a key, got nothing");
+  }
+  void operator()(const Upstream& upstream) { check_name(upstream.name); }
+  void operator()(const Endpoints& endpoints) {
+    check_name(endpoints.upstream);
+    for (const auto& endpoint : endpoints.endpoints) {
+      expect(!endpoint.address.empty() && base::parse_address(endpoint.address).has_value(),
+             "endpoints: expected an IP address, got '{}'", endpoint.address);
+      expect(endpoint.port != 0, "endpoints: expected a port from 1 to 65535, got 0");
+    }
+  }
+  void operator()(const Host& host) {
+    check_name(host.name);
+    const Route* before = nullptr;
+    for (const auto& route : host.routes) {
+      expect(route.path.starts_with('/'), "path: expected to start with /, got '{}'", route.path);
+      check_upstream(route.upstream, !route.upstream.empty());
+      expect(before == nullptr || std::tie(before->path, before->match) <
+                                      std::tie(route.path, route.match),
+             "routes: expected to be sorted without repeats, at '{}'", route.path);
+      before = &route;
+    }
+    if (!host.certificate.empty()) {
+      expect(after_.find<Certificate>(PartKind::kCertificate, host.certificate) != nullptr,
+             "certificate: '{}' is not in the snapshot", host.certificate);
+    }
+  }
+  void operator()(const Stream& stream) {
+    check_name(stream.name);
+    expect(stream.port != 0, "port: expected from 1 to 65535, got 0");
+    check_address("address", stream.address);
+    for (const auto& rule : stream.rules) {
+      for (const auto& backend : rule.backends) check_upstream(backend.upstream, true);
+    }
+  }
+
+ private:
+  template <class... Args>
+  void expect(bool holds, fmt::format_string<Args...> format, Args&&... args) {
+    if (holds) return;
+    reasons_.push_back(fmt::format("{} {}: {}", name_of(key_.kind), key_.name,
+                                   fmt::format(format, std::forward<Args>(args)...)));
+  }
+  void check_name(const std::string& name) {
+    expect(name == key_.name, "name: expected '{}', got '{}'", key_.name, name);
+  }
+  void check_address(std::string_view field, const std::string& address) {
+    expect(address.empty() || base::parse_address(address).has_value(),
+           "{}: expected an IP address, got '{}'", field, address);
+  }
+  void check_upstream(const std::string& name, bool is_needed) {
+    expect(!is_needed || after_.find<Upstream>(PartKind::kUpstream, name) != nullptr,
+           "upstream: '{}' is not in the snapshot", name);
+  }
+
+  const PartKey& key_;
+  const Snapshot& after_;
+  std::vector<std::string>& reasons_;
+};
+
+}  // namespace
+
+std::vector<std::string> validate(const Update& update, const Snapshot& after) {
+  std::vector<std::string> reasons;
+  for (const auto& [key, part] : update.parts) {
+    if (!part) continue;
+    if (part->index() != static_cast<std::size_t>(key.kind)) {
+      reasons.push_back(fmt::format("{} {}: holds a part of another kind", name_of(key.kind),
+                                    key.name));
+      continue;
+    }
+    std::visit(Check(key, after, reasons), *part);
+  }
+  return reasons;
+}
+
+}  // namespace penstock::snapshot

@@ -1,0 +1,266 @@
+#include "controller/objects/parse.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <limits>
+
+#include "proxy/base/text.h"
+
+namespace penstock::objects {
+namespace {
+
+constexpr std::int64_t kMaxPort = 65535;
+constexpr std::string_view kKubectlCopy = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// "2026-01-31T12:00:00Z" (RFC 3339 in UTC, as the API server writes it); 0 where it is not one.
+std::int64_t parse_time(std::string_view text) {
+  if (text.size() < 20 || text[4] != '-' || text[10] != 'T') return 0;
+  const auto number = [&](std::size_t at, std::size_t size) {
+    return base::parse_integer<int>(text.substr(at, size)).value_or(0);
+  };
+  const std::chrono::year_month_day day(std::chrono::year(number(0, 4)),
+                                        std::chrono::month(static_cast<unsigned>(number(5, 2))),
+                                        std::chrono::day(static_cast<unsigned>(number(8, 2))));
+  if (!day.ok()) return 0;
+  const auto days = std::chrono::sys_days(day).time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::seconds>(days).count() + number(11, 2) * 3600 +
+         number(14, 2) * 60 + number(17, 2);
+}
+
+template <class E, std::size_t N>
+E choose(const Json& json, std::string_view key,
+         const std::array<std::pair<std::string_view, E>, N>& names, E fallback) {
+  const auto text = json.optional_text(key);
+  if (!text) return fallback;
+  std::string known;
+  for (const auto& [name, value] : names) {
+    if (name == *text) return value;
+    known += known.empty() ? "" : ", ";
+    known += name;
+  }
+  json.get(key).fail(fmt::format("expected one of {}, got '{}'", known, *text));
+  return fallback;
+}
+
+std::optional<ServiceBackend> parse_backend(const Json& json) {
+  const auto service = json.get("service");
+  if (service.is_absent()) return std::nullopt;
+  ServiceBackend backend;
+  backend.service = service.text("name");
+  if (backend.service.empty()) service.fail("expected a Service's name, got none");
+  const auto port = service.get("port");
+  backend.port.name = port.text("name");
+  backend.port.number = static_cast<std::uint16_t>(port.integer("number", 0, kMaxPort, 0));
+  return backend;
+}
+
+constexpr std::array kPathTypes = {
+    std::pair{std::string_view("Exact"), PathType::kExact},
+    std::pair{std::string_view("Prefix"), PathType::kPrefix},
+    std::pair{std::string_view("ImplementationSpecific"), PathType::kImplementationSpecific},
+};
+
+IngressRule parse_rule(const Json& json) {
+  IngressRule rule;
+  rule.host = base::to_lower(json.text("host"));
+  json.get("http").for_each("paths", [&](const Json& item) {
+    IngressPath path;
+    path.path = item.text("path");
+    path.type = choose(item, "pathType", kPathTypes, PathType::kImplementationSpecific);
+    path.backend = parse_backend(item.get("backend"));
+    rule.paths.push_back(std::move(path));
+  });
+  return rule;
+}
+
+Ingress parse_ingress(const Json& json) {
+  Ingress ingress;
+  ingress.meta = parse_meta(json);
+  const auto spec = json.get("spec");
+  ingress.class_name = spec.optional_text("ingressClassName");
+  ingress.default_backend = parse_backend(spec.get("defaultBackend"));
+  spec.for_each("rules", [&](const Json& item) { ingress.rules.push_back(parse_rule(item)); });
+  spec.for_each("tls", [&](const Json& item) {
+    IngressTls tls;
+    for (const auto& host : item.texts("hosts")) tls.hosts.push_back(base::to_lower(host));
+    tls.secret = item.text("secretName");
+    ingress.tls.push_back(std::move(tls));
+  });
+  return ingress;
+}
+
+IngressClass parse_ingress_class(const Json& json) {
+  return {parse_meta(json), json.get("spec").text("controller")};
+}
+
+constexpr std::array kProtocols = {
+    std::pair{std::string_view("TCP"), Protocol::kTcp},
+    std::pair{std::string_view("UDP"), Protocol::kUdp},
+    std::pair{std::string_view("SCTP"), Protocol::kSctp},
+};
+constexpr std::array kServiceTypes = {
+    std::pair{std::string_view("ClusterIP"), ServiceType::kClusterIp},
+    std::pair{std::string_view("NodePort"), ServiceType::kNodePort},
+    std::pair{std::string_view("LoadBalancer"), ServiceType::kLoadBalancer},
+    std::pair{std::string_view("ExternalName"), ServiceType::kExternalName},
+};
+
+Service parse_service(const Json& json) {
+  Service service;
+  service.meta = parse_meta(json);
+  service.meta.annotations.clear();  // none is read, and there may be many Services
+  service.meta.labels.clear();
+  const auto spec = json.get("spec");
+  service.type = choose(spec, "type", kServiceTypes, ServiceType::kClusterIp);
+  service.cluster_ip = spec.text("clusterIP");
+  service.external_name = spec.text("externalName");
+  service.external_ips = spec.texts("externalIPs");
+  spec.for_each("ports", [&](const Json& item) {
+    ServicePort port;
+    port.name = item.text("name");
+    port.number = static_cast<std::uint16_t>(item.integer("port", 1, kMaxPort, 0));
+    port.protocol = choose(item, "protocol", kProtocols, Protocol::kTcp);
+    port.target = parse_port(item, "targetPort");
+    if (!port.target.is_given()) port.target.number = port.number;
+    service.ports.push_back(std::move(port));
+  });
+  json.get("status").get("loadBalancer").for_each("ingress", [&](const Json& item) {
+    for (const auto* key : {"ip", "hostname"}) {
+      if (auto text = item.text(key); !text.empty()) {
+        service.load_balancer.push_back(std::move(text));
+      }
+    }
+  });
+  return service;
+}
+
+EndpointSlice parse_endpoint_slice(const Json& json) {
+  EndpointSlice slice;
+  slice.meta = parse_meta(json);
+  slice.service = slice.meta.labels["kubernetes.io/service-name"];
+  slice.meta.annotations.clear();
+  slice.meta.labels.clear();
+  slice.has_ip_addresses = json.text("addressType") != "FQDN";
+  json.for_each("ports", [&](const Json& item) {
+    SlicePort port;
+    port.name = item.text("name");
+    port.number = static_cast<std::uint16_t>(item.integer("port", 0, kMaxPort, 0));
+    port.protocol = choose(item, "protocol", kProtocols, Protocol::kTcp);
+    slice.ports.push_back(std::move(port));
+  });
+  json.for_each("endpoints", [&](const Json& item) {
+    SliceEndpoint endpoint;
+    endpoint.addresses = item.texts("addresses");
+    endpoint.is_ready = item.get("conditions").boolean("ready", true);
+    slice.endpoints.push_back(std::move(endpoint));
+  });
+  return slice;
+}
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  static constexpr std::string_view kAlphabet =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    if (c == '=' || c == '\n' || c == '\r') continue;
+    const auto value = kAlphabet.find(c);
+    if (value == std::string_view::npos) return std::nullopt;
+    bits = (bits << 6) | static_cast<std::uint32_t>(value);
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    out.push_back(static_cast<char>((bits >> count) & 0xff));
+  }
+  return out;
+}
+
+Secret parse_secret(const Json& json) {
+  Secret secret;
+  secret.meta = parse_meta(json);
+  secret.meta.annotations.clear();
+  secret.type = json.text("type");
+  json.for_each_member("data", [&](std::string_view name, const Json& value) {
+    auto decoded = decode_base64(value.own_text());
+    if (!decoded) {
+      value.fail("expected base64, got something else");
+      return;
+    }
+    secret.data.emplace(name, std::move(*decoded));
+  });
+  return secret;
+}
+
+ConfigMap parse_config_map(const Json& json) {
+  ConfigMap map;
+  map.meta = parse_meta(json);
+  map.meta.annotations.clear();
+  json.for_each_member("data", [&](std::string_view name, const Json& value) {
+    map.data.emplace(name, value.own_text());
+  });
+  return map;
+}
+
+Object parse_kind(Kind kind, const Json& json) {
+  switch (kind) {
+    case Kind::kIngress: return std::make_shared<const Ingress>(parse_ingress(json));
+    case Kind::kIngressClass:
+      return std::make_shared<const IngressClass>(parse_ingress_class(json));
+    case Kind::kService: return std::make_shared<const Service>(parse_service(json));
+    case Kind::kEndpointSlice:
+      return std::make_shared<const EndpointSlice>(parse_endpoint_slice(json));
+    case Kind::kSecret: return std::make_shared<const Secret>(parse_secret(json));
+    case Kind::kConfigMap: return std::make_shared<const ConfigMap>(parse_config_map(json));
+    case Kind::kNamespace:
+      return std::make_shared<const Namespace>(Namespace{parse_meta(json)});
+    case Kind::kTcpService: break;
+  }
+  return std::make_shared<const TcpService>(parse_tcp_service(json));
+}
+
+}  // namespace
+
+Meta parse_meta(const Json& json) {
+  const auto from = json.get("metadata");
+  Meta meta;
+  meta.name_space = from.text("namespace");
+  meta.name = from.text("name");
+  meta.uid = from.text("uid");
+  meta.created = parse_time(from.text("creationTimestamp"));
+  meta.generation =
+      from.integer("generation", 0, std::numeric_limits<std::int64_t>::max(), 0);
+  from.for_each_member("annotations", [&](std::string_view name, const Json& value) {
+    if (name != kKubectlCopy) meta.annotations.emplace(name, value.own_text());
+  });
+  from.for_each_member("labels", [&](std::string_view name, const Json& value) {
+    meta.labels.emplace(name, value.own_text());
+  });
+  return meta;
+}
+
+PortRef parse_port(const Json& json, std::string_view key) {
+  const auto field = json.get(key);
+  if (field.is_absent()) return {};
+  if (field.is_text()) return {0, field.own_text()};
+  return {static_cast<std::uint16_t>(field.own_integer(1, kMaxPort)), {}};
+}
+
+std::expected<Object, ParseError> Parser::parse(Kind kind, std::string_view json) {
+  simdjson::dom::element root;
+  if (const auto code = parser_.parse(json.data(), json.size()).get(root);
+      code != simdjson::SUCCESS) {
+    return std::unexpected(ParseError{"", fmt::format("expected JSON: {}",
+                                                      simdjson::error_message(code))});
+  }
+  JsonFailure failure;
+  auto object = parse_kind(kind, Json(root, failure));
+  if (!failure.message.empty()) {
+    return std::unexpected(ParseError{std::move(failure.pointer), std::move(failure.message)});
+  }
+  return object;
+}
+
+}  // namespace penstock::objects

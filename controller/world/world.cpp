@@ -1,0 +1,143 @@
+#include "controller/world/world.h"
+
+#include <algorithm>
+
+namespace penstock::world {
+namespace {
+
+template <class Index, class Key, class T>
+void change_index(Index& index, const Key& key, const T& object, bool adds) {
+  if (adds) {
+    index[key].push_back(&object);
+    return;
+  }
+  const auto found = index.find(key);
+  if (found == index.end()) return;
+  std::erase(found->second, &object);
+  if (found->second.empty()) index.erase(found);
+}
+
+template <class Index, class Key>
+auto look_up(const Index& index, const Key& key) {
+  const auto found = index.find(key);
+  return found == index.end() ? typename Index::mapped_type{} : found->second;
+}
+
+}  // namespace
+
+std::string path_of(const objects::ObjectKey& key) {
+  return key.name_space.empty() ? key.name : key.name_space + "/" + key.name;
+}
+
+std::set<std::string> hosts_of(const objects::Ingress& ingress) {
+  std::set<std::string> hosts;
+  for (const auto& rule : ingress.rules) {
+    hosts.insert(rule.host.empty() ? std::string(kCatchAll) : rule.host);
+  }
+  if (ingress.rules.empty() && ingress.default_backend) hosts.emplace(kCatchAll);
+  return hosts;
+}
+
+void World::index(const objects::Ingress& ingress, bool adds, Touched& touched) {
+  for (const auto& host : hosts_of(ingress)) {
+    change_index(by_host_, host, ingress, adds);
+    touched.facts.push_back(fact(Question::kHost, host));
+    touched.hosts.insert(host);
+  }
+  touched.ingresses.insert(
+      {objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name});
+}
+
+void World::index(const objects::EndpointSlice& slice, bool adds, Touched& touched) {
+  if (slice.service.empty()) return;
+  const auto service = slice.meta.name_space + "/" + slice.service;
+  change_index(by_service_, service, slice, adds);
+  touched.facts.push_back(fact(Question::kSlices, service));
+}
+
+void World::index(const objects::TcpService& service, bool adds, Touched& touched) {
+  std::set<std::uint16_t> ports;
+  for (const auto& listener : service.listeners) ports.insert(listener.port);
+  for (const auto port : ports) {
+    change_index(by_port_, port, service, adds);
+    touched.facts.push_back(fact(Question::kStreamPort, std::to_string(port)));
+    touched.ports.insert(port);
+  }
+  touched.tcp_services.insert(
+      {objects::Kind::kTcpService, service.meta.name_space, service.meta.name});
+}
+
+template <class T>
+void World::replace(const objects::ObjectKey& key, objects::Ptr<T> object, Touched& touched) {
+  auto& store = std::get<Store<T>>(stores_);
+  const auto path = path_of(key);
+  touched.facts.push_back(object_fact(key.kind, path));
+  const auto found = store.find(path);
+  if (found != store.end()) {
+    index(*found->second, false, touched);
+    if (!object) {
+      store.erase(found);
+      return;
+    }
+    found->second = std::move(object);
+    index(*found->second, true, touched);
+    return;
+  }
+  if (!object) return;
+  index(*store.emplace(path, std::move(object)).first->second, true, touched);
+}
+
+void World::apply(const objects::Change& change, Touched& touched) {
+  auto parsed = change.is_removed ? std::expected<objects::Object, objects::ParseError>()
+                                  : parser_.parse(change.key.kind, change.json);
+  if (!parsed) {
+    unreadable_.insert_or_assign(change.key, std::move(parsed.error()));
+    touched.facts.push_back(object_fact(change.key.kind, path_of(change.key)));
+    return;
+  }
+  unreadable_.erase(change.key);
+  const auto remove_or_take = [&]<class T>(objects::Ptr<T>) {
+    replace<T>(change.key, change.is_removed ? nullptr : std::get<objects::Ptr<T>>(*parsed),
+               touched);
+  };
+  switch (change.key.kind) {
+    case objects::Kind::kIngress: return remove_or_take(objects::Ptr<objects::Ingress>());
+    case objects::Kind::kIngressClass:
+      return remove_or_take(objects::Ptr<objects::IngressClass>());
+    case objects::Kind::kService: return remove_or_take(objects::Ptr<objects::Service>());
+    case objects::Kind::kEndpointSlice:
+      return remove_or_take(objects::Ptr<objects::EndpointSlice>());
+    case objects::Kind::kSecret: return remove_or_take(objects::Ptr<objects::Secret>());
+    case objects::Kind::kConfigMap: return remove_or_take(objects::Ptr<objects::ConfigMap>());
+    case objects::Kind::kNamespace: return remove_or_take(objects::Ptr<objects::Namespace>());
+    case objects::Kind::kTcpService:
+      return remove_or_take(objects::Ptr<objects::TcpService>());
+  }
+}
+
+void World::set_addresses(std::string_view name, std::vector<base::Address> addresses,
+                          Touched& touched) {
+  const auto found = addresses_.find(name);
+  if (found != addresses_.end() && found->second == addresses) return;
+  addresses_.insert_or_assign(std::string(name), std::move(addresses));
+  touched.facts.push_back(fact(Question::kAddresses, name));
+}
+
+std::vector<const objects::Ingress*> World::ingresses_of(std::string_view host) const {
+  return look_up(by_host_, std::string(host));
+}
+
+std::vector<const objects::EndpointSlice*> World::slices_of(std::string_view service_path) const {
+  return look_up(by_service_, std::string(service_path));
+}
+
+std::vector<const objects::TcpService*> World::tcp_services_of(std::uint16_t port) const {
+  return look_up(by_port_, port);
+}
+
+const std::vector<base::Address>* World::addresses_of(std::string_view name) const {
+  const auto found = addresses_.find(name);
+  return found == addresses_.end() ? nullptr : &found->second;
+}
+
+}  // namespace penstock::world

@@ -1,0 +1,102 @@
+#pragma once
+// What the cluster looks like now: the last good form of every object, and indexes over them. Holds
+// values only and asks nobody; the controller's thread owns it.
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "controller/objects/parse.h"
+#include "controller/objects/source.h"
+#include "controller/world/fact.h"
+#include "proxy/base/asio.h"
+#include "proxy/base/persistent_map.h"
+
+namespace penstock::world {
+
+/// The name under which Ingresses without a host are found.
+inline constexpr std::string_view kCatchAll = "_";
+
+/// What one or more changes may have altered.
+struct Touched {
+  std::vector<Fact> facts;
+  std::set<std::string> hosts;
+  std::set<objects::ObjectKey> ingresses;
+  std::set<objects::ObjectKey> tcp_services;
+  std::set<std::uint16_t> ports;
+
+  bool empty() const { return facts.empty(); }
+};
+
+class World {
+ public:
+  /// Takes one change in. An object that cannot be read keeps its last good form and is listed in
+  /// `unreadable` until it can.
+  void apply(const objects::Change& change, Touched& touched);
+  /// What a DNS name resolves to now, sorted; empty = it does not.
+  void set_addresses(std::string_view name, std::vector<base::Address> addresses,
+                     Touched& touched);
+
+  /// `path` is "namespace/name", or the name alone for cluster-wide kinds. Null where there is none.
+  template <class T>
+  const T* find(std::string_view path) const {
+    const auto& all = std::get<Store<T>>(stores_);
+    const auto found = all.find(path);
+    return found == all.end() ? nullptr : found->second.get();
+  }
+  template <class T>
+  std::size_t count() const {
+    return std::get<Store<T>>(stores_).size();
+  }
+  template <class T, class Visit>
+  void for_each(Visit visit) const {
+    for (const auto& [path, object] : std::get<Store<T>>(stores_)) visit(*object);
+  }
+
+  /// In no particular order; kCatchAll for those without a host or with a bare default backend.
+  std::vector<const objects::Ingress*> ingresses_of(std::string_view host) const;
+  std::vector<const objects::EndpointSlice*> slices_of(std::string_view service_path) const;
+  std::vector<const objects::TcpService*> tcp_services_of(std::uint16_t port) const;
+  /// Null while the name has never been resolved.
+  const std::vector<base::Address>* addresses_of(std::string_view name) const;
+
+  const std::map<objects::ObjectKey, objects::ParseError>& unreadable() const {
+    return unreadable_;
+  }
+
+ private:
+  template <class T>
+  using Store = std::unordered_map<std::string, objects::Ptr<T>, base::TextHash, std::equal_to<>>;
+  template <class Key, class T>
+  using Index = std::unordered_map<Key, std::vector<const T*>>;
+
+  template <class T>
+  void replace(const objects::ObjectKey& key, objects::Ptr<T> object, Touched& touched);
+  void index(const objects::Ingress& ingress, bool adds, Touched& touched);
+  void index(const objects::EndpointSlice& slice, bool adds, Touched& touched);
+  void index(const objects::TcpService& service, bool adds, Touched& touched);
+  template <class T>
+  void index(const T&, bool, Touched&) {}
+
+  std::tuple<Store<objects::Ingress>, Store<objects::IngressClass>, Store<objects::Service>,
+             Store<objects::EndpointSlice>, Store<objects::Secret>, Store<objects::ConfigMap>,
+             Store<objects::Namespace>, Store<objects::TcpService>>
+      stores_;
+  Index<std::string, objects::Ingress> by_host_;
+  Index<std::string, objects::EndpointSlice> by_service_;
+  Index<std::uint16_t, objects::TcpService> by_port_;
+  std::unordered_map<std::string, std::vector<base::Address>, base::TextHash, std::equal_to<>>
+      addresses_;
+  std::map<objects::ObjectKey, objects::ParseError> unreadable_;
+  objects::Parser parser_;
+};
+
+/// "namespace/name", or "name".
+std::string path_of(const objects::ObjectKey& key);
+/// The hosts under which an Ingress is found, without repeats.
+std::set<std::string> hosts_of(const objects::Ingress& ingress);
+
+}  // namespace penstock::world

@@ -1,0 +1,154 @@
+#include "controller/objects/parse.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace penstock::objects {
+namespace {
+
+template <class T>
+T read(Kind kind, std::string_view json) {
+  Parser parser;
+  const auto object = parser.parse(kind, json);
+  EXPECT_TRUE(object.has_value()) << (object ? "" : object.error().message);
+  return object ? *std::get<Ptr<T>>(*object) : T{};
+}
+
+ParseError refused(Kind kind, std::string_view json) {
+  Parser parser;
+  const auto object = parser.parse(kind, json);
+  EXPECT_FALSE(object.has_value());
+  return object ? ParseError{} : object.error();
+}
+
+TEST(ParseIngress, ReadsEveryFieldThatIsServed) {
+  const auto ingress = read<Ingress>(Kind::kIngress, R"({
+    "metadata": {"namespace": "shop", "name": "web", "creationTimestamp": "2026-01-31T12:00:01Z",
+      "generation": 3, "annotations": {"a/b": "c",
+      "kubectl.kubernetes.io/last-applied-configuration": "{}"}},
+    "spec": {"ingressClassName": "nginx",
+      "defaultBackend": {"service": {"name": "fallback", "port": {"name": "http"}}},
+      "tls": [{"hosts": ["Shop.Example"], "secretName": "cert"}],
+      "rules": [{"host": "Shop.Example", "http": {"paths": [
+        {"path": "/a", "pathType": "Exact", "backend": {"service": {"name": "s", "port": {"number": 80}}}},
+        {"path": "/b", "pathType": "Prefix", "backend": {"resource": {"kind": "Bucket", "name": "x"}}}
+      ]}}]}})");
+  EXPECT_EQ(ingress.meta.name_space, "shop");
+  EXPECT_EQ(ingress.meta.created, 1769860801);
+  EXPECT_EQ(ingress.meta.annotations.size(), 1U);
+  EXPECT_EQ(ingress.class_name, "nginx");
+  EXPECT_EQ(ingress.default_backend->port.text(), "http");
+  EXPECT_EQ(ingress.tls.at(0).hosts.at(0), "shop.example");
+  ASSERT_EQ(ingress.rules.at(0).paths.size(), 2U);
+  EXPECT_EQ(ingress.rules[0].host, "shop.example");
+  EXPECT_EQ(ingress.rules[0].paths[0].type, PathType::kExact);
+  EXPECT_EQ(ingress.rules[0].paths[0].backend->port.number, 80);
+  EXPECT_FALSE(ingress.rules[0].paths[1].backend.has_value());
+}
+
+TEST(ParseIngress, NamesTheFieldThatIsWrong) {
+  const auto error = refused(Kind::kIngress, R"({"metadata": {"name": "x"}, "spec": {"rules": [
+    {"host": "a", "http": {"paths": [{"path": 7}]}}]}})");
+  EXPECT_EQ(error.pointer, "/spec/rules/0/http/paths/0/path");
+  EXPECT_THAT(error.message, testing::HasSubstr("expected a string"));
+}
+
+TEST(ParseIngress, RefusesWhatIsNoJson) {
+  EXPECT_THAT(refused(Kind::kIngress, "{").message, testing::HasSubstr("expected JSON"));
+}
+
+TEST(ParseService, DefaultsTheTargetPort) {
+  const auto service = read<Service>(Kind::kService, R"({"metadata": {"name": "s"}, "spec": {
+    "clusterIP": "None", "ports": [{"name": "a", "port": 80},
+    {"port": 81, "targetPort": "web", "protocol": "UDP"}]},
+    "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}, {"hostname": "lb.example"}]}}})");
+  EXPECT_EQ(service.cluster_ip, "None");
+  EXPECT_EQ(service.ports.at(0).target.number, 80);
+  EXPECT_EQ(service.ports.at(1).target.name, "web");
+  EXPECT_EQ(service.ports.at(1).protocol, Protocol::kUdp);
+  EXPECT_EQ(service.load_balancer, (std::vector<std::string>{"192.0.2.1", "lb.example"}));
+}
+
+TEST(ParseService, RefusesAPortOutOfRange) {
+  EXPECT_EQ(refused(Kind::kService, R"({"spec": {"ports": [{"port": 65536}]}})").pointer,
+            "/spec/ports/0/port");
+}
+
+TEST(ParseEndpointSlice, CountsAbsentReadinessAsReady) {
+  const auto slice = read<EndpointSlice>(Kind::kEndpointSlice, R"({
+    "metadata": {"name": "s-1", "labels": {"kubernetes.io/service-name": "s"}},
+    "addressType": "IPv6", "ports": [{"port": 8080}],
+    "endpoints": [{"addresses": ["fd00::1"]},
+      {"addresses": ["fd00::2"], "conditions": {"ready": false}}]})");
+  EXPECT_EQ(slice.service, "s");
+  EXPECT_TRUE(slice.has_ip_addresses);
+  EXPECT_TRUE(slice.endpoints.at(0).is_ready);
+  EXPECT_FALSE(slice.endpoints.at(1).is_ready);
+}
+
+TEST(ParseSecret, DecodesItsData) {
+  const auto secret = read<Secret>(Kind::kSecret, R"({"type": "kubernetes.io/tls",
+    "data": {"tls.crt": "Y2VydA==", "tls.key": "a2V5"}})");
+  EXPECT_EQ(secret.data.at("tls.crt"), "cert");
+  EXPECT_EQ(secret.data.at("tls.key"), "key");
+}
+
+TEST(ParseSecret, RefusesWhatIsNoBase64WithoutShowingIt) {
+  const auto error = refused(Kind::kSecret, R"({"data": {"tls.key": "!very-secret!"}})");
+  EXPECT_EQ(error.pointer, "/data/tls.key");
+  EXPECT_THAT(error.message, testing::Not(testing::HasSubstr("secret!")));
+}
+
+constexpr std::string_view kTcpService = R"({"metadata": {"namespace": "db", "name": "mysql"},
+  "spec": {"listeners": [{"port": 3306}], "rules": [{"backends": [
+  {"service": {"name": "mysql", "port": 3306}}]}], "timeouts": {"idle": "10m"}}})";
+
+TEST(ParseTcpService, ReadsTheShortForm) {
+  const auto service = read<TcpService>(Kind::kTcpService, kTcpService);
+  EXPECT_EQ(service.listeners.at(0).port, 3306);
+  EXPECT_EQ(service.rules.at(0).backends.at(0).service, "mysql");
+  EXPECT_EQ(service.idle_timeout, base::Duration(600'000));
+  EXPECT_FALSE(service.connect_timeout.has_value());
+}
+
+TEST(ParseTcpService, RefusesFieldsItDoesNotKnow) {
+  std::string json(kTcpService);
+  json.replace(json.find("\"timeouts\""), 10, "\"tiemouts\"");
+  const auto error = refused(Kind::kTcpService, json);
+  EXPECT_THAT(error.pointer + error.message, testing::HasSubstr("tiemouts"));
+}
+
+TEST(ParseTcpService, AsksForTrustedNetworksWithTheProxyProtocol) {
+  const auto error = refused(Kind::kTcpService, R"({"spec": {"listeners": [{"port": 1,
+    "proxyProtocol": {"mode": "Required"}}], "rules": [{"backends": [
+    {"host": {"name": "h", "port": 1}}]}]}})");
+  EXPECT_EQ(error.pointer, "/spec/listeners/0/proxyProtocol");
+}
+
+Meta meta(std::string name, std::int64_t created) {
+  Meta out;
+  out.name_space = "a";
+  out.name = std::move(name);
+  out.created = created;
+  return out;
+}
+
+TEST(Meta, OrdersByAgeThenByNameDescending) {
+  const auto old = meta("x", 1);
+  const auto young = meta("y", 2);
+  const auto same = meta("z", 1);
+  EXPECT_TRUE(is_older(old, young));
+  EXPECT_FALSE(is_older(young, old));
+  EXPECT_TRUE(is_older(same, old));
+}
+
+TEST(Kinds, StandInTheOrderOfTheEnumeration) {
+  for (std::size_t i = 0; i < kKinds.size(); ++i) {
+    EXPECT_EQ(static_cast<std::size_t>(kKinds[i].kind), i) << kKinds[i].name;
+  }
+  EXPECT_EQ(find_kind("v1", "Service")->kind, Kind::kService);
+  EXPECT_EQ(find_kind("v2", "Service"), nullptr);
+}
+
+}  // namespace
+}  // namespace penstock::objects

@@ -1,0 +1,101 @@
+#include "controller/settings/global.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/settings/kinds.h"
+
+namespace penstock::settings {
+namespace {
+
+GlobalSettings with(const std::map<std::string, std::string>& data) {
+  GlobalSettings settings;
+  EXPECT_THAT(apply_global(data, settings), testing::IsEmpty());
+  return settings;
+}
+
+std::string problem(const std::string& key, const std::string& value) {
+  GlobalSettings settings;
+  const auto problems = apply_global({{key, value}}, settings);
+  EXPECT_EQ(problems.size(), 1U);
+  return problems.empty() ? "" : problems[0].message;
+}
+
+TEST(GlobalTable, IsSortedAndHasNoRepeats) {
+  std::string_view before;
+  for (const auto& row : global_table()) {
+    EXPECT_LT(before, row.name);
+    before = row.name;
+  }
+}
+
+// What a row prints, it reads back: the reference page shows defaults in this form.
+TEST(GlobalTable, ReadsEveryDefaultInTheFormItPrints) {
+  for (const auto& row : global_table()) {
+    GlobalSettings settings;
+    const auto text = row.print(settings);
+    ASSERT_TRUE(row.apply(text, settings)) << row.name << " = '" << text << "'";
+    EXPECT_EQ(settings, GlobalSettings{}) << row.name << " = '" << text << "'";
+  }
+}
+
+TEST(GlobalSettings, TakesTheKeysOfTheConfigMap) {
+  const auto settings = with({{"proxy-body-size", "8m"},
+                              {"keep-alive", "10"},
+                              {"proxy-next-upstream", "error http_502"},
+                              {"proxy-stream-timeout", "60s"},
+                              {"upstream-keepalive-connections", "32"},
+                              {"worker-processes", "4"},
+                              {"use-forwarded-headers", "true"},
+                              {"large-client-header-buffers", "8 16k"},
+                              {"load-balance", "ewma"}});
+  EXPECT_EQ(settings.ingress.route.body.max_size.bytes, 8U << 20);
+  EXPECT_EQ(settings.proxy.client.keep_alive, base::Duration(10'000));
+  EXPECT_EQ(settings.ingress.route.next_upstream.on_status, (std::vector<std::uint16_t>{502}));
+  EXPECT_FALSE(settings.ingress.route.next_upstream.on_timeout);
+  EXPECT_EQ(settings.stream.idle_timeout, base::Duration(60'000));
+  EXPECT_EQ(settings.proxy.keepalive.connections, 32U);
+  EXPECT_EQ(settings.proxy.workers, 4U);
+  EXPECT_TRUE(settings.proxy.forwarded.is_trusted);
+  EXPECT_EQ(settings.proxy.client.large_header_buffers, 8U);
+  EXPECT_EQ(settings.ingress.balancing.algorithm, snapshot::Algorithm::kEwma);
+}
+
+TEST(GlobalSettings, SaysWhatWasExpectedAndFound) {
+  EXPECT_EQ(problem("keep-alive", "soon"),
+            "keep-alive: expected whole seconds from 0 to 31536000, got 'soon'");
+  EXPECT_EQ(problem("ssl-protocols", "SSLv3"),
+            "ssl-protocols: expected TLSv1.2, TLSv1.3 or both, separated by a space, got 'SSLv3'");
+  EXPECT_THAT(problem("no-such-key", "1"), testing::HasSubstr("not served"));
+}
+
+TEST(GlobalSettings, LeavesADefaultWhereAValueIsBroken) {
+  GlobalSettings settings;
+  apply_global({{"keep-alive", "-1"}, {"proxy-body-size", "1x"}}, settings);
+  EXPECT_EQ(settings, GlobalSettings{});
+}
+
+TEST(GlobalSettings, FailsClosedWhereAccessListsAreBroken) {
+  for (const auto* key : {"whitelist-source-range", "denylist-source-range"}) {
+    GlobalSettings settings;
+    apply_global({{key, "10.0.0.0/33"}}, settings);
+    EXPECT_NE(settings.ingress.denied_why, "") << key;
+  }
+}
+
+TEST(GlobalSettings, BelievesNobodyWhereTheTrustedNetworksAreBroken) {
+  GlobalSettings settings;
+  apply_global({{"proxy-real-ip-cidr", "10.0.0.0/8,x"}, {"use-forwarded-headers", "true"}},
+               settings);
+  EXPECT_FALSE(settings.proxy.forwarded.is_trusted);
+}
+
+TEST(BadValue, ShowsLongAndControlBytesSafely) {
+  const auto text = bad_value("k", "x", "a\nb" + std::string(200, 'z'));
+  EXPECT_EQ(text.find('\n'), std::string::npos);
+  EXPECT_THAT(text, testing::EndsWith("...'"));
+  EXPECT_LT(text.size(), 140U);
+}
+
+}  // namespace
+}  // namespace penstock::settings

@@ -1,0 +1,28 @@
+#pragma once
+// From a Service's port to the addresses behind it.
+#include <optional>
+#include <vector>
+
+#include "controller/objects/service.h"
+#include "controller/translate/job.h"
+#include "controller/translate/options.h"
+#include "controller/translate/reader.h"
+
+namespace penstock::translate {
+
+/// The first TCP port of the Service that a reference means: by number, by name and, where an
+/// Ingress asks, by targetPort. Null where there is none.
+const objects::ServicePort* find_port(const objects::Service& service, const objects::PortRef& port,
+                                      bool matches_target_port);
+
+struct Found {
+  std::vector<snapshot::Endpoint> endpoints;  // sorted, without repeats; empty: 503
+  std::string refused;  // why an address was left out, with the address; empty where none was
+};
+
+Found endpoints_of(Reader& reader, const UpstreamDemand& demand, const Options& options);
+
+/// Why an address must not be an endpoint; null where it may be one.
+const char* refused_because(const base::Address& address, const Options& options);
+
+}  // namespace penstock::translate

@@ -1,0 +1,33 @@
+#pragma once
+// What the operator says on the command line, as far as it changes what is served.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace penstock::translate {
+
+struct Options {
+  std::string ingress_class = "nginx";  // value of the annotation kubernetes.io/ingress.class
+  std::string controller_class = "k8s.io/ingress-nginx";  // spec.controller of our IngressClasses
+  bool takes_class_by_name = false;      // also the IngressClass named like `ingress_class`
+  bool takes_without_class = false;
+  // Paths "namespace/name"; empty = none.
+  std::string config_map;
+  std::string tcp_services;
+  std::string udp_services;
+  std::string default_backend;      // a Service; its first port
+  std::string default_certificate;  // a Secret
+  std::string annotation_prefix = "nginx.ingress.kubernetes.io";
+  std::uint16_t http_port = 80;
+  std::uint16_t https_port = 443;
+  std::string listen_address;  // empty = every address
+  std::vector<std::uint16_t> reserved_ports;  // besides the two above: not to be taken by streams
+  /// Endpoints on loopback and link-local addresses are served: for a directory of manifests on a
+  /// machine of one's own, never for a cluster, where they would reach into our pod and its node.
+  bool allows_local_endpoints = false;
+  /// Presented where nothing else fits: self-signed, made at start.
+  std::string fallback_chain_pem;
+  std::string fallback_key_pem;
+};
+
+}  // namespace penstock::translate

@@ -1,0 +1,85 @@
+#pragma once
+// The world as one job of the translation sees it: every look is remembered as a fact, so that the
+// job runs again when, and only when, something that it has seen changes.
+#include <algorithm>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/world/world.h"
+
+namespace penstock::translate {
+
+template <class T>
+struct KindOf;
+template <>
+struct KindOf<objects::IngressClass> {
+  static constexpr auto value = objects::Kind::kIngressClass;
+};
+template <>
+struct KindOf<objects::Service> {
+  static constexpr auto value = objects::Kind::kService;
+};
+template <>
+struct KindOf<objects::Secret> {
+  static constexpr auto value = objects::Kind::kSecret;
+};
+template <>
+struct KindOf<objects::ConfigMap> {
+  static constexpr auto value = objects::Kind::kConfigMap;
+};
+template <>
+struct KindOf<objects::Ingress> {
+  static constexpr auto value = objects::Kind::kIngress;
+};
+
+class Reader {
+ public:
+  explicit Reader(const world::World& world) : world_(world) {}
+
+  template <class T>
+  const T* find(std::string_view path) {
+    facts_.push_back(world::object_fact(KindOf<T>::value, path));
+    return world_.find<T>(path);
+  }
+  const objects::Secret* secret(const std::string& path) {
+    secrets_.insert(path);
+    return find<objects::Secret>(path);
+  }
+  std::vector<const objects::Ingress*> ingresses_of(std::string_view host) {
+    facts_.push_back(world::fact(world::Question::kHost, host));
+    return world_.ingresses_of(host);
+  }
+  std::vector<const objects::EndpointSlice*> slices_of(std::string_view service) {
+    facts_.push_back(world::fact(world::Question::kSlices, service));
+    return world_.slices_of(service);
+  }
+  std::vector<const objects::TcpService*> tcp_services_of(std::uint16_t port) {
+    facts_.push_back(world::fact(world::Question::kStreamPort, std::to_string(port)));
+    return world_.tcp_services_of(port);
+  }
+  const std::vector<base::Address>* addresses_of(const std::string& name) {
+    names_.insert(name);
+    facts_.push_back(world::fact(world::Question::kAddresses, name));
+    return world_.addresses_of(name);
+  }
+
+  /// Sorted, without repeats.
+  std::vector<world::Fact> take_facts() {
+    std::ranges::sort(facts_);
+    facts_.erase(std::unique(facts_.begin(), facts_.end()), facts_.end());
+    return std::move(facts_);
+  }
+  /// Secrets and DNS names that were asked for, whether they exist or not.
+  std::set<std::string>& secrets() { return secrets_; }
+  std::set<std::string>& names() { return names_; }
+
+ private:
+  const world::World& world_;
+  std::vector<world::Fact> facts_;
+  std::set<std::string> secrets_;
+  std::set<std::string> names_;
+};
+
+}  // namespace penstock::translate

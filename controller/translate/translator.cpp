@@ -1,0 +1,309 @@
+#include "controller/translate/translator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/annotations/annotations.h"
+#include "controller/translate/class_selection.h"
+#include "controller/translate/host.h"
+#include "controller/translate/stream.h"
+#include "controller/translate/upstream.h"
+#include "proxy/base/text.h"
+
+namespace penstock::translate {
+namespace {
+
+/// Also a job when no Secret is named: it gives the self-signed certificate.
+constexpr char kDefault[] = "";
+
+objects::ObjectKey config_map_key(const std::string& path) {
+  const auto slash = path.find('/');
+  return {objects::Kind::kConfigMap, path.substr(0, slash), path.substr(slash + 1)};
+}
+
+}  // namespace
+
+Translator::Translator(Options options)
+    : options_(std::move(options)),
+      default_policy_(std::make_shared<const settings::IngressPolicy>()) {}
+
+PartChanges Translator::translate(const world::World& world, const world::Touched& touched) {
+  changes_.clear();
+  if (is_first_) {
+    mark_everything(world);
+    is_first_ = false;
+  } else {
+    mark(world, touched);
+  }
+  pairs_.forget(touched.facts);
+  // In the order of what builds on what: a later kind may be marked by an earlier one.
+  for (const auto kind : {JobKind::kSettings, JobKind::kReview, JobKind::kHost, JobKind::kStream,
+                          JobKind::kUpstream, JobKind::kCertificate}) {
+    run_kind(kind, world);
+  }
+  dirty_.clear();
+  return std::move(changes_);
+}
+
+void Translator::mark_everything(const world::World& world) {
+  dirty_.insert({JobKind::kSettings, ""});
+  dirty_.insert({JobKind::kHost, std::string(world::kCatchAll)});
+  dirty_.insert({JobKind::kCertificate, kDefault});
+  world.for_each<objects::Ingress>([&](const objects::Ingress& ingress) {
+    dirty_.insert({JobKind::kReview, ingress.meta.name_space + "/" + ingress.meta.name});
+    for (const auto& host : world::hosts_of(ingress)) dirty_.insert({JobKind::kHost, host});
+  });
+  world.for_each<objects::TcpService>([&](const objects::TcpService& service) {
+    for (const auto& listener : service.listeners) {
+      dirty_.insert({JobKind::kStream, std::to_string(listener.port)});
+    }
+  });
+}
+
+void Translator::mark(const world::World&, const world::Touched& touched) {
+  for (const auto fact : touched.facts) {
+    const auto found = readers_.find(fact);
+    if (found == readers_.end()) continue;
+    for (const auto* key : found->second) dirty_.insert(*key);
+  }
+  for (const auto& host : touched.hosts) dirty_.insert({JobKind::kHost, host});
+  for (const auto& key : touched.ingresses) {
+    dirty_.insert({JobKind::kReview, world::path_of(key)});
+  }
+  for (const auto port : touched.ports) dirty_.insert({JobKind::kStream, std::to_string(port)});
+}
+
+void Translator::mark_all(JobKind kind) {
+  for (auto job = jobs_.lower_bound({kind, ""}); job != jobs_.end() && job->first.first == kind;
+       ++job) {
+    dirty_.insert(job->first);
+  }
+}
+
+void Translator::run_kind(JobKind kind, const world::World& world) {
+  for (auto next = dirty_.lower_bound({kind, ""}); next != dirty_.end() && next->first == kind;
+       ++next) {
+    run(*next, world);
+  }
+}
+
+void Translator::run(const JobKey& key, const world::World& world) {
+  ++jobs_run_;
+  Reader reader(world);
+  auto output = compute(key, reader, world);
+  finish(key, reader, std::move(output));
+}
+
+Output Translator::compute(const JobKey& key, Reader& reader, const world::World& world) {
+  const auto& name = key.second;
+  switch (key.first) {
+    case JobKind::kSettings: return run_settings(reader);
+    case JobKind::kReview: {
+      const auto* ingress = world.find<objects::Ingress>(name);
+      if (ingress != nullptr) return run_review(reader, *ingress);
+      policies_.erase(name);
+      served_.erase(name);
+      return {};
+    }
+    case JobKind::kHost:
+      if (name != world::kCatchAll && world.ingresses_of(name).empty()) return {};
+      return translate_host({reader, pairs_, options_, settings_,
+                             [this](const objects::Ingress& each) { return policy_of(each); }},
+                            name);
+    case JobKind::kStream: {
+      const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
+      if (!stream_map_.contains(port) && world.tcp_services_of(port).empty()) return {};
+      return translate_stream({reader, options_, settings_, stream_map_}, port);
+    }
+    case JobKind::kUpstream: {
+      const auto found = demands_.find(name);
+      if (found == demands_.end()) return {};
+      return translate_upstream(reader, options_, found->second.begin()->second);
+    }
+    case JobKind::kCertificate: break;
+  }
+  if (name == kDefault) return translate_default_certificate(reader, pairs_, options_);
+  return certificate_counts_.contains(name) ? translate_certificate(reader, pairs_, name)
+                                            : Output{};
+}
+
+Output Translator::run_settings(Reader& reader) {
+  Output out;
+  settings::GlobalSettings now;
+  if (!options_.config_map.empty()) {
+    if (const auto* map = reader.find<objects::ConfigMap>(options_.config_map)) {
+      for (auto& problem : settings::apply_global(map->data, now)) {
+        out.diagnostics.push_back({config_map_key(options_.config_map), "/data/" + problem.key,
+                                   std::move(problem.message)});
+      }
+    }
+  }
+  std::map<std::uint16_t, StreamEntry> streams;
+  if (!options_.tcp_services.empty()) {
+    if (const auto* map = reader.find<objects::ConfigMap>(options_.tcp_services)) {
+      streams = read_stream_map(*map, out.diagnostics);
+    }
+  }
+  if (!options_.udp_services.empty()) {
+    if (const auto* map = reader.find<objects::ConfigMap>(options_.udp_services)) {
+      for (const auto& [port, entry] : read_stream_map(*map, out.diagnostics)) {
+        out.diagnostics.push_back(
+            {config_map_key(options_.udp_services), "/data/" + entry.key,
+             fmt::format("{}: UDP is not served by this version", entry.key)});
+      }
+    }
+  }
+  if (now.ingress != settings_.ingress ||
+      now.no_redirect_prefixes != settings_.no_redirect_prefixes) {
+    mark_all(JobKind::kReview);
+    mark_all(JobKind::kHost);
+  }
+  if (now.stream != settings_.stream) mark_all(JobKind::kStream);
+  for (const auto* map : {&streams, &stream_map_}) {
+    for (const auto& [port, entry] : *map) dirty_.insert({JobKind::kStream, std::to_string(port)});
+  }
+  settings_ = std::move(now);
+  default_policy_ = std::make_shared<const settings::IngressPolicy>(settings_.ingress);
+  stream_map_ = std::move(streams);
+  auto global = settings_.proxy;
+  if (options_.http_port != 0) {
+    global.listeners.push_back({options_.listen_address, options_.http_port, false});
+  }
+  if (options_.https_port != 0) {
+    global.listeners.push_back({options_.listen_address, options_.https_port, true});
+  }
+  out.add(snapshot::PartKind::kGlobal, "", std::move(global));
+  return out;
+}
+
+Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
+  Output out;
+  const auto path = ingress.meta.name_space + "/" + ingress.meta.name;
+  policies_.erase(path);
+  served_.erase(path);
+  if (!is_ours(reader, ingress, options_)) return out;
+  auto read = annotations::read(ingress.meta.annotations, options_.annotation_prefix,
+                                settings_.ingress);
+  for (auto& problem : read.problems) {
+    out.diagnostics.push_back({{objects::Kind::kIngress, ingress.meta.name_space,
+                                ingress.meta.name},
+                               annotation_field(problem.annotation),
+                               std::move(problem.message)});
+  }
+  if (!read.is_left_out) served_.insert(path);
+  policies_[path] = read.policy == *default_policy_
+                        ? default_policy_
+                        : std::make_shared<const settings::IngressPolicy>(std::move(read.policy));
+  return out;
+}
+
+std::shared_ptr<const settings::IngressPolicy> Translator::policy_of(
+    const objects::Ingress& ingress) {
+  const auto found = policies_.find(ingress.meta.name_space + "/" + ingress.meta.name);
+  return found == policies_.end() ? default_policy_ : found->second;
+}
+
+void Translator::finish(const JobKey& key, Reader& reader, Output output) {
+  auto facts = reader.take_facts();
+  const auto job = jobs_.try_emplace(key).first;
+  set_demands(job, output);
+  set_parts(job->second, output);
+  job->second.diagnostics = std::move(output.diagnostics);
+  count(secrets_, job->second.secrets, reader.secrets());
+  count(names_, job->second.names, reader.names());
+  set_facts(job, std::move(facts));
+  const auto& state = job->second;
+  if (state.parts.empty() && state.facts.empty() && state.diagnostics.empty()) jobs_.erase(job);
+}
+
+void Translator::set_facts(Jobs::iterator job, std::vector<world::Fact> facts) {
+  auto& before = job->second.facts;
+  if (before == facts) return;
+  std::vector<world::Fact> gone;
+  std::vector<world::Fact> added;
+  std::ranges::set_difference(before, facts, std::back_inserter(gone));
+  std::ranges::set_difference(facts, before, std::back_inserter(added));
+  for (const auto fact : gone) {
+    auto& readers = readers_[fact];
+    std::erase(readers, &job->first);
+    if (readers.empty()) readers_.erase(fact);
+  }
+  for (const auto fact : added) readers_[fact].push_back(&job->first);
+  before = std::move(facts);
+}
+
+void Translator::set_demands(Jobs::iterator job, Output& output) {
+  auto& state = job->second;
+  for (const auto& [rank, part] : state.upstreams) {
+    const auto group = demands_.find(part);
+    group->second.erase({rank, job->first});
+    if (group->second.empty()) demands_.erase(group);
+    dirty_.insert({JobKind::kUpstream, part});
+  }
+  state.upstreams.clear();
+  for (auto& [rank, demand] : output.upstreams) {
+    const auto part = demand.part;
+    const DemandKey place{rank, job->first};
+    dirty_.insert({JobKind::kUpstream, part});
+    if (demands_[part].try_emplace(place, std::move(demand)).second) {
+      state.upstreams.emplace_back(rank, part);
+    }
+  }
+  for (const auto& path : state.certificates) dirty_.insert({JobKind::kCertificate, path});
+  const std::set<std::string> wanted(output.certificates.begin(), output.certificates.end());
+  for (const auto& path : wanted) dirty_.insert({JobKind::kCertificate, path});
+  const auto revision = wanted_revision_;
+  count(certificate_counts_, state.certificates, wanted);
+  wanted_revision_ = revision;
+}
+
+void Translator::set_parts(Job& job, Output& output) {
+  std::vector<snapshot::PartKey> now;
+  for (auto& [key, part] : output.parts) {
+    now.push_back(key);
+    const auto found = parts_.find(key);
+    if (found != parts_.end() && *found->second == *part) continue;
+    parts_.insert_or_assign(key, part);
+    changes_.insert_or_assign(key, std::move(part));
+  }
+  std::ranges::sort(now);
+  for (const auto& key : job.parts) {
+    if (std::ranges::binary_search(now, key)) continue;
+    parts_.erase(key);
+    changes_.insert_or_assign(key, nullptr);
+  }
+  job.parts = std::move(now);
+}
+
+void Translator::count(Counts& counts, std::vector<std::string>& before,
+                       const std::set<std::string>& now) {
+  for (const auto& name : now) {
+    if (std::ranges::binary_search(before, name)) continue;
+    if (++counts[name] == 1) ++wanted_revision_;
+  }
+  for (const auto& name : before) {
+    if (now.contains(name)) continue;
+    if (--counts[name] > 0) continue;
+    counts.erase(name);
+    ++wanted_revision_;
+  }
+  before.assign(now.begin(), now.end());
+}
+
+std::set<std::string> Translator::keys_of(const Counts& counts) {
+  std::set<std::string> keys;
+  for (const auto& [name, number] : counts) keys.insert(name);
+  return keys;
+}
+
+std::vector<Diagnostic> Translator::diagnostics(const world::World& world) const {
+  std::set<Diagnostic> all;
+  for (const auto& [key, job] : jobs_) all.insert(job.diagnostics.begin(), job.diagnostics.end());
+  for (const auto& [key, error] : world.unreadable()) {
+    all.insert({key, error.pointer, error.message});
+  }
+  return {all.begin(), all.end()};
+}
+
+}  // namespace penstock::translate

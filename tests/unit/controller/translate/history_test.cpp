@@ -1,0 +1,204 @@
+// Over random histories of objects, what the translator has become equals what a fresh one makes of
+// the same world, and the changes it gave add up to it.
+#include <random>
+
+#include "tests/unit/controller/translate/fixture.h"
+
+namespace penstock::translate {
+namespace {
+
+class History {
+ public:
+  explicit History(unsigned seed) : random_(seed), cluster_(options()) {
+    for (auto& pair : pairs_) pair = test::make_certificate({"a.example", "*.example", "h0.test"});
+  }
+
+  void run(int steps) {
+    for (int i = 0; i < steps; ++i) {
+      const auto batch = 1 + pick(3);
+      for (int j = 0; j < batch; ++j) change();
+      step();
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+
+ private:
+  static Options options() {
+    Options out;
+    out.config_map = "n0/settings";
+    out.tcp_services = "n0/tcp";
+    out.default_backend = "n0/s0";
+    out.default_certificate = "n0/c0";
+    out.fallback_chain_pem = "chain";
+    out.fallback_key_pem = "key";
+    return out;
+  }
+
+  int pick(int count) { return std::uniform_int_distribution<int>(0, count - 1)(random_); }
+  std::string name(std::string_view prefix, int count) {
+    return fmt::format("n{}/{}{}", pick(2), prefix, pick(count));
+  }
+
+  void change() {
+    switch (pick(9)) {
+      case 0:
+      case 1: return change_ingress();
+      case 2: return change_service();
+      case 3: return change_slice();
+      case 4: return change_secret();
+      case 5: return change_class();
+      case 6: return change_config();
+      case 7: return change_tcp_service();
+      default: return change_addresses();
+    }
+  }
+
+  bool removes(Kind kind, const std::string& path) {
+    if (pick(4) != 0) return false;
+    cluster_.remove(kind, path);
+    return true;
+  }
+
+  std::string host() {
+    static constexpr std::array kHosts = {"a.example", "b.example", "*.example", "h0.test", ""};
+    return kHosts[static_cast<std::size_t>(pick(5))];
+  }
+
+  void change_ingress() {
+    const auto path = name("i", 4);
+    if (removes(Kind::kIngress, path)) return;
+    static constexpr std::array kAnnotations = {
+        "", R"("nginx.ingress.kubernetes.io/load-balance":"ewma")",
+        R"("nginx.ingress.kubernetes.io/proxy-body-size":"2m")",
+        R"("nginx.ingress.kubernetes.io/proxy-body-size":"soon")",
+        R"("nginx.ingress.kubernetes.io/canary":"true")",
+        R"("nginx.ingress.kubernetes.io/whitelist-source-range":"x")"};
+    std::string spec = R"("rules":[)";
+    const auto count = pick(3);
+    for (int i = 0; i < count; ++i) {
+      std::vector<std::string> paths;
+      for (int j = pick(3); j > 0; --j) {
+        paths.push_back(fmt::format("{} /{} s{}", pick(2) == 0 ? "Exact" : "Prefix",
+                                    pick(2) == 0 ? "" : "p", pick(3)));
+      }
+      spec += (i > 0 ? "," : "") + rule(host(), paths);
+    }
+    spec += "]";
+    if (pick(3) == 0) {
+      spec += R"(,"defaultBackend":{"service":{"name":"s1","port":{"number":80}}})";
+    }
+    if (pick(2) == 0) {
+      spec += fmt::format(R"(,"tls":[{{"hosts":["{}"],"secretName":"c{}"}}])", host(), pick(2));
+    }
+    if (pick(8) == 0) spec += R"(,"rules":7)";
+    cluster_.ingress(path, spec, kAnnotations[static_cast<std::size_t>(pick(6))], pick(4));
+  }
+  void change_service() {
+    const auto path = name("s", 3);
+    if (removes(Kind::kService, path)) return;
+    if (pick(3) == 0) {
+      cluster_.put(Kind::kService, path,
+                   fmt::format(R"("spec":{{"type":"ExternalName","externalName":"d{}.test"}})",
+                               pick(2)));
+      return;
+    }
+    cluster_.service(path, fmt::format(R"({{"port":{}}})", 80 + pick(2)));
+  }
+  void change_slice() {
+    const auto path = name("s", 3);
+    const auto suffix = std::to_string(pick(2));
+    if (removes(Kind::kEndpointSlice, path + "-" + suffix)) return;
+    cluster_.slice(path, fmt::format("10.0.0.{}", pick(4)), 8080 + pick(2), suffix);
+  }
+  void change_secret() {
+    const auto path = name("c", 2);
+    if (removes(Kind::kSecret, path)) return;
+    const auto& chain = pairs_[static_cast<std::size_t>(pick(3))];
+    const auto& key = pairs_[static_cast<std::size_t>(pick(3))];
+    cluster_.put(Kind::kSecret, path,
+                 fmt::format(R"("data":{{"tls.crt":"{}","tls.key":"{}"}})",
+                             test::to_base64(chain.chain), test::to_base64(key.key)));
+  }
+  void change_class() {
+    if (removes(Kind::kIngressClass, "nginx")) return;
+    cluster_.ingress_class();
+  }
+  void change_config() {
+    if (pick(2) == 0) {
+      if (removes(Kind::kConfigMap, "n0/settings")) return;
+      static constexpr std::array kData = {R"("proxy-body-size":"3m")", R"("keep-alive":"5")",
+                                           R"("proxy-stream-timeout":"9s")", R"("x":"y")",
+                                           R"("whitelist-source-range":"z")", ""};
+      cluster_.put(Kind::kConfigMap, "n0/settings",
+                   fmt::format(R"("data":{{{}}})", kData[static_cast<std::size_t>(pick(6))]));
+      return;
+    }
+    if (removes(Kind::kConfigMap, "n0/tcp")) return;
+    cluster_.put(Kind::kConfigMap, "n0/tcp",
+                 fmt::format(R"("data":{{"{}":"n{}/s{}:80"}})", 9000 + pick(3), pick(2), pick(3)));
+  }
+  void change_tcp_service() {
+    const auto path = name("t", 3);
+    if (removes(Kind::kTcpService, path)) return;
+    const auto backend =
+        pick(2) == 0 ? fmt::format(R"("service":{{"name":"s{}","port":80}})", pick(3))
+                     : fmt::format(R"("host":{{"name":"d{}.test","port":5}})", pick(2));
+    cluster_.put(Kind::kTcpService, path,
+                 fmt::format(R"("spec":{{"listeners":[{{"port":{}}},{{"port":{}}}],"rules":[
+                   {{"backends":[{{{}}}]}}]}})", 9000 + pick(3), 9000 + pick(3), backend),
+                 pick(4));
+  }
+  void change_addresses() {
+    std::vector<base::Address> addresses;
+    if (pick(3) != 0) {
+      addresses.push_back(asio::ip::make_address(fmt::format("192.0.2.{}", pick(3))));
+    }
+    cluster_.world.set_addresses(fmt::format("d{}.test", pick(2)), addresses, cluster_.touched);
+  }
+
+  void step() {
+    snapshot::Update update;
+    update.base = published_.version;
+    update.version = published_.version + 1;
+    for (auto& [key, part] : cluster_.translate()) update.parts.emplace_back(key, part);
+    snapshot::apply(update, published_);
+    EXPECT_THAT(snapshot::validate(update, published_), testing::IsEmpty());
+    Translator fresh(options());
+    fresh.translate(cluster_.world, {});
+    expect_equal(cluster_.translator.parts(), fresh.parts());
+    expect_equal(published_.parts, fresh.parts());
+    EXPECT_EQ(cluster_.translator.diagnostics(cluster_.world), fresh.diagnostics(cluster_.world));
+    EXPECT_EQ(cluster_.translator.wanted_secrets(), fresh.wanted_secrets());
+    EXPECT_EQ(cluster_.translator.wanted_names(), fresh.wanted_names());
+    EXPECT_EQ(cluster_.translator.served_ingresses(), fresh.served_ingresses());
+  }
+
+  static void expect_equal(const std::map<snapshot::PartKey, snapshot::PartPtr>& a,
+                           const std::map<snapshot::PartKey, snapshot::PartPtr>& b) {
+    const auto names = [](const auto& parts) {
+      std::vector<std::string> out;
+      for (const auto& [key, part] : parts) {
+        out.push_back(fmt::format("{} {}", snapshot::name_of(key.kind), key.name));
+      }
+      return out;
+    };
+    ASSERT_EQ(names(a), names(b));
+    for (const auto& [key, part] : a) {
+      EXPECT_TRUE(*part == *b.at(key)) << snapshot::name_of(key.kind) << " " << key.name;
+    }
+  }
+
+  std::mt19937 random_;
+  Cluster cluster_;
+  snapshot::Snapshot published_;
+  std::array<test::PemPair, 3> pairs_;
+};
+
+class Histories : public testing::TestWithParam<unsigned> {};
+
+TEST_P(Histories, EndWhereAFreshTranslationEnds) { History(GetParam()).run(150); }
+
+INSTANTIATE_TEST_SUITE_P(Seeds, Histories, testing::Range(1U, 21U));
+
+}  // namespace
+}  // namespace penstock::translate

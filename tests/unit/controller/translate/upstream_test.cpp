@@ -1,0 +1,195 @@
+// From Services to endpoints, and TCP ports.
+#include "tests/unit/controller/translate/fixture.h"
+
+namespace penstock::translate {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr auto kSpec = R"("rules":[{"host":"x.example","http":{"paths":[{"pathType":"Prefix",
+  "path":"/","backend":{"service":{"name":"s","port":PORT}}}]}}])";
+
+Cluster with_port(std::string_view port, std::string_view ports) {
+  std::string spec(kSpec);
+  spec.replace(spec.find("PORT"), 4, port);
+  Cluster c;
+  c.ingress_class().service("n/s", ports).ingress("n/i", spec);
+  return c;
+}
+
+TEST(Ports, AreFoundByNumberNameOrTarget) {
+  constexpr auto kPorts = R"({"name":"web","port":80,"targetPort":8080})";
+  for (const auto* port : {R"({"number":80})", R"({"name":"web"})", R"({"number":8080})"}) {
+    auto c = with_port(port, kPorts);
+    c.slice("n/s", "10.0.0.1").translate();
+    EXPECT_THAT(c.diagnostics(), IsEmpty()) << port;
+    ASSERT_EQ(c.host("x.example")->routes.size(), 1U);
+  }
+}
+
+TEST(Endpoints, TakeThePortThatTheSliceNames) {
+  auto c = with_port(R"({"number":80})", R"({"name":"web","port":80,"targetPort":"http"})");
+  c.apply({{Kind::kEndpointSlice, "n", "s-1"}, false, R"({"metadata":{"namespace":"n","name":"s-1",
+    "labels":{"kubernetes.io/service-name":"s"}},"addressType":"IPv4",
+    "ports":[{"name":"metrics","port":9},{"name":"web","port":8080}],
+    "endpoints":[{"addresses":["10.0.0.2"]},{"addresses":["10.0.0.1"]},
+      {"addresses":["10.0.0.3"],"conditions":{"ready":false}}]})", {}});
+  c.slice("n/s", "10.0.0.1", 8080, "2").translate();
+  EXPECT_THAT(c.endpoints("n/s/80"), ElementsAre("10.0.0.1:8080", "10.0.0.2:8080"));
+}
+
+TEST(Endpoints, ChangeWithoutTouchingARoute) {
+  auto c = with_port(R"({"number":80})", R"({"port":80})");
+  c.slice("n/s", "10.0.0.1").translate();
+  const auto jobs = c.translator.jobs_run();
+  const auto changes = c.slice("n/s", "10.0.0.2").translate();
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes.begin()->first.kind, snapshot::PartKind::kEndpoints);
+  EXPECT_EQ(c.translator.jobs_run() - jobs, 1U);
+}
+
+TEST(Endpoints, OfAnExternalNameAreItsAddresses) {
+  Cluster c;
+  c.ingress_class().put(Kind::kService, "n/s",
+                        R"("spec":{"type":"ExternalName","externalName":"DB.example"})");
+  c.ingress("n/i", rules("x.example", {"Prefix / s"})).translate();
+  EXPECT_THAT(c.translator.wanted_names(), ElementsAre("db.example"));
+  EXPECT_THAT(c.endpoints("n/s/80"), IsEmpty());
+  c.world.set_addresses("db.example", {asio::ip::make_address("192.0.2.7")}, c.touched);
+  EXPECT_EQ(c.translate().size(), 1U);
+  EXPECT_THAT(c.endpoints("n/s/80"), ElementsAre("192.0.2.7:80"));
+  EXPECT_THAT(c.diagnostics(), IsEmpty());
+}
+
+TEST(Endpoints, AreNeverLocalAddressesOfACluster) {
+  for (const auto* name : {"127.0.0.1", "localhost", "169.254.169.254", "::1", "fe80::1",
+                           "::ffff:127.0.0.1", "0.0.0.0"}) {
+    Cluster c;
+    c.ingress_class().put(
+        Kind::kService, "n/s",
+        fmt::format(R"("spec":{{"type":"ExternalName","externalName":"{}"}})", name));
+    c.ingress("n/i", rules("x.example", {"Prefix / s"})).translate();
+    EXPECT_THAT(c.endpoints("n/s/80"), IsEmpty()) << name;
+    EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("which no endpoint may have"))) << name;
+  }
+}
+
+TEST(Upstreams, GoWithTheLastRouteThatNeedsThem) {
+  auto c = with_port(R"({"number":80})", R"({"port":80})");
+  c.ingress("n/j", rules("y.example", {"Prefix / s"})).translate();
+  c.remove(Kind::kIngress, "n/i").translate();
+  EXPECT_NE(c.part<snapshot::Upstream>(snapshot::PartKind::kUpstream, "n/s/80"), nullptr);
+  c.remove(Kind::kIngress, "n/j").translate();
+  EXPECT_EQ(c.part<snapshot::Upstream>(snapshot::PartKind::kUpstream, "n/s/80"), nullptr);
+  EXPECT_EQ(c.part<snapshot::Endpoints>(snapshot::PartKind::kEndpoints, "n/s/80"), nullptr);
+}
+
+Options stream_options() {
+  Options options;
+  options.tcp_services = "p/tcp";
+  options.udp_services = "p/udp";
+  options.reserved_ports = {10254};
+  return options;
+}
+
+const snapshot::Stream* stream(Cluster& c, const std::string& name) {
+  return c.part<snapshot::Stream>(snapshot::PartKind::kStream, name);
+}
+
+TEST(Streams, ComeFromTheConfigMap) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"name":"sql","port":3306})").slice("db/mysql", "10.0.0.1", 3306);
+  c.put(Kind::kConfigMap, "p/tcp", R"("data":{"9000":"db/mysql:3306","9001":"db/mysql:sql:PROXY:PROXY"})");
+  c.translate();
+  ASSERT_NE(stream(c, "tcp/9000"), nullptr);
+  EXPECT_EQ(stream(c, "tcp/9000")->log_name, "tcp-db-mysql-3306");
+  EXPECT_EQ(stream(c, "tcp/9001")->proxy_protocol, snapshot::ProxyProtocolIn::kRequired);
+  EXPECT_EQ(stream(c, "tcp/9001")->rules[0].backends[0].proxy_protocol,
+            snapshot::ProxyProtocolOut::kV1);
+  EXPECT_THAT(c.endpoints("tcp/db/mysql/3306"), ElementsAre("10.0.0.1:3306"));
+  EXPECT_THAT(c.diagnostics(), IsEmpty());
+  c.put(Kind::kConfigMap, "p/tcp", R"("data":{})").translate();
+  EXPECT_EQ(stream(c, "tcp/9000"), nullptr);
+}
+
+TEST(Streams, ReportWhatTheConfigMapHasWrong) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})");
+  c.put(Kind::kConfigMap, "p/tcp", R"("data":{"x":"db/mysql:1","1":"db/mysql","80":"db/mysql:3306",
+    "10254":"db/mysql:3306","2":"db/none:1","3":"db/mysql:9"})");
+  c.put(Kind::kConfigMap, "p/udp", R"("data":{"53":"db/mysql:3306"})").translate();
+  EXPECT_THAT(c.diagnostics(),
+              ElementsAre("ConfigMap p/tcp: 1: expected namespace/service:port[:PROXY[:PROXY]], got 'db/mysql'",
+                          "ConfigMap p/tcp: 10254: port 10254 is reserved for Penstock itself",
+                          "ConfigMap p/tcp: 2: expected a Service, 'db/none' does not exist",
+                          "ConfigMap p/tcp: 3: expected a TCP port of Service 'db/mysql', got '9'",
+                          "ConfigMap p/tcp: 80: port 80 is reserved for HTTP",
+                          "ConfigMap p/tcp: x: expected a port from 1 to 65535 as the key, got 'x'",
+                          "ConfigMap p/udp: 53: UDP is not served by this version"));
+}
+
+std::string tcp_service(int port, std::string_view more = "") {
+  return fmt::format(R"("spec":{{"listeners":[{{"name":"l","port":{}}}],"rules":[{{"backends":[
+    {{"service":{{"name":"mysql","port":3306}}}}]}}]{}}})", port, more);
+}
+
+TEST(Streams, ComeFromTcpServices) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})").slice("db/mysql", "10.0.0.1", 3306);
+  c.put(Kind::kTcpService, "db/t", tcp_service(9000, R"(,"timeouts":{"idle":"5m"},
+    "loadBalancing":{"algorithm":"LeastConnections"},"access":{"deny":["10.0.0.0/8"]})"));
+  c.translate();
+  const auto* found = stream(c, "tcp/9000");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->idle_timeout, base::Duration(300'000));
+  EXPECT_EQ(found->access.denied.size(), 1U);
+  const auto& backend = found->rules[0].backends[0].upstream;
+  EXPECT_EQ(backend, "tcpservice/db/t/mysql/3306");
+  EXPECT_THAT(c.endpoints(backend), ElementsAre("10.0.0.1:3306"));
+}
+
+TEST(Streams, GiveAPortToTheConfigMapThenToTheOldest) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})");
+  c.put(Kind::kTcpService, "db/young", tcp_service(9000), 5);
+  c.put(Kind::kTcpService, "db/old", tcp_service(9000), 4);
+  c.translate();
+  EXPECT_EQ(stream(c, "tcp/9000")->owner, "TCPService db/old");
+  EXPECT_THAT(c.diagnostics(), ElementsAre("TCPService db/young: spec.listeners[0].port: port 9000 "
+                                           "is already taken by the TCPService db/old"));
+  c.put(Kind::kConfigMap, "p/tcp", R"("data":{"9000":"db/mysql:3306"})").translate();
+  EXPECT_EQ(stream(c, "tcp/9000")->owner, "ConfigMap p/tcp");
+  EXPECT_EQ(c.diagnostics().size(), 2U);
+  c.put(Kind::kConfigMap, "p/tcp", R"("data":{})").remove(Kind::kTcpService, "db/old").translate();
+  EXPECT_EQ(stream(c, "tcp/9000")->owner, "TCPService db/young");
+  EXPECT_THAT(c.diagnostics(), IsEmpty());
+}
+
+TEST(Streams, RefuseLowPortsAndOtherNamespacesToTcpServices) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})");
+  c.put(Kind::kTcpService, "db/low", tcp_service(22));
+  c.put(Kind::kTcpService, "db/far", R"("spec":{"listeners":[{"port":9000}],"rules":[{"backends":[
+    {"service":{"name":"mysql","namespace":"other","port":3306}}]}]})");
+  c.translate();
+  EXPECT_EQ(stream(c, "tcp/22"), nullptr);
+  EXPECT_TRUE(stream(c, "tcp/9000")->rules[0].backends.empty());
+  EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("same namespace"), HasSubstr("from 1024 up")));
+}
+
+TEST(Streams, TakeTheirDefaultsFromTheConfigMapOfSettings) {
+  auto options = stream_options();
+  options.config_map = "p/settings";
+  Cluster c(options);
+  c.service("db/mysql", R"({"port":3306})");
+  c.put(Kind::kTcpService, "db/t", tcp_service(9000)).translate();
+  const auto changes =
+      c.put(Kind::kConfigMap, "p/settings", R"("data":{"proxy-stream-timeout":"7s"})").translate();
+  EXPECT_EQ(stream(c, "tcp/9000")->idle_timeout, base::Duration(7000));
+  EXPECT_EQ(changes.size(), 1U);
+}
+
+}  // namespace
+}  // namespace penstock::translate

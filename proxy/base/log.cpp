@@ -31,6 +31,12 @@ std::shared_ptr<spdlog::logger>& logger() {
 
 }  // namespace
 
+Level level_named(std::string_view name) {
+  if (name == "debug") return Level::kDebug;
+  if (name == "warn") return Level::kWarn;
+  return name == "error" ? Level::kError : Level::kInfo;
+}
+
 void start(std::string_view program, Level level, Format format) {
   chosen_format = format;
   auto fresh = std::make_shared<spdlog::logger>(std::string(program),

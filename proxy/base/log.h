@@ -12,6 +12,8 @@ namespace penstock::base::log {
 enum class Level { kDebug, kInfo, kWarn, kError };
 enum class Format { kText, kJson };
 
+/// "debug", "info", "warn" or "error"; anything else is info.
+Level level_named(std::string_view name);
 /// Call once at start-up, before any thread is made. `program` names the writer in each line.
 void start(std::string_view program, Level level, Format format);
 void set_level(Level level);

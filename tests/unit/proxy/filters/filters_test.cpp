@@ -70,6 +70,7 @@ TEST_F(FiltersTest, RefusesABodyAnnouncedTooLarge) {
 }
 
 TEST_F(FiltersTest, MeetARequestInTheOrderOfTheOriginal) {
+  route_.ingress = "web";
   route_.policy.https_redirect.is_enabled = true;
   route_.policy.ip_access.denied = {*base::IpNet::parse("0.0.0.0/0")};
   exchange_.has_endpoints = false;
@@ -84,6 +85,12 @@ TEST_F(FiltersTest, MeetARequestInTheOrderOfTheOriginal) {
 
 TEST_F(FiltersTest, TheBuiltInDefaultBackendAnswers404) {
   route_.upstream.clear();
+  EXPECT_EQ(run().status(), 404);
+}
+
+TEST_F(FiltersTest, ADefaultBackendWithoutEndpointsAnswers404) {
+  route_.ingress.clear();
+  exchange_.has_endpoints = false;
   EXPECT_EQ(run().status(), 404);
 }
 

@@ -159,6 +159,7 @@ class WorkerTest : public testing::Test {
                 const snapshot::RoutePolicy& policy = {}) {
     snapshot::Route route;
     route.path = "/";
+    route.ingress = "web";
     route.upstream = upstream;
     route.policy = policy;
     set(snapshot::PartKind::kHost, name, snapshot::Host{name, "", {route}});

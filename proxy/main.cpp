@@ -1,0 +1,163 @@
+// penstock-proxy: reads flags, wires control to workers, waits for a signal.
+#include <CLI/CLI.hpp>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <thread>
+
+#include "proxy/base/log.h"
+#include "proxy/base/published.h"
+#include "proxy/base/status_server.h"
+#include "proxy/control/snapshot_client.h"
+#include "proxy/worker/worker_pool.h"
+
+namespace {
+
+using namespace penstock;
+
+struct Flags {
+  std::string socket = "/run/penstock/snapshot.sock";
+  std::string state;
+  std::string admin_address = "127.0.0.1:10246";
+  std::size_t workers = 0;
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+/// Private keys are in this memory: it is never written to disk by a crash, nor read by a debugger
+/// of the same user. Everything made from here on is for this user alone.
+void harden() {
+  prctl(PR_SET_DUMPABLE, 0);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  umask(077);
+  std::signal(SIGPIPE, SIG_IGN);
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+}
+
+class Proxy {
+ public:
+  explicit Proxy(Flags flags) : flags_(std::move(flags)) {}
+
+  int run() {
+    std::optional<control::StateFile> state;
+    if (!flags_.state.empty()) {
+      auto opened = control::StateFile::open(flags_.state);
+      if (!opened) return fail(opened.error().message);
+      state.emplace(std::move(*opened));
+    }
+    auto admin = base::StatusServer::start(flags_.admin_address, handlers());
+    if (!admin) return fail(admin.error().message);
+    client_.emplace(io_, flags_.socket, std::move(state),
+                    [this](auto table, const auto& change) { adopt(std::move(table), change); });
+    wait_for_signal();
+    client_->start();
+    io_.run();
+    pool_.reset();
+    return 0;
+  }
+
+ private:
+  static int fail(const std::string& why) {
+    base::log::error("{}", why);
+    return 1;
+  }
+
+  std::map<std::string, base::StatusHandler> handlers() {
+    return {{"/healthz", [] { return base::StatusReply{200, "ok\n"}; }},
+            {"/readyz", [this] {
+               return is_ready_.get() ? base::StatusReply{200, "ok\n"}
+                                      : base::StatusReply{503, "nothing is served\n"};
+             }}};
+  }
+
+  void adopt(std::shared_ptr<const routing::RoutingTable> table,
+             const routing::TableChange& change) {
+    shutdown_timeout_ = table->global().shutdown_timeout;
+    if (!pool_) {
+      auto count = flags_.workers != 0 ? flags_.workers : table->global().workers;
+      if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
+      pool_ = std::make_unique<worker::WorkerPool>(
+          io_, count, [](std::size_t) { return std::make_unique<worker::Worker>(); },
+          [this](std::uint64_t version, const std::vector<std::string>& problems) {
+            is_ready_.set(!is_draining_);
+            client_->on_serving(version, problems);
+          });
+      pool_->start();
+      base::log::info("serving with {} workers", count);
+    }
+    pool_->adopt(std::move(table), change);
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](base::error_code code, int signal) {
+      if (code) return;
+      if (signal != SIGUSR1) end();
+      wait_for_signal();
+    });
+  }
+
+  /// The first time: stop accepting and let what runs finish. The second: end.
+  void end() {
+    is_ready_.set(false);
+    if (is_draining_ || !pool_) {
+      base::log::info("ending");
+      if (pool_) pool_->drain(base::Duration(0));
+      io_.stop();
+      return;
+    }
+    is_draining_ = true;
+    base::log::info("draining for up to {} s", shutdown_timeout_.count() / 1000);
+    pool_->drain(shutdown_timeout_);
+    // Joins in a thread of its own, so that signals and the controller are still heard.
+    joiner_ = std::jthread([this] {
+      pool_->join();
+      asio::post(io_, [this] { io_.stop(); });
+    });
+  }
+
+  Flags flags_;
+  asio::io_context io_{1};
+  asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGUSR1};
+  base::Published<bool> is_ready_{false};
+  std::optional<control::SnapshotClient> client_;
+  std::unique_ptr<worker::WorkerPool> pool_;
+  base::Duration shutdown_timeout_{0};
+  bool is_draining_ = false;
+  std::jthread joiner_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("The proxy of Penstock: serves what the controller publishes.", "penstock-proxy");
+  app.set_version_flag("--version", PENSTOCK_VERSION);
+  app.add_option("--socket", flags.socket, "Unix socket of the controller")->capture_default_str();
+  app.add_option("--state", flags.state,
+                 "File that keeps the last adopted snapshot (holds private keys; put it on a "
+                 "memory-backed volume); empty: none");
+  app.add_option("--admin-address", flags.admin_address, "Address of /healthz, /readyz, /metrics")
+      ->capture_default_str();
+  app.add_option("--workers", flags.workers,
+                 "Worker threads; 0: worker-processes of the ConfigMap, else one per processor");
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--log-format", flags.log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  harden();
+  base::log::start("proxy", base::log::level_named(flags.log_level),
+                   flags.log_format == "json" ? base::log::Format::kJson
+                                              : base::log::Format::kText);
+  return Proxy(std::move(flags)).run();
+}

@@ -1,0 +1,55 @@
+#pragma once
+// All workers of the proxy, as one to its control thread: a table is adopted when every one of them
+// serves from it. Ports that could not be opened are reported and tried again, others are untouched.
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/base/asio.h"
+#include "proxy/worker/worker.h"
+
+namespace penstock::worker {
+
+class WorkerPool {
+ public:
+  /// Every worker serves version `version`; `problems` are the ports that are not open, one
+  /// sentence each. Called on the control thread, again whenever the problems have changed.
+  using OnServing = std::function<void(std::uint64_t version, std::vector<std::string> problems)>;
+  /// Makes a worker; where telemetry and tests put theirs in.
+  using MakeWorker = std::function<std::unique_ptr<Worker>(std::size_t index)>;
+
+  /// `control` is the loop of the thread that calls everything here.
+  WorkerPool(asio::io_context& control, std::size_t count, const MakeWorker& make,
+             OnServing on_serving);
+  ~WorkerPool();
+
+  void start();
+  /// Answered by OnServing. Tables are adopted in the order of these calls.
+  void adopt(std::shared_ptr<const routing::RoutingTable> table,
+             const routing::TableChange& change);
+  /// Returns at once; a second call ends what is left.
+  void drain(base::Duration limit);
+  /// Returns when all threads have ended.
+  void join();
+  std::size_t size() const { return workers_.size(); }
+
+ private:
+  struct Round;
+  void send(routing::TableChange change, bool is_retry);
+  void finish(const std::shared_ptr<Round>& round);
+  void schedule_retry();
+
+  asio::io_context& control_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  OnServing on_serving_;
+  std::shared_ptr<const routing::RoutingTable> table_;
+  std::map<std::string, std::string> problems_;  // by listener: its sentence
+  asio::steady_timer retry_timer_;
+  base::Duration retry_after_;
+  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace penstock::worker

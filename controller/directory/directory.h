@@ -1,0 +1,73 @@
+#pragma once
+// A directory of manifests as a source of the same objects as the API: read as a whole, then
+// followed by inotify. Files are *.yaml, *.yml and *.json in the directory and below; names that
+// begin with a dot are not looked at, so that a mounted ConfigMap (whose files are links through
+// "..data") works.
+//
+// A file that cannot be read keeps its last good content, with a problem that says file and line.
+// Of one object in two files the first in the order of paths counts. Objects have no age unless
+// their metadata says so: see objects::is_older. Runs on the controller's thread.
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/directory/manifest_file.h"
+#include "controller/objects/source.h"
+#include "proxy/base/asio.h"
+#include "proxy/base/result.h"
+
+namespace penstock::directory {
+
+class Directory {
+ public:
+  struct Events {
+    objects::SourceEvents source;
+    /// Everything that is wrong now, whenever that has changed.
+    std::function<void(const std::vector<Problem>&)> on_problems;
+  };
+
+  /// Fails where the directory cannot be read or watched.
+  static base::Result<std::unique_ptr<Directory>> open(asio::io_context& io, std::string path,
+                                                       Events events);
+  ~Directory();
+
+  /// Delivers everything, then follows changes.
+  void start();
+  /// "web.yaml:17": where a field of an object stands; empty where it is not from a file.
+  std::string where(const objects::ObjectKey& key, std::string_view pointer) const;
+
+ private:
+  struct File {
+    std::string stamp;  // what tells that a file has changed without reading it
+    Manifests content;
+    std::vector<Problem> problems;
+  };
+
+  Directory(asio::io_context& io, std::string path, int inotify, Events events);
+  void wait();
+  void drain_inotify();
+  void scan_later();
+  void scan();
+  void read_changed(const std::map<std::string, std::string>& paths);
+  void watch_folder(const std::string& path);
+  void deliver();
+  void report(std::vector<Problem> problems);
+
+  std::string path_;
+  Events events_;
+  asio::posix::stream_descriptor inotify_;
+  asio::steady_timer settle_;
+  bool is_scan_due_ = false;
+  std::map<std::string, File> files_;  // by name below the directory
+  std::map<objects::ObjectKey, std::shared_ptr<const Document>> delivered_;
+  std::vector<Problem> problems_;
+  std::vector<Problem> folder_problems_;
+  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
+};
+
+/// Files and directories as one set of manifests, without following them: for `penstock check`.
+std::vector<Manifests> read_paths(const std::vector<std::string>& paths);
+
+}  // namespace penstock::directory

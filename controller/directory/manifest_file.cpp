@@ -1,0 +1,154 @@
+#include "controller/directory/manifest_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml-cpp/yaml.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace penstock::directory {
+namespace {
+
+constexpr std::size_t kMaxDocuments = 100'000;
+
+std::string text_of(const YAML::Node& node) { return node.IsScalar() ? node.Scalar() : ""; }
+
+std::string to_base64(const std::string& bytes) {
+  std::string out(4 * ((bytes.size() + 2) / 3), '\0');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                  reinterpret_cast<const unsigned char*>(bytes.data()),
+                  static_cast<int>(bytes.size()));
+  return out;
+}
+
+class FileParser {
+ public:
+  explicit FileParser(const std::string& file) : file_(file) {}
+
+  Manifests run(const std::string& text) {
+    try {
+      for (auto& document : YAML::LoadAll(text)) take(document);
+    } catch (const YAML::Exception& error) {
+      out_.is_broken = true;
+      report(error.mark.line + 1, error.msg);
+    }
+    return std::move(out_);
+  }
+
+ private:
+  void take(YAML::Node& node) {
+    if (!node || node.IsNull()) return;
+    const auto line = node.Mark().line + 1;
+    if (!node.IsMap()) return report(line, "expected an object with apiVersion and kind");
+    const auto kind = text_of(node["kind"]);
+    const auto version = text_of(node["apiVersion"]);
+    if (kind.empty() || version.empty()) {
+      return report(line, fmt::format("{}: expected a text, got none",
+                                      kind.empty() ? "kind" : "apiVersion"));
+    }
+    if (kind == "List" && version == "v1") {
+      for (auto item : node["items"]) take(item);
+      return;
+    }
+    const auto* info = objects::find_kind(version, kind);
+    if (info == nullptr) {
+      ++out_.ignored;
+      return;
+    }
+    take_object(node, *info, line);
+  }
+
+  void take_object(YAML::Node& node, const objects::KindInfo& info, int line) {
+    auto metadata = node["metadata"];
+    const auto name = metadata && metadata.IsMap() ? text_of(metadata["name"]) : "";
+    if (name.empty()) {
+      return report(line, fmt::format("{}: metadata.name: expected a text, got none", info.name));
+    }
+    if (out_.documents.size() >= kMaxDocuments) return report(line, "too many objects in one file");
+    auto name_space = text_of(metadata["namespace"]);
+    if (info.is_namespaced && name_space.empty()) {
+      name_space = "default";
+      metadata["namespace"] = name_space;
+    }
+    if (!info.is_namespaced) name_space.clear();
+    if (info.kind == objects::Kind::kSecret) merge_string_data(node);
+    auto document = std::make_shared<Document>();
+    document->key = {info.kind, name_space, name};
+    document->file = file_;
+    document->line = line;
+    auto json = to_json(node, document->lines);
+    if (!json) return report(json.error().line, json.error().message);
+    document->json = std::move(*json);
+    out_.documents.push_back(std::move(document));
+  }
+
+  static void merge_string_data(YAML::Node& node) {
+    const auto texts = node["stringData"];
+    if (!texts || !texts.IsMap()) return;
+    for (const auto& member : texts) {
+      node["data"][member.first.Scalar()] = to_base64(text_of(member.second));
+    }
+    node.remove("stringData");
+  }
+
+  void report(int line, std::string message) {
+    out_.problems.push_back({file_, line, std::move(message)});
+  }
+
+  const std::string& file_;
+  Manifests out_;
+};
+
+Manifests broken(const std::string& name, std::string message) {
+  Manifests out;
+  out.is_broken = true;
+  out.problems.push_back({name, 0, std::move(message)});
+  return out;
+}
+
+}  // namespace
+
+std::string Document::where(std::string_view pointer) const {
+  const auto found = lines.line_of(pointer);
+  return fmt::format("{}:{}", file, found > 0 ? found : line);
+}
+
+std::string to_string(const Problem& problem) {
+  if (problem.line == 0) return fmt::format("{}: {}", problem.file, problem.message);
+  return fmt::format("{}:{}: {}", problem.file, problem.line, problem.message);
+}
+
+Manifests parse_manifests(const std::string& file, const std::string& text) {
+  return FileParser(file).run(text);
+}
+
+Manifests read_manifests(const std::string& path, const std::string& name) {
+  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return broken(name, std::strerror(errno));
+  struct stat status{};
+  std::string text;
+  std::string why;
+  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+    why = "expected a regular file";
+  } else if (static_cast<std::size_t>(status.st_size) > kMaxFile) {
+    why = fmt::format("is larger than {} bytes", kMaxFile);
+  } else {
+    text.resize(static_cast<std::size_t>(status.st_size));
+    std::size_t done = 0;
+    while (done < text.size()) {
+      const auto size = read(file, text.data() + done, text.size() - done);
+      if (size < 0 && errno == EINTR) continue;
+      if (size <= 0) break;
+      done += static_cast<std::size_t>(size);
+    }
+    text.resize(done);
+  }
+  close(file);
+  return why.empty() ? parse_manifests(name, text) : broken(name, why);
+}
+
+}  // namespace penstock::directory

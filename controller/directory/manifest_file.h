@@ -1,0 +1,49 @@
+#pragma once
+// One file of manifests: several YAML documents, or JSON, which is YAML too.
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/directory/yaml_json.h"
+#include "controller/objects/object.h"
+
+namespace penstock::directory {
+
+inline constexpr std::size_t kMaxFile = 64 << 20;
+
+struct Document {
+  objects::ObjectKey key;
+  std::string json;
+  std::string file;
+  int line = 0;
+  LineMap lines;
+
+  /// "web.yaml:17".
+  std::string where(std::string_view pointer) const;
+};
+
+struct Problem {
+  std::string file;
+  int line = 0;
+  std::string message;
+
+  bool operator==(const Problem&) const = default;
+};
+/// "web.yaml:17: ..."
+std::string to_string(const Problem& problem);
+
+struct Manifests {
+  std::vector<std::shared_ptr<const Document>> documents;
+  std::vector<Problem> problems;
+  bool is_broken = false;  // not YAML: nothing of the file can be trusted
+  std::size_t ignored = 0;  // objects of kinds that are not read, such as Deployments
+};
+
+/// `file` is the name for messages. A List is taken apart; an object without a namespace is in
+/// "default"; a Secret's stringData counts as data. As with kubectl, no defaults are filled in.
+Manifests parse_manifests(const std::string& file, const std::string& text);
+/// From disk; a file that cannot be read is broken.
+Manifests read_manifests(const std::string& path, const std::string& name);
+
+}  // namespace penstock::directory

@@ -1,0 +1,177 @@
+#include "controller/kube/kube_source.h"
+
+#include <fmt/format.h>
+
+#include "controller/kube/paths.h"
+#include "proxy/base/log.h"
+
+namespace penstock::kube {
+namespace {
+
+using objects::Kind;
+
+constexpr std::size_t kFetchesAtOnce = 8;
+
+objects::ObjectKey key_of(Kind kind, const std::string& path) {
+  const auto slash = path.find('/');
+  return {kind, path.substr(0, slash), path.substr(slash + 1)};
+}
+
+std::string path_of(const objects::ObjectKey& key) { return key.name_space + "/" + key.name; }
+
+}  // namespace
+
+KubeSource::KubeSource(asio::io_context& io, Client& client, Options options,
+                       objects::SourceEvents events, Random random)
+    : io_(io),
+      client_(client),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      random_(std::move(random)),
+      fetch_backoff_(options_.timing.first_retry, options_.timing.longest_retry, random_),
+      fetch_timer_(io) {}
+
+void KubeSource::start() {
+  for (const auto& info : objects::kKinds) {
+    if (info.kind == Kind::kConfigMap || info.kind == Kind::kSecret) continue;
+    WatchTarget target;
+    target.kind = info.kind;
+    if (info.is_namespaced) target.name_space = options_.watch_namespace;
+    add_watcher(std::move(target), [this, kind = info.kind] { events_.on_synced(kind); });
+  }
+  config_maps_missing_ = options_.config_maps.size() + 1;
+  for (const auto& path : options_.config_maps) {
+    const auto key = key_of(Kind::kConfigMap, path);
+    WatchTarget target;
+    target.kind = Kind::kConfigMap;
+    target.name_space = key.name_space;
+    target.name = key.name;
+    add_watcher(std::move(target), [this] { config_map_synced(); });
+  }
+  config_map_synced();
+  events_.on_synced(Kind::kSecret);  // by need: see has_settled
+}
+
+void KubeSource::config_map_synced() {
+  if (--config_maps_missing_ == 0) events_.on_synced(Kind::kConfigMap);
+}
+
+void KubeSource::add_watcher(WatchTarget target, std::function<void()> on_synced) {
+  objects::SourceEvents events;
+  if (target.kind == Kind::kSecret) {
+    events.on_change = [this](objects::Change change) { take_secret(std::move(change)); };
+  } else {
+    events.on_change = [this](objects::Change change) { events_.on_change(std::move(change)); };
+  }
+  events.on_synced = [on_synced = std::move(on_synced)](Kind) { on_synced(); };
+  watchers_.push_back(std::make_unique<Watcher>(io_, client_, std::move(target),
+                                                std::move(events), random_, options_.timing));
+  watchers_.back()->start();
+}
+
+void KubeSource::start_secrets() {
+  WatchTarget target;
+  target.kind = Kind::kSecret;
+  target.name_space = options_.watch_namespace;
+  target.field_selector = "type!=helm.sh/release.v1";
+  add_watcher(std::move(target), [this] {
+    for (const auto& path : wanted_) {
+      if (!delivered_.contains(path)) known_absent_.insert(path);
+    }
+    if (on_settled) on_settled();
+  });
+  secrets_ = watchers_.back().get();
+}
+
+void KubeSource::set_wanted_secrets(const std::set<std::string>& paths) {
+  std::vector<std::string> gone;
+  for (const auto& path : wanted_) {
+    if (!paths.contains(path)) gone.push_back(path);
+  }
+  for (const auto& path : gone) withdraw(path);
+  for (const auto& path : paths) {
+    // One outside the watched namespace is not seen by the watch; it is fetched once.
+    if (wanted_.insert(path).second && secrets_ != nullptr) to_fetch_.push_back(path);
+  }
+  if (secrets_ == nullptr && !wanted_.empty()) start_secrets();
+  fetch_next();
+}
+
+void KubeSource::withdraw(const std::string& path) {
+  wanted_.erase(path);
+  known_absent_.erase(path);
+  fetching_.erase(path);
+  std::erase(to_fetch_, path);
+  if (delivered_.erase(path) != 0) events_.on_change({key_of(Kind::kSecret, path), true, {}, {}});
+}
+
+void KubeSource::take_secret(objects::Change change) {
+  const auto path = path_of(change.key);
+  if (!wanted_.contains(path)) return;
+  fetching_.erase(path);  // its answer could be older than this
+  std::erase(to_fetch_, path);
+  if (change.is_removed) {
+    delivered_.erase(path);
+    known_absent_.insert(path);
+  } else {
+    known_absent_.erase(path);
+    delivered_.insert(path);
+  }
+  events_.on_change(std::move(change));
+  if (on_settled) on_settled();
+}
+
+void KubeSource::fetch_next() {
+  while (!is_fetch_paused_ && !to_fetch_.empty() && fetching_.size() < kFetchesAtOnce) {
+    const auto path = std::move(to_fetch_.front());
+    to_fetch_.pop_front();
+    fetching_[path] = client_.get(object_path(key_of(Kind::kSecret, path)),
+                                  [this, path](Response response) {
+                                    take_fetched(path, std::move(response));
+                                  });
+  }
+}
+
+void KubeSource::take_fetched(const std::string& path, Response response) {
+  // The call is dropped last: this runs inside of it.
+  const auto call = fetching_.extract(path);
+  if (response.is_ok()) {
+    fetch_backoff_.reset();
+    delivered_.insert(path);
+    known_absent_.erase(path);
+    events_.on_change({key_of(Kind::kSecret, path), false, std::move(response.body), {}});
+  } else if (response.status == 404) {
+    known_absent_.insert(path);
+  } else {
+    const auto delay = fetch_backoff_.next(response.retry_after);
+    base::log::warn("Secret {}: {}; trying again in {} ms", path,
+                    response.status == 0 ? response.failure
+                                         : fmt::format("status {}", response.status),
+                    delay.count());
+    to_fetch_.push_back(path);
+    is_fetch_paused_ = true;
+    fetch_timer_.after(delay, [this] {
+      is_fetch_paused_ = false;
+      fetch_next();
+    });
+    return;
+  }
+  fetch_next();
+  if (on_settled) on_settled();
+}
+
+bool KubeSource::has_settled() const {
+  if (wanted_.empty()) return true;
+  return secrets_->is_synced() && to_fetch_.empty() && fetching_.empty();
+}
+
+std::vector<KubeSource::Status> KubeSource::status() const {
+  std::vector<Status> out;
+  for (const auto& watcher : watchers_) {
+    out.push_back({watcher->target().kind, watcher->counters(), watcher->disconnected_since(),
+                   watcher->is_synced()});
+  }
+  return out;
+}
+
+}  // namespace penstock::kube

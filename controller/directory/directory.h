@@ -20,7 +20,7 @@
 
 namespace penstock::directory {
 
-class Directory {
+class Directory final : public objects::Source {
  public:
   struct Events {
     objects::SourceEvents source;
@@ -31,12 +31,14 @@ class Directory {
   /// Fails where the directory cannot be read or watched.
   static base::Result<std::unique_ptr<Directory>> open(asio::io_context& io, std::string path,
                                                        Events events);
-  ~Directory();
+  ~Directory() override;
 
-  /// Delivers everything, then follows changes.
-  void start();
-  /// "web.yaml:17": where a field of an object stands; empty where it is not from a file.
-  std::string where(const objects::ObjectKey& key, std::string_view pointer) const;
+  void start() override;
+  /// All Secrets are delivered, wanted or not: they are in files of the user's own.
+  void set_wanted_secrets(const std::set<std::string>&) override {}
+  bool has_settled() const override { return true; }
+  std::string where(const objects::ObjectKey& key, std::string_view pointer) const override;
+  std::vector<objects::WatchStatus> status() const override { return {}; }
 
  private:
   struct File {

@@ -78,7 +78,7 @@ void KubeSource::start_secrets() {
     for (const auto& path : wanted_) {
       if (!delivered_.contains(path)) known_absent_.insert(path);
     }
-    if (on_settled) on_settled();
+    events_.on_settled();
   });
   secrets_ = watchers_.back().get();
 }
@@ -118,7 +118,7 @@ void KubeSource::take_secret(objects::Change change) {
     delivered_.insert(path);
   }
   events_.on_change(std::move(change));
-  if (on_settled) on_settled();
+  events_.on_settled();
 }
 
 void KubeSource::fetch_next() {
@@ -157,7 +157,7 @@ void KubeSource::take_fetched(const std::string& path, Response response) {
     return;
   }
   fetch_next();
-  if (on_settled) on_settled();
+  events_.on_settled();
 }
 
 bool KubeSource::has_settled() const {
@@ -165,11 +165,12 @@ bool KubeSource::has_settled() const {
   return secrets_->is_synced() && to_fetch_.empty() && fetching_.empty();
 }
 
-std::vector<KubeSource::Status> KubeSource::status() const {
-  std::vector<Status> out;
+std::vector<objects::WatchStatus> KubeSource::status() const {
+  std::vector<objects::WatchStatus> out;
   for (const auto& watcher : watchers_) {
-    out.push_back({watcher->target().kind, watcher->counters(), watcher->disconnected_since(),
-                   watcher->is_synced()});
+    const auto& counters = watcher->counters();
+    out.push_back({watcher->target().kind, counters.lists, counters.restarts, counters.failures,
+                   watcher->disconnected_since()});
   }
   return out;
 }

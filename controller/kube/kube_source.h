@@ -17,32 +17,21 @@
 
 namespace penstock::kube {
 
-class KubeSource {
+class KubeSource final : public objects::Source {
  public:
   struct Options {
     std::string watch_namespace;           // empty: all
     std::vector<std::string> config_maps;  // paths "namespace/name"
     WatchTiming timing{.absent_kind_retry = std::chrono::seconds(10)};
   };
-  /// One watch, for metrics and the status page.
-  struct Status {
-    objects::Kind kind;
-    WatchCounters counters;
-    std::optional<base::SteadyTime> disconnected_since;
-    bool is_synced = false;
-  };
-
   KubeSource(asio::io_context& io, Client& client, Options options, objects::SourceEvents events,
              Random random);
 
-  void start();
-  /// From now on these Secrets are delivered, others are withdrawn. Paths "namespace/name".
-  void set_wanted_secrets(const std::set<std::string>& paths);
-  /// Every wanted Secret has been delivered or is known not to exist.
-  bool has_settled() const;
-  /// Called whenever has_settled may have become true.
-  std::function<void()> on_settled;
-  std::vector<Status> status() const;
+  void start() override;
+  void set_wanted_secrets(const std::set<std::string>& paths) override;
+  bool has_settled() const override;
+  std::string where(const objects::ObjectKey&, std::string_view) const override { return {}; }
+  std::vector<objects::WatchStatus> status() const override;
 
  private:
   void add_watcher(WatchTarget target, std::function<void()> on_synced);

@@ -49,6 +49,7 @@ struct Ingress {
   std::optional<ServiceBackend> default_backend;
   std::vector<IngressRule> rules;
   std::vector<IngressTls> tls;
+  std::vector<std::string> load_balancer;  // addresses and names of its status
 };
 
 struct IngressClass {

@@ -75,6 +75,16 @@ IngressRule parse_rule(const Json& json) {
   return rule;
 }
 
+std::vector<std::string> parse_load_balancer(const Json& json) {
+  std::vector<std::string> out;
+  json.get("status").get("loadBalancer").for_each("ingress", [&](const Json& item) {
+    for (const auto* key : {"ip", "hostname"}) {
+      if (auto text = item.text(key); !text.empty()) out.push_back(std::move(text));
+    }
+  });
+  return out;
+}
+
 Ingress parse_ingress(const Json& json) {
   Ingress ingress;
   ingress.meta = parse_meta(json);
@@ -88,6 +98,7 @@ Ingress parse_ingress(const Json& json) {
     tls.secret = item.text("secretName");
     ingress.tls.push_back(std::move(tls));
   });
+  ingress.load_balancer = parse_load_balancer(json);
   return ingress;
 }
 
@@ -126,13 +137,7 @@ Service parse_service(const Json& json) {
     if (!port.target.is_given()) port.target.number = port.number;
     service.ports.push_back(std::move(port));
   });
-  json.get("status").get("loadBalancer").for_each("ingress", [&](const Json& item) {
-    for (const auto* key : {"ip", "hostname"}) {
-      if (auto text = item.text(key); !text.empty()) {
-        service.load_balancer.push_back(std::move(text));
-      }
-    }
-  });
+  service.load_balancer = parse_load_balancer(json);
   return service;
 }
 

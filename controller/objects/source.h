@@ -2,8 +2,14 @@
 // Where objects come from: the Kubernetes API (controller/kube) or a directory of manifests
 // (controller/directory). A source delivers on the controller's thread, one change at a time:
 // every object as the JSON text that the API would give, first all that exist, then changes.
+#include <chrono>
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "controller/objects/object.h"
 
@@ -21,6 +27,31 @@ struct SourceEvents {
   std::function<void(Change)> on_change;
   /// Every object that existed at start of a kind has been delivered.
   std::function<void(Kind)> on_synced;
+  /// Source::has_settled may have become true.
+  std::function<void()> on_settled;
+};
+
+/// How one watch of a source fares; for metrics.
+struct WatchStatus {
+  Kind kind = Kind::kIngress;
+  std::uint64_t lists = 0;
+  std::uint64_t restarts = 0;
+  std::uint64_t failures = 0;
+  /// Since when what was delivered may be out of date.
+  std::optional<std::chrono::steady_clock::time_point> disconnected_since;
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+  virtual void start() = 0;
+  /// The Secrets that decide what is served; others need not be delivered.
+  virtual void set_wanted_secrets(const std::set<std::string>& paths) = 0;
+  /// Every wanted Secret has been delivered or is known not to exist.
+  virtual bool has_settled() const = 0;
+  /// Where a person finds a field of an object ("web.yaml:17"); empty where there is no such place.
+  virtual std::string where(const ObjectKey& key, std::string_view pointer) const = 0;
+  virtual std::vector<WatchStatus> status() const = 0;
 };
 
 }  // namespace penstock::objects

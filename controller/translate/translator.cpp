@@ -209,7 +209,7 @@ void Translator::finish(const JobKey& key, Reader& reader, Output output) {
   const auto job = jobs_.try_emplace(key).first;
   set_demands(job, output);
   set_parts(job->second, output);
-  job->second.diagnostics = std::move(output.diagnostics);
+  set_diagnostics(job->second, output);
   count(secrets_, job->second.secrets, reader.secrets());
   count(names_, job->second.names, reader.names());
   set_facts(job, std::move(facts));
@@ -276,6 +276,17 @@ void Translator::set_parts(Job& job, Output& output) {
   job.parts = std::move(now);
 }
 
+void Translator::set_diagnostics(Job& job, Output& output) {
+  if (job.diagnostics == output.diagnostics) return;
+  ++diagnostics_revision_;
+  for (const auto& each : job.diagnostics) {
+    const auto found = diagnostics_.find(each);
+    if (--found->second == 0) diagnostics_.erase(found);
+  }
+  for (const auto& each : output.diagnostics) ++diagnostics_[each];
+  job.diagnostics = std::move(output.diagnostics);
+}
+
 void Translator::count(Counts& counts, std::vector<std::string>& before,
                        const std::set<std::string>& now) {
   for (const auto& name : now) {
@@ -299,7 +310,7 @@ std::set<std::string> Translator::keys_of(const Counts& counts) {
 
 std::vector<Diagnostic> Translator::diagnostics(const world::World& world) const {
   std::set<Diagnostic> all;
-  for (const auto& [key, job] : jobs_) all.insert(job.diagnostics.begin(), job.diagnostics.end());
+  for (const auto& [diagnostic, jobs] : diagnostics_) all.insert(diagnostic);
   for (const auto& [key, error] : world.unreadable()) {
     all.insert({key, error.pointer, error.message});
   }

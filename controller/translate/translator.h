@@ -41,6 +41,8 @@ class Translator {
   std::set<std::string> wanted_names() const { return keys_of(names_); }
   /// Counts changes of the two sets above.
   std::uint64_t wanted_revision() const { return wanted_revision_; }
+  /// Counts changes of what `diagnostics` gives, apart from objects that cannot be read.
+  std::uint64_t diagnostics_revision() const { return diagnostics_revision_; }
   /// The Ingresses that are served.
   const std::set<std::string>& served_ingresses() const { return served_; }
   std::uint64_t jobs_run() const { return jobs_run_; }
@@ -74,6 +76,7 @@ class Translator {
   void set_facts(Jobs::iterator job, std::vector<world::Fact> facts);
   void set_demands(Jobs::iterator job, Output& output);
   void set_parts(Job& job, Output& output);
+  void set_diagnostics(Job& job, Output& output);
   std::shared_ptr<const settings::IngressPolicy> policy_of(const objects::Ingress& ingress);
   void count(Counts& counts, std::vector<std::string>& before, const std::set<std::string>& now);
   static std::set<std::string> keys_of(const Counts& counts);
@@ -98,6 +101,8 @@ class Translator {
   Counts names_;
   std::uint64_t wanted_revision_ = 0;
   std::uint64_t jobs_run_ = 0;
+  std::map<Diagnostic, int> diagnostics_;  // how many jobs say it
+  std::uint64_t diagnostics_revision_ = 0;
 };
 
 }  // namespace penstock::translate

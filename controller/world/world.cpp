@@ -91,11 +91,12 @@ void World::apply(const objects::Change& change, Touched& touched) {
   auto parsed = change.is_removed ? std::expected<objects::Object, objects::ParseError>()
                                   : parser_.parse(change.key.kind, change.json);
   if (!parsed) {
+    ++unreadable_revision_;
     unreadable_.insert_or_assign(change.key, std::move(parsed.error()));
     touched.facts.push_back(object_fact(change.key.kind, path_of(change.key)));
     return;
   }
-  unreadable_.erase(change.key);
+  if (unreadable_.erase(change.key) != 0) ++unreadable_revision_;
   const auto remove_or_take = [&]<class T>(objects::Ptr<T>) {
     replace<T>(change.key, change.is_removed ? nullptr : std::get<objects::Ptr<T>>(*parsed),
                touched);

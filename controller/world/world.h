@@ -66,6 +66,8 @@ class World {
   const std::map<objects::ObjectKey, objects::ParseError>& unreadable() const {
     return unreadable_;
   }
+  /// Counts changes of it.
+  std::uint64_t unreadable_revision() const { return unreadable_revision_; }
 
  private:
   template <class T>
@@ -91,6 +93,7 @@ class World {
   std::unordered_map<std::string, std::vector<base::Address>, base::TextHash, std::equal_to<>>
       addresses_;
   std::map<objects::ObjectKey, objects::ParseError> unreadable_;
+  std::uint64_t unreadable_revision_ = 0;
   objects::Parser parser_;
 };
 

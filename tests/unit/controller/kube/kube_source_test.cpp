@@ -50,6 +50,7 @@ class KubeSourceTest : public testing::Test {
       log_.push_back((change.is_removed ? "-" : "+") + objects::to_string(change.key));
     };
     events.on_synced = [this](Kind kind) { synced_.insert(kind); };
+    events.on_settled = [] {};
     source_.emplace(io_, *client_, std::move(options), std::move(events), [] { return 0.5; });
     source_->start();
   }

@@ -1,0 +1,35 @@
+#pragma once
+// The controller against a cluster: the API as its source, leadership, statuses.
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "controller/kube/kube_source.h"
+#include "controller/kube/lease.h"
+#include "controller/program/flags.h"
+#include "controller/status/ingress_status.h"
+
+namespace penstock::program {
+
+class Cluster {
+ public:
+  /// Reads the kubeconfig or the pod's service account.
+  static base::Result<std::unique_ptr<Cluster>> make(asio::io_context& io, const Flags& flags,
+                                                     Controller& controller, Metrics& metrics);
+  void start();
+  /// Lets go of the Lease, then calls `on_done`.
+  void stop(std::function<void()> on_done);
+
+ private:
+  Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
+          Controller& controller, Metrics& metrics);
+
+  Controller& controller_;
+  Metrics& metrics_;
+  kube::Client client_;
+  kube::KubeSource source_;
+  std::optional<status::IngressStatus> status_;
+  std::optional<kube::LeaderElection> election_;
+};
+
+}  // namespace penstock::program

@@ -1,0 +1,137 @@
+#include "controller/program/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "controller/program/self_signed.h"
+#include "proxy/base/log.h"
+#include "proxy/base/text.h"
+
+namespace penstock::program {
+namespace {
+
+/// "namespace/name" or nothing.
+std::string check_path(const std::string& text) {
+  const auto slash = text.find('/');
+  const bool is_path = slash != std::string::npos && slash > 0 && slash + 1 < text.size() &&
+                       text.find('/', slash + 1) == std::string::npos;
+  return text.empty() || is_path ? "" : "expected namespace/name, got '" + text + "'";
+}
+
+std::uint16_t port_of(const std::string& address) {
+  const auto colon = address.rfind(':');
+  return colon == std::string::npos
+             ? 0
+             : base::parse_integer<std::uint16_t>(address.substr(colon + 1)).value_or(0);
+}
+
+/// Of the proxy's admin server, which shares our network namespace.
+constexpr std::uint16_t kAdminPort = 10246;
+
+}  // namespace
+
+void add_translation_flags(CLI::App& app, Flags& flags) {
+  auto& options = flags.translate;
+  const auto path = [&](const char* name, std::string& value, const char* help) {
+    app.add_option(name, value, help)->check(check_path);
+  };
+  app.add_option("--ingress-class", options.ingress_class,
+                 "Value of the annotation kubernetes.io/ingress.class that is served")
+      ->capture_default_str();
+  app.add_option("--controller-class", options.controller_class,
+                 "spec.controller of the IngressClasses that are served")
+      ->capture_default_str();
+  app.add_flag("--ingress-class-by-name", options.takes_class_by_name,
+               "Serve the IngressClass named like --ingress-class, too");
+  app.add_flag("--watch-ingress-without-class", options.takes_without_class,
+               "Serve Ingresses that name no class");
+  path("--configmap", options.config_map, "ConfigMap of the global settings");
+  path("--tcp-services-configmap", options.tcp_services, "ConfigMap of TCP ports");
+  path("--udp-services-configmap", options.udp_services,
+       "ConfigMap of UDP ports: read and reported, not served by this version");
+  path("--default-backend-service", options.default_backend,
+       "Service that answers where no Ingress matches; without: 404");
+  path("--default-ssl-certificate", options.default_certificate,
+       "Secret that is presented where a host has none; without: a self-signed certificate");
+  app.add_option("--annotations-prefix", options.annotation_prefix, "Prefix of our annotations")
+      ->capture_default_str();
+  app.add_option("--http-port", options.http_port, "Port for HTTP; 0: none")
+      ->capture_default_str();
+  app.add_option("--https-port", options.https_port, "Port for HTTPS; 0: none")
+      ->capture_default_str();
+  app.add_option("--listen-address", options.listen_address,
+                 "Address of those two; empty: every address");
+}
+
+void add_kubernetes_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--kubeconfig", flags.kubeconfig,
+                 "How to reach the API server; without: as the pod's service account");
+  app.add_option("--kube-context", flags.context, "Context of the kubeconfig");
+  app.add_flag("--allow-insecure-skip-tls-verify", flags.may_skip_tls_verify,
+               "Obey insecure-skip-tls-verify of the kubeconfig; else it is refused");
+  app.add_option("--watch-namespace", flags.watch_namespace, "Serve this namespace only");
+  app.add_option("--publish-service", flags.publish_service,
+                 "Service whose address goes into the status of Ingresses")
+      ->check(check_path);
+  app.add_option("--publish-status-address", flags.publish_status_address,
+                 "Addresses for the status of Ingresses, separated by commas");
+  app.add_option("--election-id", flags.election_id, "Lease of the replica that writes statuses")
+      ->capture_default_str();
+  app.add_flag("--update-status,!--no-update-status", flags.updates_status,
+               "Write the status of Ingresses");
+}
+
+void add_program_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--socket", flags.socket, "Unix socket for the proxy")->capture_default_str();
+  app.add_option("--resolv-conf", flags.resolv_conf, "Name servers and search list")
+      ->capture_default_str();
+  app.add_option("--status-address", flags.status_address,
+                 "Address of /healthz, /readyz and /metrics; empty: none")
+      ->capture_default_str();
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+      ->capture_default_str();
+  app.add_option("--log-format", flags.log_format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
+base::Result<Controller::Options> to_options(const Flags& flags) {
+  if (!flags.publish_service.empty() && !flags.publish_status_address.empty()) {
+    return base::fail("--publish-service and --publish-status-address exclude each other");
+  }
+  Controller::Options options;
+  options.translate = flags.translate;
+  options.socket = flags.socket;
+  options.resolv_conf = flags.resolv_conf;
+  options.translate.reserved_ports.push_back(kAdminPort);
+  if (const auto port = port_of(flags.status_address); port != 0) {
+    options.translate.reserved_ports.push_back(port);
+  }
+  const auto pair = make_self_signed();
+  if (!pair) return std::unexpected(pair.error());
+  options.translate.fallback_chain_pem = pair->chain;
+  options.translate.fallback_key_pem = pair->key;
+  return options;
+}
+
+void harden_process() {
+  prctl(PR_SET_DUMPABLE, 0);
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+  umask(077);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+void start_log(const char* program, const Flags& flags) {
+  base::log::start(program, base::log::level_named(flags.log_level),
+                   flags.log_format == "json" ? base::log::Format::kJson
+                                              : base::log::Format::kText);
+}
+
+}  // namespace penstock::program

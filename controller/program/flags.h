@@ -1,0 +1,45 @@
+#pragma once
+// The command line of the controller, shared by penstock-controller and `penstock run`. Names and
+// defaults are those of ingress-nginx where it has the flag.
+#include <CLI/App.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controller/program/controller.h"
+#include "controller/translate/options.h"
+
+namespace penstock::program {
+
+struct Flags {
+  translate::Options translate;
+  std::string kubeconfig;
+  std::string context;
+  bool may_skip_tls_verify = false;
+  std::string watch_namespace;
+  std::string socket = "/run/penstock/snapshot.sock";
+  std::string resolv_conf = "/etc/resolv.conf";
+  std::string status_address = "127.0.0.1:10254";
+  std::string publish_service;
+  std::string publish_status_address;
+  std::string election_id = "penstock-leader";
+  bool updates_status = true;
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+/// What objects are served and how.
+void add_translation_flags(CLI::App& app, Flags& flags);
+/// Where objects come from and what is told back.
+void add_kubernetes_flags(CLI::App& app, Flags& flags);
+void add_program_flags(CLI::App& app, Flags& flags);
+
+/// Checks what holds across flags; fills in what is made at start. A sentence where it cannot be.
+base::Result<Controller::Options> to_options(const Flags& flags);
+
+/// No core dumps, files for this user alone: private keys are in this process's memory.
+void harden_process();
+void start_log(const char* program, const Flags& flags);
+
+}  // namespace penstock::program

@@ -1,0 +1,59 @@
+#pragma once
+// The controller's metrics. Set on the controller's thread, read by the status server's.
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <string>
+#include <vector>
+
+#include "controller/objects/source.h"
+#include "controller/world/world.h"
+#include "proxy/base/clock.h"
+
+namespace penstock::program {
+
+class Metrics {
+ public:
+  Metrics();
+
+  void set_objects(const world::World& world);
+  void set_watches(const std::vector<objects::WatchStatus>& watches, base::SteadyTime now);
+  void add_translation(std::chrono::nanoseconds time, std::size_t changed_parts);
+  void add_publication(std::uint64_t bytes_sent);
+  void add_adoption();
+  void add_refusal();
+  /// From the event's arrival to the acknowledgement of all workers.
+  void add_change_to_live(std::chrono::nanoseconds time);
+  void set_diagnostics(std::size_t count);
+  void set_proxies(std::size_t count);
+  void set_unopened_ports(std::size_t count);
+  void set_leading(bool is_leading);
+
+  /// Prometheus text format. From any thread.
+  std::string text() const;
+
+ private:
+  prometheus::Gauge& gauge(const char* name, const char* help);
+  prometheus::Counter& counter(const char* name, const char* help);
+
+  prometheus::Registry registry_;
+  prometheus::Family<prometheus::Gauge>& objects_;
+  prometheus::Family<prometheus::Gauge>& watch_events_;
+  prometheus::Family<prometheus::Gauge>& disconnected_;
+  prometheus::Histogram& translation_;
+  prometheus::Histogram& change_to_live_;
+  prometheus::Counter& changed_parts_;
+  prometheus::Counter& publications_;
+  prometheus::Gauge& bytes_sent_;
+  prometheus::Counter& adoptions_;
+  prometheus::Counter& refusals_;
+  prometheus::Gauge& last_adoption_;
+  prometheus::Gauge& diagnostics_;
+  prometheus::Gauge& proxies_;
+  prometheus::Gauge& unopened_ports_;
+  prometheus::Gauge& leading_;
+};
+
+}  // namespace penstock::program

@@ -1,0 +1,83 @@
+#include "controller/program/program.h"
+
+#include "proxy/base/log.h"
+
+namespace penstock::program {
+
+base::Result<void> Program::prepare(const std::string& manifests) {
+  auto options = to_options(flags_);
+  if (!options) return std::unexpected(options.error());
+  options->translate.allows_local_endpoints = !manifests.empty();
+  auto controller = Controller::make(io_, std::move(*options), metrics_);
+  if (!controller) return std::unexpected(controller.error());
+  controller_ = std::move(*controller);
+  if (!manifests.empty()) {
+    if (auto made = prepare_directory(manifests); !made) return made;
+  } else {
+    auto cluster = Cluster::make(io_, flags_, *controller_, metrics_);
+    if (!cluster) return std::unexpected(cluster.error());
+    cluster_ = std::move(*cluster);
+  }
+  return serve_status();
+}
+
+base::Result<void> Program::prepare_directory(const std::string& path) {
+  directory::Directory::Events events;
+  events.source = controller_->source_events();
+  events.on_problems = [](const std::vector<directory::Problem>& problems) {
+    for (const auto& problem : problems) base::log::error("{}", directory::to_string(problem));
+  };
+  auto opened = directory::Directory::open(io_, path, std::move(events));
+  if (!opened) return std::unexpected(opened.error());
+  directory_ = std::move(*opened);
+  return {};
+}
+
+base::Result<void> Program::serve_status() {
+  if (flags_.status_address.empty()) return {};
+  auto server = base::StatusServer::start(
+      flags_.status_address,
+      {{"/healthz", [] { return base::StatusReply{200, "ok\n"}; }},
+       {"/readyz",
+        [this] {
+          return controller_->is_ready() ? base::StatusReply{200, "ok\n"}
+                                         : base::StatusReply{503, "no proxy serves yet\n"};
+        }},
+       {"/metrics", [this] {
+          return base::StatusReply{200, metrics_.text(),
+                                   "text/plain; version=0.0.4; charset=utf-8"};
+        }}});
+  if (!server) return std::unexpected(server.error());
+  status_ = std::move(*server);
+  return {};
+}
+
+void Program::wait_for_signal() {
+  signals_.async_wait([this](base::error_code code, int) {
+    if (code) return;
+    stop();
+    wait_for_signal();
+  });
+}
+
+void Program::stop() {
+  if (is_stopping_ || !cluster_) {
+    io_.stop();
+    return;
+  }
+  is_stopping_ = true;
+  cluster_->stop([this] { io_.stop(); });
+}
+
+void Program::run() {
+  wait_for_signal();
+  if (directory_) {
+    controller_->run_from(*directory_);
+  } else {
+    cluster_->start();
+  }
+  io_.run();
+  status_.reset();
+}
+
+}  // namespace penstock::program

@@ -1,0 +1,126 @@
+#include "controller/status/ingress_status.h"
+
+#include <fmt/format.h>
+
+#include "controller/kube/paths.h"
+#include "proxy/base/ip_net.h"
+#include "proxy/base/log.h"
+#include "proxy/base/text.h"
+
+namespace penstock::status {
+namespace {
+
+constexpr std::chrono::milliseconds kSettle{100};
+/// Until the watch must have shown what was written.
+constexpr std::chrono::seconds kRewrite{5};
+constexpr std::size_t kWritesAtOnce = 8;
+
+}  // namespace
+
+Addresses parse_addresses(const std::string& text) {
+  Addresses out;
+  for (const auto item : base::split_list(text)) out.emplace_back(item);
+  return out;
+}
+
+Addresses addresses_of(const objects::Service& service) {
+  if (service.type == objects::ServiceType::kExternalName) return {service.external_name};
+  auto out = service.load_balancer;
+  out.insert(out.end(), service.external_ips.begin(), service.external_ips.end());
+  const bool is_pending = service.type == objects::ServiceType::kLoadBalancer;
+  if (out.empty() && !is_pending && !service.cluster_ip.empty() && service.cluster_ip != "None") {
+    out.push_back(service.cluster_ip);
+  }
+  return out;
+}
+
+std::string status_patch(const Addresses& addresses) {
+  std::string list;
+  for (const auto& each : addresses) {
+    list += fmt::format(R"({}{{"{}":"{}"}})", list.empty() ? "" : ",",
+                        base::parse_address(each) ? "ip" : "hostname", base::escape_json(each));
+  }
+  return fmt::format(R"({{"status":{{"loadBalancer":{{"ingress":[{}]}}}}}})", list);
+}
+
+IngressStatus::IngressStatus(asio::io_context& io, kube::Client& client, Options options,
+                             std::function<View()> view)
+    : client_(client), options_(std::move(options)), view_(std::move(view)), timer_(io) {}
+
+void IngressStatus::set_leading(bool is_leading) {
+  is_leading_ = is_leading;
+  if (is_leading) return update();
+  timer_.cancel();
+  is_due_ = false;
+  due_.clear();
+  writing_.clear();
+}
+
+void IngressStatus::update() {
+  if (!is_leading_ || is_due_) return;
+  is_due_ = true;
+  timer_.after(kSettle, [this] {
+    is_due_ = false;
+    compare();
+  });
+}
+
+void IngressStatus::compare() {
+  const auto view = view_();
+  wanted_ = options_.addresses;
+  if (!options_.publish_service.empty()) {
+    const auto* service = view.world->find<objects::Service>(options_.publish_service);
+    if (service == nullptr) return;
+    wanted_ = addresses_of(*service);
+  }
+  const auto now = std::chrono::steady_clock::now();
+  bool is_waiting = false;
+  for (const auto& path : *view.served) {
+    const auto* ingress = view.world->find<objects::Ingress>(path);
+    if (ingress == nullptr || ingress->load_balancer == wanted_) {
+      written_.erase(path);
+      continue;
+    }
+    const auto written = written_.find(path);
+    is_waiting |= written != written_.end();
+    if (written != written_.end() && now - written->second < kRewrite) continue;
+    if (!writing_.contains(path)) due_.insert(path);
+  }
+  if (is_waiting && !is_due_) {
+    is_due_ = true;
+    timer_.after(kRewrite, [this] {
+      is_due_ = false;
+      compare();
+    });
+  }
+  write_next();
+}
+
+void IngressStatus::write_next() {
+  while (!due_.empty() && writing_.size() < kWritesAtOnce) {
+    const auto path = *due_.begin();
+    due_.erase(due_.begin());
+    write(path);
+  }
+}
+
+void IngressStatus::write(const std::string& path) {
+  const auto slash = path.find('/');
+  const objects::ObjectKey key{objects::Kind::kIngress, path.substr(0, slash),
+                               path.substr(slash + 1)};
+  writing_[path] = client_.merge_patch(
+      kube::object_path(key) + "/status", status_patch(wanted_),
+      [this, path](const kube::Response& response) {
+        const auto call = writing_.extract(path);  // dropped last: this runs inside of it
+        if (!response.is_ok() && response.status != 404) {
+          base::log::warn("status of Ingress {}: {}", path,
+                          response.status == 0 ? response.failure
+                                               : fmt::format("status {}", response.status));
+        }
+        written_[path] = std::chrono::steady_clock::now();
+        write_next();
+        if (!response.is_ok()) update();
+      });
+}
+
+}  // namespace penstock::status

@@ -1,0 +1,65 @@
+#pragma once
+// Writes the addresses at which Ingresses are reached into their status, while this replica leads.
+// Runs on the controller's thread.
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/kube/client.h"
+#include "controller/kube/one_timer.h"
+#include "controller/world/world.h"
+#include "proxy/base/asio.h"
+#include "proxy/base/clock.h"
+
+namespace penstock::status {
+
+/// IP addresses and names, in the order of the status.
+using Addresses = std::vector<std::string>;
+
+/// The text of --publish-status-address.
+Addresses parse_addresses(const std::string& text);
+/// What the Service of --publish-service says: its load balancer and external IPs; its cluster IP
+/// where it has neither; the name of an ExternalName.
+Addresses addresses_of(const objects::Service& service);
+/// The merge patch of an Ingress's status.
+std::string status_patch(const Addresses& addresses);
+
+class IngressStatus {
+ public:
+  struct Options {
+    std::string publish_service;  // path; empty: the addresses below
+    Addresses addresses;
+  };
+  /// What is served now.
+  struct View {
+    const world::World* world;
+    const std::set<std::string>* served;  // paths of Ingresses
+  };
+
+  IngressStatus(asio::io_context& io, kube::Client& client, Options options,
+                std::function<View()> view);
+
+  void set_leading(bool is_leading);
+  /// Something may have changed.
+  void update();
+
+ private:
+  void compare();
+  void write_next();
+  void write(const std::string& path);
+
+  kube::Client& client_;
+  Options options_;
+  std::function<View()> view_;
+  bool is_leading_ = false;
+  bool is_due_ = false;
+  Addresses wanted_;
+  std::map<std::string, base::SteadyTime> written_;  // by Ingress; its watch may still lag
+  std::set<std::string> due_;
+  std::map<std::string, kube::Call> writing_;
+  kube::OneTimer timer_;
+};
+
+}  // namespace penstock::status

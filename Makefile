@@ -17,6 +17,10 @@ build: ## Build everything, optimised, into build/dev
 	cmake --preset dev
 	cmake --build --preset dev
 
+.PHONY: run
+run: deps build ## Serve manifests/demo on this machine, with servers to try it on
+	@tests/support/demo.sh
+
 .PHONY: check
 check: build ## The quick tests: unit tests and the rules of the tree
 	ctest --preset dev -L unit

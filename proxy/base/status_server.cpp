@@ -8,7 +8,7 @@
 namespace penstock::base {
 
 struct StatusServer::State {
-  std::map<std::string, StatusHandler> handlers;
+  std::map<std::string, StatusHandler, std::less<>> handlers;
   std::string last_error;
   mg_context* server = nullptr;
 
@@ -19,24 +19,27 @@ struct StatusServer::State {
 
 namespace {
 
+using Handlers = std::map<std::string, StatusHandler, std::less<>>;
+
+StatusReply reply_to(const mg_request_info& request, const Handlers& handlers) {
+  const std::string_view method(request.request_method);
+  if (method != "GET" && method != "HEAD") return {405, "only GET and HEAD\n"};
+  const auto found = handlers.find(std::string_view(request.local_uri));
+  return found == handlers.end() ? StatusReply{404, "not found\n"} : found->second();
+}
+
 int answer(mg_connection* connection, void* data) {
-  const auto& handler = *static_cast<StatusHandler*>(data);
   const auto* request = mg_get_request_info(connection);
-  const std::string_view method(request->request_method);
-  StatusReply reply{405, "only GET and HEAD\n"};
-  if (method == "GET" || method == "HEAD") reply = handler();
+  const auto reply = reply_to(*request, *static_cast<const Handlers*>(data));
   mg_printf(connection,
             "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
             "Connection: close\r\n\r\n",
             reply.status, mg_get_response_code_text(connection, reply.status),
             reply.content_type.c_str(), reply.body.size());
-  if (method != "HEAD") mg_write(connection, reply.body.data(), reply.body.size());
+  if (std::string_view(request->request_method) != "HEAD") {
+    mg_write(connection, reply.body.data(), reply.body.size());
+  }
   return reply.status;
-}
-
-int answer_not_found(mg_connection* connection, void*) {
-  mg_send_http_error(connection, 404, "%s", "not found");
-  return 404;
 }
 
 }  // namespace
@@ -47,7 +50,7 @@ StatusServer::~StatusServer() = default;
 Result<std::unique_ptr<StatusServer>> StatusServer::start(
     const std::string& address, std::map<std::string, StatusHandler> handlers) {
   auto state = std::make_unique<State>();
-  state->handlers = std::move(handlers);
+  for (auto& [path, handler] : handlers) state->handlers.emplace(path, std::move(handler));
   const char* options[] = {"listening_ports", address.c_str(), "num_threads", "2",
                            "request_timeout_ms", "5000", "max_request_size", "8192",
                            "enable_directory_listing", "no", nullptr};
@@ -63,11 +66,7 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(
                             state->last_error.empty() ? "not an address with a free port"
                                                       : state->last_error));
   }
-  mg_set_request_handler(state->server, "/", answer_not_found, nullptr);
-  for (auto& [path, handler] : state->handlers) {
-    // "$" ends the match: nothing below the path is taken.
-    mg_set_request_handler(state->server, (path + "$").c_str(), answer, &handler);
-  }
+  mg_set_request_handler(state->server, "/", answer, &state->handlers);
   return std::unique_ptr<StatusServer>(new StatusServer(std::move(state)));
 }
 

@@ -14,6 +14,7 @@ constexpr std::chrono::milliseconds kSettle{100};
 /// Until the watch must have shown what was written.
 constexpr std::chrono::seconds kRewrite{5};
 constexpr std::size_t kWritesAtOnce = 8;
+constexpr std::size_t kMostRemembered = 100'000;
 
 }  // namespace
 
@@ -77,14 +78,15 @@ void IngressStatus::compare() {
   bool is_waiting = false;
   for (const auto& path : *view.served) {
     const auto* ingress = view.world->find<objects::Ingress>(path);
-    if (ingress == nullptr || ingress->load_balancer == wanted_) {
-      written_.erase(path);
+    if (ingress == nullptr) continue;
+    if (ingress->load_balancer == wanted_) {
+      written_.erase(ingress->meta.uid);
       continue;
     }
-    const auto written = written_.find(path);
+    const auto written = written_.find(ingress->meta.uid);
     is_waiting |= written != written_.end();
     if (written != written_.end() && now - written->second < kRewrite) continue;
-    if (!writing_.contains(path)) due_.insert(path);
+    if (!writing_.contains(path)) due_[path] = ingress->meta.uid;
   }
   if (is_waiting && !is_due_) {
     is_due_ = true;
@@ -98,26 +100,26 @@ void IngressStatus::compare() {
 
 void IngressStatus::write_next() {
   while (!due_.empty() && writing_.size() < kWritesAtOnce) {
-    const auto path = *due_.begin();
-    due_.erase(due_.begin());
-    write(path);
+    const auto next = due_.extract(due_.begin());
+    write(next.key(), next.mapped());
   }
 }
 
-void IngressStatus::write(const std::string& path) {
+void IngressStatus::write(const std::string& path, const std::string& uid) {
   const auto slash = path.find('/');
   const objects::ObjectKey key{objects::Kind::kIngress, path.substr(0, slash),
                                path.substr(slash + 1)};
   writing_[path] = client_.merge_patch(
       kube::object_path(key) + "/status", status_patch(wanted_),
-      [this, path](const kube::Response& response) {
+      [this, path, uid](const kube::Response& response) {
         const auto call = writing_.extract(path);  // dropped last: this runs inside of it
         if (!response.is_ok() && response.status != 404) {
           base::log::warn("status of Ingress {}: {}", path,
                           response.status == 0 ? response.failure
                                                : fmt::format("status {}", response.status));
         }
-        written_[path] = std::chrono::steady_clock::now();
+        if (written_.size() > kMostRemembered) written_.clear();
+        written_[uid] = std::chrono::steady_clock::now();
         write_next();
         if (!response.is_ok()) update();
       });

@@ -48,7 +48,7 @@ class IngressStatus {
  private:
   void compare();
   void write_next();
-  void write(const std::string& path);
+  void write(const std::string& path, const std::string& uid);
 
   kube::Client& client_;
   Options options_;
@@ -56,8 +56,8 @@ class IngressStatus {
   bool is_leading_ = false;
   bool is_due_ = false;
   Addresses wanted_;
-  std::map<std::string, base::SteadyTime> written_;  // by Ingress; its watch may still lag
-  std::set<std::string> due_;
+  std::map<std::string, base::SteadyTime> written_;  // by uid; the watch may still lag
+  std::map<std::string, std::string> due_;  // uid by path
   std::map<std::string, kube::Call> writing_;
   kube::OneTimer timer_;
 };

@@ -320,11 +320,11 @@ base::Task<Forward::Result> Forward::relay_response() {
   const bool ends_with_close = !is_chunked && response_.framing != http::Framing::kNone &&
                                response_.framing != http::Framing::kLength;
   outcome_.status = response_.status;
-  outcome_.keeps_client &= !ends_with_close && !is_pumping_;
+  outcome_.keeps_client &= !ends_with_close && !is_pumping_ && !worker_.is_draining;
   for (const auto& filter : route_.filters) filter->on_response(exchange_);
   out_.clear();
   const ResponseFraming framing{is_chunked, !outcome_.keeps_client};
-  append_response_head(response_, exchange_, framing, out_);
+  append_response_head(response_, exchange_, framing, worker_.clock.wall(), out_);
   outcome_.is_answered = true;
 
   BodyReader reader(connection_->stream, connection_->input, response_.framing,
@@ -377,7 +377,7 @@ base::Task<void> Forward::tunnel() {
   outcome_.is_answered = true;
   outcome_.keeps_client = false;
   out_.clear();
-  append_response_head(response_, exchange_, {}, out_);
+  append_response_head(response_, exchange_, {}, worker_.clock.wall(), out_);
   connection_->deadline.cancel();
   client_.deadline.cancel();
   const auto early = connection_->input.unread();

@@ -88,6 +88,17 @@ void append_added(const filters::Exchange& exchange, std::string& out) {
   for (const auto& added : exchange.response_headers) field(out, added.name, added.value);
 }
 
+/// The text is made once a second for each worker.
+void append_date(base::WallTime now, std::string& out) {
+  thread_local std::time_t second = -1;
+  thread_local std::string line;
+  if (const auto current = std::chrono::system_clock::to_time_t(now); current != second) {
+    second = current;
+    line = fmt::format("Date: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", fmt::gmtime(second));
+  }
+  out.append(line);
+}
+
 }  // namespace
 
 base::Address client_address(const ClientSide& client, const http::RequestHead& request,
@@ -146,7 +157,7 @@ void append_request_head(const filters::Exchange& exchange, const ClientSide& cl
 }
 
 void append_response_head(const http::ResponseHead& response, const filters::Exchange& exchange,
-                          const ResponseFraming& framing, std::string& out) {
+                          const ResponseFraming& framing, base::WallTime now, std::string& out) {
   fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status, response.reason);
   for (const auto& header : response.headers) {
     if (is_replaced_in_response(exchange, header)) continue;
@@ -154,6 +165,7 @@ void append_response_head(const http::ResponseHead& response, const filters::Exc
     out.append(header.name).append(": ").append(header.value).append("\r\n");
   }
   append_added(exchange, out);
+  if (response.headers.value_of(http::Name::kDate).empty()) append_date(now, out);
   if (response.status == 101) {
     out.append("Upgrade: websocket\r\nConnection: upgrade\r\n\r\n");
     return;
@@ -170,11 +182,10 @@ void append_local_reply(std::uint16_t status, std::string_view location,
       "<html>\r\n<head><title>{0} {1}</title></head>\r\n<body>\r\n<center><h1>{0} {1}</h1>"
       "</center>\r\n<hr><center>penstock</center>\r\n</body>\r\n</html>\r\n",
       status, reason);
-  const auto seconds = std::chrono::system_clock::to_time_t(now);
-  fmt::format_to(std::back_inserter(out),
-                 "HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\nContent-Type: "
-                 "text/html\r\nContent-Length: {}\r\n",
-                 status, reason, fmt::gmtime(seconds), page.size());
+  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", status, reason);
+  append_date(now, out);
+  fmt::format_to(std::back_inserter(out), "Content-Type: text/html\r\nContent-Length: {}\r\n",
+                 page.size());
   field(out, "Location", location);
   append_added(exchange, out);
   out.append(closes ? "Connection: close\r\n\r\n" : "Connection: keep-alive\r\n\r\n");

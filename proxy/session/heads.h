@@ -42,8 +42,9 @@ struct ResponseFraming {
   bool is_chunked = false;
   bool closes = false;
 };
+/// A Date is added where the upstream sent none (RFC 9110 6.6.1).
 void append_response_head(const http::ResponseHead& response, const filters::Exchange& exchange,
-                          const ResponseFraming& framing, std::string& out);
+                          const ResponseFraming& framing, base::WallTime now, std::string& out);
 
 /// A whole answer of our own: an error page or a redirect. `wants_body` is false for HEAD.
 void append_local_reply(std::uint16_t status, std::string_view location,

@@ -430,7 +430,7 @@ class Load:
 def main():
     """Runs the tests of the calling program in a cluster."""
     if 'PENSTOCK_CLUSTER' in os.environ:
-        return unittest.main(verbosity=2)
+        return unittest.main(verbosity=2, warnings="ignore")
     name = os.environ.get('TC') or pathlib.Path(sys.argv[0]).stem.replace('_', '-')
     environment = dict(os.environ, TC=name, NODE=os.environ.get('NODE', 'none'))
     env = subprocess.run(['bash', '-c', f'. {CLUSTER}/env.sh; echo "$D"; echo "$BIN"'],

@@ -75,18 +75,28 @@ class Proxy {
             {"/readyz", [this] {
                return is_ready_.get() ? base::StatusReply{200, "ok\n"}
                                       : base::StatusReply{503, "nothing is served\n"};
+             }},
+            {"/metrics", [this] {
+               return base::StatusReply{200, metrics_.text(log_.dropped(), serving_.get()),
+                                        "text/plain; version=0.0.4; charset=utf-8"};
              }}};
   }
 
   void adopt(std::shared_ptr<const routing::RoutingTable> table,
              const routing::TableChange& change) {
     shutdown_timeout_ = table->global().shutdown_timeout;
+    use_log_settings(table->global().access_log, change.is_global_changed);
     if (!pool_) {
       auto count = flags_.workers != 0 ? flags_.workers : table->global().workers;
       if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
       pool_ = std::make_unique<worker::WorkerPool>(
-          io_, count, [](std::size_t) { return std::make_unique<worker::Worker>(); },
+          io_, count,
+          [this](std::size_t index) {
+            const worker::Telemetry telemetry{&metrics_.worker(index), &log_};
+            return std::make_unique<worker::Worker>(telemetry);
+          },
           [this](std::uint64_t version, const std::vector<std::string>& problems) {
+            serving_.set(version);
             is_ready_.set(!is_draining_);
             client_->on_serving(version, problems);
           });
@@ -96,10 +106,28 @@ class Proxy {
     pool_->adopt(std::move(table), change);
   }
 
+  void use_log_settings(const snapshot::AccessLog& settings, bool is_changed) {
+    if (!is_changed) return;
+    log_.set_path(settings.path);
+    // Said once here rather than by every worker.
+    const telemetry::HttpLogFormat http(settings.http_format, settings.escape);
+    const telemetry::StreamLogFormat stream(settings.stream_format, settings.escape);
+    for (const auto& name : http.unknown()) {
+      base::log::warn("log-format-upstream: ${} is not known and stands as '-'", name);
+    }
+    for (const auto& name : stream.unknown()) {
+      base::log::warn("log-format-stream: ${} is not known and stands as '-'", name);
+    }
+  }
+
   void wait_for_signal() {
     signals_.async_wait([this](base::error_code code, int signal) {
       if (code) return;
-      if (signal != SIGUSR1) end();
+      if (signal == SIGUSR1) {
+        log_.reopen();
+      } else {
+        end();
+      }
       wait_for_signal();
     });
   }
@@ -127,6 +155,9 @@ class Proxy {
   asio::io_context io_{1};
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGUSR1};
   base::Published<bool> is_ready_{false};
+  base::Published<std::uint64_t> serving_{0};
+  telemetry::Metrics metrics_;
+  telemetry::LogWriter log_;
   std::optional<control::SnapshotClient> client_;
   std::unique_ptr<worker::WorkerPool> pool_;
   base::Duration shutdown_timeout_{0};

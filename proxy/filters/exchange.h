@@ -9,7 +9,8 @@
 
 #include "proxy/base/asio.h"
 #include "proxy/http/message.h"
-#include "proxy/snapshot/global.h"
+#include "proxy/snapshot/snapshot.h"
+#include "proxy/telemetry/record.h"
 
 namespace penstock::filters {
 
@@ -29,6 +30,14 @@ struct Exchange {
   std::string_view scheme = "http";  // effective: a trusted X-Forwarded-Proto counts
   bool has_endpoints = false;        // of the route's upstream
   std::vector<AddedHeader> response_headers;
+
+  // What the log line and the metrics say of it.
+  const snapshot::Route* route = nullptr;        // null: none was found
+  const snapshot::PartPtr* host_part = nullptr;  // of the route
+  std::string request_id;
+  std::uint16_t status = 0;
+  std::uint64_t head_sent = 0;  // bytes of the response head
+  std::vector<telemetry::UpstreamTry> tries;
 };
 
 }  // namespace penstock::filters

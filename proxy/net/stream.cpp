@@ -118,6 +118,7 @@ WriteOperation::WriteOperation(Stream& stream, std::string_view first, std::stri
 }
 
 void WriteOperation::consume(std::size_t size) {
+  stream_.sent_ += size;
   const auto of_first = std::min(size, parts_[0].size());
   parts_[0].remove_prefix(of_first);
   parts_[1].remove_prefix(size - of_first);

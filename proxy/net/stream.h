@@ -62,6 +62,9 @@ class Stream final : public Closable {
   SSL* ssl() const { return ssl_.get(); }
   /// The last TLS failure as OpenSSL words it, for a log line.
   const std::string& tls_error() const { return tls_error_; }
+  /// Bytes of the application since the beginning, inside of TLS where there is TLS.
+  std::uint64_t received() const { return received_; }
+  std::uint64_t sent() const { return sent_; }
 
  private:
   friend class ReadOperation;
@@ -74,6 +77,8 @@ class Stream final : public Closable {
   base::TcpSocket socket_;
   SslPtr ssl_;
   std::string tls_error_;
+  std::uint64_t received_ = 0;
+  std::uint64_t sent_ = 0;
 };
 
 class ReadOperation {
@@ -83,6 +88,7 @@ class ReadOperation {
   void await_suspend(std::coroutine_handle<> caller);
   base::IoResult<std::size_t> await_resume() const {
     if (error_) return base::io_fail(error_);
+    stream_.received_ += size_;
     return size_;
   }
 

@@ -35,7 +35,7 @@ RoutingTable::Match RoutingTable::find(std::string_view host, std::string_view p
   if (found == nullptr) return {};
   const auto match = found->paths->find(path);
   if (!match) return {};
-  return {&found->routes[match->route], match->redirects_to_slash};
+  return {&found->routes[match->route], match->redirects_to_slash, found};
 }
 
 std::shared_ptr<const net::TlsIdentity> RoutingTable::identity_for(

@@ -48,6 +48,7 @@ class RoutingTable {
   struct Match {
     const CompiledRoute* route = nullptr;  // null: nothing matches, not even the catch-all
     bool redirects_to_slash = false;
+    const CompiledHost* host = nullptr;
   };
   /// `host` is lower case without port or trailing dot; `path` is normalised. A known host whose
   /// paths do not match is not given to the catch-all.

@@ -18,13 +18,12 @@ constexpr std::uint16_t kClientClosed = 499;
 }  // namespace
 
 Forward::Forward(WorkerParts& worker, ClientConnection client, filters::Exchange& exchange,
-                 const routing::CompiledRoute& route, std::string request_id)
+                 const routing::CompiledRoute& route)
     : worker_(worker),
       client_(client),
       exchange_(exchange),
       route_(route),
       policy_(route.route->policy),
-      request_id_(std::move(request_id)),
       request_body_(client.stream, client.input, exchange.request->framing,
                     exchange.request->content_length) {}
 
@@ -70,12 +69,14 @@ base::Task<Forward::Outcome> Forward::run(bool keeps_client) {
     if (failure_.is_stale && may_reuse && !outcome_.is_answered && request_body_.is_done() &&
         upstream::is_idempotent(exchange_.request->method)) {
       // Not counted as a try: the endpoint never saw the request.
+      exchange_.tries.pop_back();
       may_reuse = false;
       --number;
       continue;
     }
     state = worker_.upstream(route_.upstream);
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
+    worker_.metrics.upstream_failures.add();
     tried_.push_back(lease->endpoint());
     if (!may_try_again(number, begun)) break;
   }
@@ -136,28 +137,52 @@ bool Forward::is_body_refused() {
   return body_status_ != 0;
 }
 
+base::Duration Forward::since(base::SteadyTime begun) const {
+  return std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun);
+}
+
+void Forward::end_try(base::SteadyTime begun, std::uint64_t received_before) {
+  auto& current = current_try();
+  current.total = since(begun);
+  if (current.status == 0) current.status = failure_.status;
+  if (connection_) current.received = connection_->stream.received() - received_before;
+}
+
 base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_reuse) {
   auto& endpoint = *lease.endpoint();
   const auto begun = worker_.clock.now();
+  exchange_.tries.emplace_back().address = endpoint.address;
   is_sent_ = false;
   is_reused_ = false;
   if (may_reuse) connection_ = worker_.pool.take(endpoint, pool_key(), begun);
   if (connection_) {
     is_reused_ = true;
+    worker_.metrics.upstream_reuses.add();
   } else if (co_await connect(endpoint) == Result::kFailed) {
+    end_try(begun, 0);
     co_return Result::kFailed;
   }
-  if (co_await send_request() == Result::kFailed) co_return Result::kFailed;
-  if (co_await read_response_head() == Result::kFailed) co_return Result::kFailed;
+  current_try().connect = since(begun);
+  const auto received_before = connection_->stream.received();
+  auto headed = co_await send_request();
+  if (headed == Result::kDone) headed = co_await read_response_head();
+  if (headed == Result::kFailed) {
+    end_try(begun, received_before);
+    co_return Result::kFailed;
+  }
+  current_try().header = since(begun);
+  current_try().status = response_.status;
   auto* state = worker_.upstream(route_.upstream);
   if (state != nullptr) {
     state->report_success(endpoint, worker_.clock.now() - begun, worker_.clock.now());
   }
   if (response_.status == 101) {
     co_await tunnel();
+    end_try(begun, received_before);
     co_return Result::kDone;
   }
   const auto relayed = co_await relay_response();
+  end_try(begun, received_before);
   if (relayed == Result::kDone && connection_) {
     ++connection_->requests;
     connection_->deadline.cancel();
@@ -169,6 +194,7 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
 base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
   connection_ = std::make_unique<UpstreamConnection>(worker_.io, worker_.wheel,
                                                      worker_.clock.now());
+  worker_.metrics.upstream_connects.add();
   auto& stream = connection_->stream;
   connection_->deadline.expire_in(policy_.timeouts.connect);
   const auto connected = co_await stream.connect(endpoint.address);
@@ -203,7 +229,8 @@ base::Task<Forward::Result> Forward::send_request() {
     body.length = request.content_length;
   }
   out_.clear();
-  append_request_head(exchange_, client_.side, policy_.backend, request_id_, body, out_);
+  append_request_head(exchange_, client_.side, policy_.backend, exchange_.request_id, body,
+                      out_);
   if (body.is_chunked && !buffered_.empty()) {
     fmt::format_to(std::back_inserter(out_), "{:x}\r\n{}\r\n", buffered_.size(), buffered_);
   }
@@ -325,6 +352,7 @@ base::Task<Forward::Result> Forward::relay_response() {
   out_.clear();
   const ResponseFraming framing{is_chunked, !outcome_.keeps_client};
   append_response_head(response_, exchange_, framing, worker_.clock.wall(), out_);
+  exchange_.head_sent = out_.size();
   outcome_.is_answered = true;
 
   BodyReader reader(connection_->stream, connection_->input, response_.framing,

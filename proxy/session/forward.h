@@ -26,7 +26,7 @@ struct ClientConnection {
 class Forward {
  public:
   Forward(WorkerParts& worker, ClientConnection client, filters::Exchange& exchange,
-          const routing::CompiledRoute& route, std::string request_id);
+          const routing::CompiledRoute& route);
   ~Forward();
   Forward(const Forward&) = delete;
   Forward& operator=(const Forward&) = delete;
@@ -64,13 +64,15 @@ class Forward {
   bool may_try_again(std::uint32_t number, base::SteadyTime begun) const;
   std::uint64_t pool_key() const;
   Result fail(Failure failure);
+  telemetry::UpstreamTry& current_try() { return exchange_.tries.back(); }
+  base::Duration since(base::SteadyTime begun) const;
+  void end_try(base::SteadyTime begun, std::uint64_t received_before);
 
   WorkerParts& worker_;
   ClientConnection client_;
   filters::Exchange& exchange_;
   const routing::CompiledRoute& route_;
   const snapshot::RoutePolicy& policy_;
-  std::string request_id_;
   BodyReader request_body_;
   std::string buffered_;         // the part of the body read before an upstream was chosen
   bool is_continue_sent_ = false;

@@ -25,12 +25,15 @@ class HttpSession {
 
   base::Task<void> run();
   base::Task<bool> begin();
+  base::Task<bool> read_proxy_header(const snapshot::ForwardedHeaders& forwarded);
   base::Task<Next> serve_one();
   base::Task<bool> read_head(http::HeadFailure& failure);
   base::Task<base::IoResult<std::size_t>> read_while_idle();
   base::Task<Next> answer(const routing::RoutingTable& table);
   base::Task<Next> reply(std::uint16_t status, std::string_view location, Next next);
   void set_scheme();
+  void finish(bool is_parsed);
+  telemetry::HttpRecord record(bool is_parsed) const;
   std::string request_id();
   http::HeadLimits limits(const snapshot::ClientLimits& client) const;
 
@@ -43,6 +46,9 @@ class HttpSession {
   http::RequestHead request_;
   filters::Exchange exchange_;
   std::uint32_t served_ = 0;
+  base::SteadyTime begun_;              // of this exchange
+  std::uint64_t sent_before_ = 0;       // bytes of the connection before this exchange
+  std::uint64_t received_before_ = 0;
   std::list<net::Stream*> idle_node_{&stream_};  // moves to the worker's list while idle
 };
 

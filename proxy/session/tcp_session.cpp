@@ -4,10 +4,14 @@
 #include <optional>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/session/proxy_header.h"
 #include "proxy/session/relay.h"
 
 namespace penstock::session {
 namespace {
+
+/// A PROXY header comes with the first bytes or not at all.
+constexpr base::Duration kHeaderWait{5'000};
 
 bool contains(const std::vector<base::IpNet>& nets, const base::Address& address) {
   return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
@@ -22,12 +26,13 @@ TcpSession::TcpSession(WorkerParts& worker, base::TcpSocket socket, snapshot::Pa
       stream_(std::get<snapshot::Stream>(*part_)),
       client_(std::move(socket)) {
   base::error_code code;
-  peer_ = base::unmapped(client_.socket().remote_endpoint(code).address());
+  socket_peer_ = client_.socket().remote_endpoint(code);
+  socket_local_ = client_.socket().local_endpoint(code);
+  peer_ = base::unmapped(socket_peer_.address());
   client_.socket().set_option(asio::ip::tcp::no_delay(true), code);
 }
 
 base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session, [[maybe_unused]] base::Gate::Pass pass) {
-  ++session->worker_.counters.streams;
   co_await session->run();
 }
 
@@ -59,11 +64,15 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     if (!lease) break;
     auto connection =
         std::make_unique<UpstreamConnection>(worker_.io, worker_.wheel, worker_.clock.now());
+    tries_.emplace_back().address = lease->endpoint()->address;
+    const auto attempted = worker_.clock.now();
     connection->deadline.expire_in(stream_.connect_timeout);
     const auto connected = co_await connection->stream.connect(lease->endpoint()->address);
     connection->deadline.cancel();
     state = worker_.upstream(*slot);
     if (connected) {
+      tries_.back().connect =
+          std::chrono::duration_cast<base::Duration>(worker_.clock.now() - attempted);
       if (state != nullptr) {
         const auto now = worker_.clock.now();
         state->report_success(*lease->endpoint(), now - begun, now);
@@ -71,6 +80,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
       connection->lease.emplace(std::move(*lease));
       co_return connection;
     }
+    worker_.metrics.upstream_failures.add();
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
     tried.push_back(lease->endpoint());
     const bool is_late = stream_.retry_timeout.count() > 0 &&
@@ -81,19 +91,111 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
   co_return nullptr;
 }
 
+base::Task<bool> TcpSession::read_header() {
+  using snapshot::ProxyProtocolIn;
+  if (stream_.proxy_protocol == ProxyProtocolIn::kOff) co_return true;
+  const bool is_required = stream_.proxy_protocol == ProxyProtocolIn::kRequired;
+  // An empty list is that of the tcp-services ConfigMap, which has none: everybody is believed, as
+  // in the original. A TCPService cannot leave it empty.
+  const bool is_trusted =
+      stream_.trusted_proxies.empty() || contains(stream_.trusted_proxies, peer_);
+  if (!is_trusted) co_return !is_required;
+  net::Deadline deadline(worker_.wheel, client_);
+  deadline.expire_in(kHeaderWait);
+  auto header = co_await read_proxy_header(client_);
+  deadline.cancel();
+  if (header.state == net::ProxyHeader::State::kAbsent && !is_required) {
+    early_ = std::move(header.bytes);
+    co_return client_.is_open();
+  }
+  if (header.state != net::ProxyHeader::State::kDone) co_return false;
+  named_ = header.addresses;
+  if (named_) peer_ = base::unmapped(named_->source.address());
+  co_return true;
+}
+
+base::Task<bool> TcpSession::send_header(net::Stream& upstream,
+                                         snapshot::ProxyProtocolOut version) {
+  std::string bytes;
+  if (version != snapshot::ProxyProtocolOut::kNone) {
+    const auto addresses = named_.value_or(net::ProxyAddresses{
+        {base::unmapped(socket_peer_.address()), socket_peer_.port()},
+        {base::unmapped(socket_local_.address()), socket_local_.port()}});
+    bytes = version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
+                                                       : net::encode_proxy_v2(addresses);
+  }
+  const auto sent = co_await upstream.write(bytes, early_);
+  co_return sent.has_value();
+}
+
 base::Task<void> TcpSession::run() {
+  begun_ = worker_.clock.now();
+  serial_ = ++worker_.connections;
+  auto* series = worker_.metrics.stream(stream_.name);
+  if (series != nullptr) {
+    series->sessions.add();
+    series->active.add();
+  }
+  const auto status = co_await carry();
+  if (series != nullptr) {
+    series->active.subtract();
+    series->bytes_received.add(client_.received());
+    series->bytes_sent.add(client_.sent());
+    if (status >= 500) series->failures.add();
+  }
+  finish(status);
+}
+
+/// The status of the log line, in the words of nginx's stream module.
+base::Task<std::uint16_t> TcpSession::carry() {
+  constexpr std::uint16_t kServed = 200;
+  constexpr std::uint16_t kBadHeader = 400;
+  constexpr std::uint16_t kDenied = 403;
+  constexpr std::uint16_t kNoEndpoint = 502;
+  const bool is_headed = co_await read_header();
+  if (!is_headed) co_return kBadHeader;
   if (contains(stream_.access.denied, peer_) ||
       (!stream_.access.allowed.empty() && !contains(stream_.access.allowed, peer_))) {
-    co_return;
+    co_return kDenied;
   }
   const auto* backend = choose_backend();
-  if (backend == nullptr) co_return;
+  if (backend == nullptr) co_return kNoEndpoint;
   const auto connection = co_await connect(*backend);
-  if (!connection) co_return;
+  if (!connection) co_return kNoEndpoint;
   base::error_code ignored;
-  connection->stream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
-  connection->stream.socket().non_blocking(true, ignored);
-  co_await relay(client_, connection->stream, worker_.wheel, stream_.idle_timeout);
+  auto& upstream = connection->stream;
+  upstream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
+  upstream.socket().non_blocking(true, ignored);
+  const bool has_early = !early_.empty() ||
+                         backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
+  if (has_early) {
+    connection->deadline.expire_in(stream_.connect_timeout);
+    const bool is_sent = co_await send_header(upstream, backend->proxy_protocol);
+    connection->deadline.cancel();
+    if (!is_sent) co_return kNoEndpoint;
+  }
+  co_await relay(client_, upstream, worker_.wheel, stream_.idle_timeout);
+  auto& last = tries_.back();
+  last.received = upstream.received();
+  last.sent = upstream.sent();
+  last.total = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
+  co_return kServed;
+}
+
+void TcpSession::finish(std::uint16_t status) {
+  if (!stream_.is_logged || !worker_.logs.stream_is_enabled) return;
+  telemetry::StreamRecord record;
+  record.client = {socket_peer_, peer_, named_.has_value(), stream_.port,
+                   socket_local_.address(), serial_};
+  record.name = stream_.log_name;
+  record.status = status;
+  record.bytes_received = client_.received();
+  record.bytes_sent = client_.sent();
+  record.now = worker_.clock.wall();
+  record.time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
+  record.tries = tries_;
+  worker_.logs.stream.append(record, worker_.log.lines());
+  worker_.log.added();
 }
 
 }  // namespace penstock::session

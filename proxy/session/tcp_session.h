@@ -2,9 +2,15 @@
 // One TCP stream: a client's connection carried to an endpoint, byte for byte.
 #include <memory>
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "proxy/base/gate.h"
+#include "proxy/net/proxy_protocol.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/stream.h"
+#include "proxy/telemetry/record.h"
 
 namespace penstock::session {
 
@@ -16,6 +22,11 @@ class TcpSession {
 
  private:
   base::Task<void> run();
+  base::Task<std::uint16_t> carry();
+  /// False where the connection must end.
+  base::Task<bool> read_header();
+  base::Task<bool> send_header(net::Stream& upstream, snapshot::ProxyProtocolOut version);
+  void finish(std::uint16_t status);
   const snapshot::StreamBackend* choose_backend();
   /// A connection to an endpoint of the backend, or null after the tries that the stream allows.
   base::Task<std::unique_ptr<UpstreamConnection>> connect(const snapshot::StreamBackend& backend);
@@ -26,6 +37,13 @@ class TcpSession {
   const snapshot::Stream& stream_;
   net::Stream client_;
   base::Address peer_;
+  base::TcpEndpoint socket_peer_;
+  base::TcpEndpoint socket_local_;
+  std::optional<net::ProxyAddresses> named_;  // by the PROXY header
+  std::string early_;  // bytes that were looked at for a header and are none
+  std::uint64_t serial_ = 0;
+  base::SteadyTime begun_;
+  std::vector<telemetry::UpstreamTry> tries_;
 };
 
 }  // namespace penstock::session

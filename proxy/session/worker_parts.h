@@ -12,19 +12,27 @@
 #include "proxy/net/tls_context.h"
 #include "proxy/routing/routing_table.h"
 #include "proxy/session/upstream_connection.h"
+#include "proxy/telemetry/access_log.h"
+#include "proxy/telemetry/log_format.h"
+#include "proxy/telemetry/metrics.h"
 #include "proxy/upstream/pool.h"
 #include "proxy/upstream/upstream_state.h"
 
 namespace penstock::session {
 
-struct Counters {
-  std::uint64_t connections = 0;
-  std::uint64_t requests = 0;
-  std::uint64_t streams = 0;
+/// Log formats of the global settings, compiled when they change.
+struct Logs {
+  bool http_is_enabled = false;
+  bool stream_is_enabled = false;
+  bool logs_default_backend = false;
+  telemetry::HttpLogFormat http;
+  telemetry::StreamLogFormat stream;
 };
 
 struct WorkerParts {
-  explicit WorkerParts(asio::io_context& loop) : io(loop) {}
+  WorkerParts(asio::io_context& loop, telemetry::WorkerMetrics& counters,
+              telemetry::LogWriter* writer)
+      : io(loop), metrics(counters), log(writer) {}
 
   asio::io_context& io;
   base::CoarseClock clock;
@@ -36,7 +44,10 @@ struct WorkerParts {
   upstream::IdlePool<UpstreamConnection> pool;
   net::TlsClientContext tls_client;
   std::unique_ptr<net::TlsServerContext> tls_server;
-  Counters counters;
+  telemetry::WorkerMetrics& metrics;
+  telemetry::LogBuffer log;
+  Logs logs;
+  std::uint64_t connections = 0;  // serial number of the last one
   bool is_draining = false;  // answers say Connection: close
   std::list<net::Stream*> idle_clients;  // between two requests; closed when a drain begins
 

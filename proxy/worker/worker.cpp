@@ -10,12 +10,22 @@ namespace penstock::worker {
 namespace {
 
 constexpr std::chrono::seconds kSweep{5};
+constexpr std::chrono::seconds kLogFlush{1};
 
 }  // namespace
 
-Worker::Worker() { schedule_sweep(); }
+Worker::Worker(Telemetry telemetry)
+    : own_metrics_(telemetry.metrics == nullptr ? std::make_unique<telemetry::WorkerMetrics>()
+                                                : nullptr),
+      parts_(io_, own_metrics_ ? *own_metrics_ : *telemetry.metrics, telemetry.log) {
+  schedule_sweep();
+  if (telemetry.log != nullptr) schedule_log_flush();
+}
 
-Worker::~Worker() { join(); }
+Worker::~Worker() {
+  join();
+  parts_.log.flush();
+}
 
 void Worker::start() {
   thread_ = std::thread([this] { run(); });
@@ -50,6 +60,7 @@ std::vector<ListenProblem> Worker::take(const std::shared_ptr<const routing::Rou
   if (change.is_global_changed) {
     parts_.pool.configure(table->global().keepalive);
     make_tls();
+    make_logs();
     reconcile_http_listeners(problems);
   }
   for (const auto& name : change.streams) reconcile_stream(name, problems);
@@ -78,6 +89,23 @@ void Worker::make_tls() {
     return;
   }
   parts_.tls_server = std::move(*made);
+}
+
+void Worker::make_logs() {
+  const auto& settings = parts_.table->global().access_log;
+  parts_.logs = {settings.http_is_enabled, settings.stream_is_enabled,
+                 settings.logs_default_backend,
+                 telemetry::HttpLogFormat(settings.http_format, settings.escape),
+                 telemetry::StreamLogFormat(settings.stream_format, settings.escape)};
+}
+
+void Worker::schedule_log_flush() {
+  log_timer_.expires_after(kLogFlush);
+  log_timer_.async_wait([this](base::error_code code) {
+    if (code) return;
+    parts_.log.flush();
+    schedule_log_flush();
+  });
 }
 
 void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
@@ -147,6 +175,7 @@ void Worker::schedule_sweep() {
     if (code) return;
     parts_.clock.refresh();
     parts_.pool.sweep(parts_.clock.now());
+    parts_.metrics.sweep();
     schedule_sweep();
   });
 }

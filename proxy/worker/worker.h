@@ -21,9 +21,16 @@ struct ListenProblem {
   base::error_code code;
 };
 
+/// Where a worker counts and logs; both outlive it. Without them it counts for itself and logs
+/// nothing.
+struct Telemetry {
+  telemetry::WorkerMetrics* metrics = nullptr;
+  telemetry::LogWriter* log = nullptr;
+};
+
 class Worker {
  public:
-  Worker();
+  explicit Worker(Telemetry telemetry = {});
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -49,13 +56,17 @@ class Worker {
   void reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems);
   void retire(std::unique_ptr<net::Listener> listener);
   void make_tls();
+  void make_logs();
+  void schedule_log_flush();
   void schedule_sweep();
   base::Task<void> drained();
 
   asio::io_context io_{1};
   asio::executor_work_guard<base::Executor> work_{io_.get_executor()};
-  session::WorkerParts parts_{io_};
+  std::unique_ptr<telemetry::WorkerMetrics> own_metrics_;
+  session::WorkerParts parts_;
   asio::steady_timer sweep_timer_{io_};
+  asio::steady_timer log_timer_{io_};
   asio::steady_timer drain_timer_{io_};
   base::Gate connections_;
   std::map<std::string, std::unique_ptr<net::Listener>> http_listeners_;

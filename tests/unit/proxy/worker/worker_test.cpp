@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <string>
 #include <thread>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/net/proxy_protocol.h"
 
 namespace penstock::worker {
 namespace {
@@ -131,9 +134,8 @@ class Client {
 class WorkerTest : public testing::Test {
  protected:
   WorkerTest() {
-    snapshot::Global global;
-    global.listeners = {{"127.0.0.1", http_port_, false}};
-    set(snapshot::PartKind::kGlobal, "", global);
+    global_.listeners = {{"127.0.0.1", http_port_, false}};
+    set(snapshot::PartKind::kGlobal, "", global_);
     worker_.start();
   }
   ~WorkerTest() override {
@@ -176,11 +178,27 @@ class WorkerTest : public testing::Test {
     return served.get_future().get();
   }
 
+  /// The text of the access log once it holds `expected`.
+  std::string wait_for_log(std::string_view expected) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    for (;;) {
+      std::ifstream in(log_path_);
+      std::string text((std::istreambuf_iterator<char>(in)), {});
+      if (text.contains(expected) || std::chrono::steady_clock::now() > end) return text;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+  }
+
+  snapshot::Global global_;
+  std::string log_path_ = std::filesystem::temp_directory_path() /
+                          ("worker_test." + std::to_string(getpid()) + ".log");
   std::uint16_t http_port_ = free_port();
   routing::Compiler compiler_;
   std::uint64_t version_ = 0;
   decltype(snapshot::Update::parts) pending_;
-  Worker worker_;
+  telemetry::Metrics metrics_;
+  telemetry::LogWriter log_;
+  Worker worker_{Telemetry{&metrics_.worker(0), &log_}};
 };
 
 constexpr std::string_view kGet = "GET /p?q HTTP/1.1\r\nHost: a.example\r\n\r\n";
@@ -470,6 +488,100 @@ TEST_F(WorkerTest, ATakenPortIsReportedAndHarmsNothingElse) {
   EXPECT_EQ(problems[0].code, asio::error::address_in_use);
   Client client(http_port_);
   EXPECT_TRUE(client.ask(kGet).starts_with("HTTP/1.1 404 "));
+}
+
+TEST_F(WorkerTest, LogsAndCountsRequests) {
+  Backend backend(echo_heads);
+  log_.set_path(log_path_);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  client.ask("GET /p?q HTTP/1.1\r\nHost: a.example\r\nUser-Agent: me\r\n\r\n");
+  client.ask("GET /x HTTP/1.1\r\nHost: none\r\n\r\n");
+  client.send("BAD\r\n\r\n");
+  client.receive_all();
+  const auto log = wait_for_log(" 400 ");
+  EXPECT_TRUE(log.contains("127.0.0.1 - - [")) << log;
+  EXPECT_TRUE(log.contains("\"GET /p?q HTTP/1.1\" 200 ")) << log;
+  EXPECT_TRUE(log.contains("\"me\"")) << log;
+  EXPECT_TRUE(log.contains("127.0.0.1:" + std::to_string(backend.port()))) << log;
+  EXPECT_TRUE(log.contains("GET /x ")) << log;
+  const auto text = metrics_.text(0, 0);
+  EXPECT_TRUE(text.contains("nginx_process_requests_total 3")) << text;
+  EXPECT_TRUE(text.contains("method=\"GET\",status=\"200\",canary=\"\"} 1")) << text;
+  EXPECT_TRUE(text.contains("penstock_upstream_connections_total{kind=\"new\"} 1")) << text;
+  std::filesystem::remove(log_path_);
+}
+
+TEST_F(WorkerTest, BelievesAProxyHeaderWhereItIsToldTo) {
+  Backend backend(echo_heads);
+  global_.forwarded.uses_proxy_protocol = true;
+  set(snapshot::PartKind::kGlobal, "", global_);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  const net::ProxyAddresses addresses{{asio::ip::make_address("192.0.2.9"), 7},
+                                      {asio::ip::make_address("198.51.100.1"), 443}};
+  for (const auto& header : {net::encode_proxy_v1(addresses), net::encode_proxy_v2(addresses)}) {
+    Client client(http_port_);
+    client.send(header.substr(0, 9));
+    client.send(header.substr(9));
+    const auto answer = client.ask(kGet);
+    EXPECT_TRUE(answer.contains("X-Real-IP: 192.0.2.9\r\n")) << answer;
+    EXPECT_TRUE(answer.contains("X-Forwarded-Proto: https\r\n")) << answer;
+  }
+  Client without(http_port_);
+  without.send(kGet);
+  EXPECT_EQ(without.receive_all(), "");
+}
+
+TEST_F(WorkerTest, CarriesProxyHeadersOfStreams) {
+  Backend backend([](asio::ip::tcp::socket& socket) {
+    boost::system::error_code code;
+    std::string bytes;
+    asio::read(socket, asio::dynamic_buffer(bytes), code);
+    asio::write(socket, asio::buffer("got " + bytes), code);
+  });
+  log_.set_path(log_path_);
+  set_upstream("up", {backend.port()});
+  snapshot::Stream stream;
+  stream.address = "127.0.0.1";
+  stream.port = free_port();
+  stream.name = "tcp/" + std::to_string(stream.port);
+  stream.log_name = "tcp-n-s-1";
+  stream.proxy_protocol = snapshot::ProxyProtocolIn::kRequired;
+  stream.trusted_proxies = {*base::IpNet::parse("127.0.0.1")};
+  stream.rules = {{{}, {{"up", 1, snapshot::ProxyProtocolOut::kV1}}}};
+  set(snapshot::PartKind::kStream, stream.name, stream);
+  adopt();
+  const net::ProxyAddresses addresses{{asio::ip::make_address("192.0.2.9"), 7},
+                                      {asio::ip::make_address("198.51.100.1"), 9}};
+  {
+    Client client(stream.port);
+    client.send(net::encode_proxy_v2(addresses) + "hello");
+    client.end();
+    EXPECT_EQ(client.receive_all(), "got PROXY TCP4 192.0.2.9 198.51.100.1 7 9\r\nhello");
+  }
+  {
+    Client client(stream.port);
+    client.send("no header at all");
+    EXPECT_EQ(client.receive_all(), "");
+  }
+  const auto log = wait_for_log("TCP 400");
+  EXPECT_TRUE(log.contains("[192.0.2.9] [")) << log;
+  EXPECT_TRUE(log.contains("] TCP 200 ")) << log;
+  stream.proxy_protocol = snapshot::ProxyProtocolIn::kOptional;
+  set(snapshot::PartKind::kStream, stream.name, stream);
+  adopt();
+  Client client(stream.port);
+  client.send("plain");
+  client.end();
+  EXPECT_TRUE(client.receive_all().ends_with("\r\nplain"));
+  const auto text = metrics_.text(0, 0);
+  EXPECT_TRUE(text.contains("penstock_stream_sessions_total{stream=\"" + stream.name + "\"} 3"))
+      << text;
+  std::filesystem::remove(log_path_);
 }
 
 }  // namespace

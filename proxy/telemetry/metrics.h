@@ -1,0 +1,133 @@
+#pragma once
+// The proxy's metrics. Each worker counts in memory of its own, with one writer and no read-modify-
+// write; a scrape sums over the workers. Names of ingress-nginx where it has them.
+#include <prometheus/metric_family.h>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <tuple>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/snapshot/snapshot.h"
+#include "proxy/telemetry/record.h"
+
+namespace penstock::telemetry {
+
+/// Written by one thread, read by any.
+class Counter {
+ public:
+  void add(std::uint64_t amount = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  void subtract(std::uint64_t amount = 1) {
+    value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_relaxed);
+  }
+  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+inline constexpr std::size_t kMostBuckets = 11;
+
+/// Bucket counters; the bounds are those of the metric's row.
+struct Histogram {
+  std::array<Counter, kMostBuckets + 1> buckets;
+  Counter sum;  // in the unit of the record: milliseconds or bytes
+};
+
+/// What is told apart: one set of counters for each.
+struct RequestLabels {
+  std::string name_space;
+  std::string ingress;
+  std::string service;
+  std::string host;
+  std::string path;
+  std::string method;
+  std::uint16_t status = 0;
+
+  auto operator<=>(const RequestLabels&) const = default;
+};
+
+struct RequestSeries {
+  Counter requests;
+  Histogram request_duration;
+  Histogram response_duration;
+  Histogram header_duration;
+  Histogram connect_duration;
+  Histogram request_size;
+  Histogram response_size;
+};
+
+struct StreamSeries {
+  Counter sessions;
+  Counter active;
+  Counter bytes_received;
+  Counter bytes_sent;
+  Counter failures;
+};
+
+/// The counters of one worker.
+class WorkerMetrics {
+ public:
+  Counter connections_accepted;
+  Counter connections_active;
+  Counter connections_waiting;
+  Counter requests;
+  Counter upstream_connects;
+  Counter upstream_reuses;
+  Counter upstream_failures;
+  Counter handshake_failures;
+  Counter series_refused;
+
+  /// The series of a route's answers. `host` keeps the route alive while it is remembered.
+  RequestSeries* find(const snapshot::PartPtr& host, const snapshot::Route& route,
+                      std::string_view method, std::uint16_t status);
+  StreamSeries* stream(const std::string& name);
+  void observe(RequestSeries& series, const HttpRecord& record);
+  /// Forgets routes that only this remembers; their counts stay.
+  void sweep();
+
+ private:
+  friend class Metrics;
+  struct Handle {
+    snapshot::PartPtr host;
+    RequestSeries* series;
+  };
+  struct KeyHash {
+    std::size_t operator()(const std::tuple<const void*, int, std::uint16_t>& key) const {
+      const auto address = reinterpret_cast<std::uintptr_t>(std::get<0>(key)) >> 4;
+      return address * 0x9e3779b97f4a7c15ULL + static_cast<std::size_t>(std::get<1>(key)) * 1031 +
+             std::get<2>(key);
+    }
+  };
+
+  std::unordered_map<std::tuple<const void*, int, std::uint16_t>, Handle, KeyHash> handles_;
+  mutable std::mutex mutex_;  // over the maps' shape: taken for a new series and for a scrape
+  std::map<RequestLabels, std::unique_ptr<RequestSeries>> series_;
+  std::map<std::string, std::unique_ptr<StreamSeries>> streams_;
+};
+
+/// One for the process.
+class Metrics {
+ public:
+  WorkerMetrics& worker(std::size_t index);
+  /// From any thread. `access_log_dropped` and `version` come from their owners.
+  std::vector<prometheus::MetricFamily> collect(std::uint64_t access_log_dropped,
+                                                std::uint64_t version) const;
+  /// In Prometheus's text format.
+  std::string text(std::uint64_t access_log_dropped, std::uint64_t version) const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<WorkerMetrics>> workers_;
+};
+
+}  // namespace penstock::telemetry

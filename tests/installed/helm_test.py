@@ -1,0 +1,164 @@
+"""The image and the chart on a real node: installed with Helm, reached through a port of the node
+and through the Service."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from penstock_testing import ROOT, Cluster, main, run, wait_until  # noqa: E402
+
+NODE = '172.30.0.1'
+
+
+def output(*command):
+    return subprocess.run([str(each) for each in command], check=True, capture_output=True,
+                          text=True).stdout
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(os.environ['PENSTOCK_CLUSTER'])
+        cls.cluster = Cluster(cls.folder)
+        cls.tools = pathlib.Path(os.environ['PENSTOCK_CLUSTER_BIN'])
+        for name in ('HELM_CACHE_HOME', 'HELM_CONFIG_HOME', 'HELM_DATA_HOME'):
+            os.environ[name] = str(cls.folder / 'helm')
+        cls.helm('install', 'penstock', ROOT / 'charts/penstock', '--namespace', 'ingress',
+                 '--create-namespace', '--wait', '--timeout', '120s',
+                 '--set', 'controller.image.repository=localhost/penstock',
+                 '--set', 'controller.image.tag=test', '--set', 'controller.image.pullPolicy=Never',
+                 '--set', 'controller.kind=DaemonSet', '--set', 'controller.hostPort.enabled=true',
+                 '--set', 'controller.service.type=ClusterIP',
+                 '--set', 'tcp.9000=apps/echo:80', '--set', 'proxy.workers=2',
+                 '--set', 'controller.config.proxy-body-size=2m')
+        cls.app()
+
+    @classmethod
+    def tearDownClass(cls):
+        if os.environ.get('PENSTOCK_SHOW_LOGS'):
+            print(cls.kubectl('-n', 'ingress', 'logs', 'ds/penstock-controller', '-c',
+                              'controller'), file=sys.stderr)
+
+    @classmethod
+    def helm(cls, *arguments):
+        return output(cls.tools / 'helm', '--kubeconfig', cls.folder / 'admin.conf', *arguments)
+
+    @classmethod
+    def kubectl(cls, *arguments):
+        return output(cls.tools / 'kubectl', '--kubeconfig', cls.folder / 'admin.conf', *arguments)
+
+    @classmethod
+    def app(cls):
+        labels = {'app': 'echo'}
+        cls.cluster.apply(
+            {'apiVersion': 'v1', 'kind': 'Namespace', 'metadata': {'name': 'apps'}})
+        cls.cluster.call('POST', '/apis/apps/v1/namespaces/apps/deployments', {
+            'metadata': {'name': 'echo'},
+            'spec': {'replicas': 2, 'selector': {'matchLabels': labels},
+                     'template': {'metadata': {'labels': labels}, 'spec': {
+                         'containers': [{'name': 'echo', 'image': 'localhost/echo:test',
+                                         'imagePullPolicy': 'Never'}]}}}})
+        cls.cluster.apply(
+            {'apiVersion': 'v1', 'kind': 'Service',
+             'metadata': {'name': 'echo', 'namespace': 'apps'},
+             'spec': {'selector': labels, 'ports': [{'port': 80, 'targetPort': 8080}]}},
+            {'apiVersion': 'networking.k8s.io/v1', 'kind': 'Ingress',
+             'metadata': {'name': 'echo', 'namespace': 'apps'},
+             'spec': {'ingressClassName': 'nginx', 'rules': [{'host': 'echo.test', 'http': {
+                 'paths': [{'path': '/', 'pathType': 'Prefix', 'backend': {
+                     'service': {'name': 'echo', 'port': {'number': 80}}}}]}}]}},
+            {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'TCPService',
+             'metadata': {'name': 'echo', 'namespace': 'apps'},
+             'spec': {'listeners': [{'name': 'main', 'port': 9100}],
+                      'rules': [{'backends': [{'service': {'name': 'echo', 'port': 80}}]}]}})
+
+    @staticmethod
+    def curl(*arguments):
+        done = subprocess.run(['curl', '-sS', '-m', '5', *arguments], capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else ''
+
+    def wait_curl(self, *arguments):
+        return wait_until('curl ' + ' '.join(arguments), lambda: self.curl('-f', *arguments), 60)
+
+    def pod_ip(self):
+        pods = json.loads(self.kubectl('-n', 'ingress', 'get', 'pods', '-o', 'json'))['items']
+        return pods[0]['status']['podIP']
+
+    def test_http_through_a_port_of_the_node(self):
+        self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}/')
+
+    def test_https_through_a_port_of_the_node(self):
+        self.wait_curl('-k', '--resolve', f'echo.test:443:{NODE}', 'https://echo.test/')
+
+    def test_http_through_the_service(self):
+        service = self.cluster.get('Service', 'penstock-controller', 'ingress')
+        self.wait_curl('-H', 'Host: echo.test', f'http://{service["spec"]["clusterIP"]}/')
+
+    def test_tcp_of_the_config_map_through_a_port_of_the_node(self):
+        self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}:9000/')
+
+    def test_a_tcp_service_on_the_pod(self):
+        self.wait_curl('-H', 'Host: echo.test', f'http://{self.pod_ip()}:9100/')
+
+    def test_the_status_has_the_address_of_the_service(self):
+        service = self.cluster.get('Service', 'penstock-controller', 'ingress')
+
+        def entries():
+            found = self.cluster.get('Ingress', 'echo', 'apps')
+            return found.get('status', {}).get('loadBalancer', {}).get('ingress')
+        wait_until('the status is written',
+                   lambda: entries() == [{'ip': service['spec']['clusterIP']}], 60)
+
+    def test_the_proxy_has_no_credentials(self):
+        def in_proxy(*command):
+            return subprocess.run([self.tools / 'kubectl', '--kubeconfig',
+                                   self.folder / 'admin.conf', '-n', 'ingress', 'exec',
+                                   'ds/penstock-controller', '-c', 'proxy', '--', *command],
+                                  capture_output=True, text=True)
+        self.assertNotEqual(in_proxy('ls', '/var/run/secrets/kubernetes.io').returncode, 0)
+        self.assertEqual(in_proxy('stat', '-c', '%a %u', '/var/lib/penstock/state').stdout.strip(),
+                         '600 101')
+        self.assertEqual(in_proxy('stat', '-c', '%a', '/run/penstock/snapshot.sock').stdout.strip(),
+                         '600')
+        self.assertNotEqual(in_proxy('touch', '/written').returncode, 0, 'the root is read-only')
+
+    def test_limits_of_the_values_are_served(self):
+        self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}/')
+        done = subprocess.run(['curl', '-sS', '-m', '10', '-o', '/dev/null', '-w', '%{http_code}',
+                               '-H', 'Host: echo.test', '-H', 'Expect:', '--data-binary', '@-',
+                               f'http://{NODE}/'], input='x' * (3 << 20), capture_output=True,
+                              text=True)
+        self.assertEqual(done.stdout, '413')
+
+    def test_metrics_are_there(self):
+        address = self.pod_ip()
+        self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}/')
+        self.assertIn('penstock_controller_change_to_live_seconds_count',
+                      self.curl(f'http://{address}:10254/metrics'))
+        self.assertIn('nginx_ingress_controller_requests{namespace="apps",ingress="echo"',
+                      self.curl(f'http://{address}:10246/metrics'))
+
+    def test_the_chart_refuses_values_it_does_not_know(self):
+        done = subprocess.run([self.tools / 'helm', 'template', ROOT / 'charts/penstock', '--set',
+                               'controller.kidn=DaemonSet'], capture_output=True, text=True)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn('kidn', done.stderr)
+
+    def test_the_chart_brings_the_crds_of_the_repository(self):
+        for file in (ROOT / 'crds').glob('*.yaml'):
+            self.assertEqual(file.read_text(),
+                             (ROOT / 'charts/penstock/crds' / file.name).read_text())
+
+
+if __name__ == '__main__':
+    image = ROOT / 'build/image/penstock.tar'
+    if 'PENSTOCK_CLUSTER' not in os.environ:
+        if os.environ.get('KUBEBUILDER_ASSETS'):
+            print('skipped: KUBEBUILDER_ASSETS has no node')
+            sys.exit(77)
+        run(ROOT / 'tests/support/build-image.sh', image)
+        os.environ.update(NODE='real', IMAGES=str(image))
+    main()

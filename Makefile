@@ -11,6 +11,7 @@ help: ## Print this list
 .PHONY: deps
 deps: ## Install what building and testing needs (Debian 12, root)
 	@tests/support/install-deps.sh
+	@tests/support/install-test-deps.sh
 
 .PHONY: build
 build: ## Build everything, optimised, into build/dev
@@ -28,6 +29,12 @@ check: build ## The quick tests: unit tests and the rules of the tree
 .PHONY: test
 test: deps ## Everything: sanitizers first, then all tests of the optimised build
 	@tests/support/run-all.sh
+
+.PHONY: image
+image: ## Build the image from the release build, without an engine, into build/image
+	cmake --preset release
+	cmake --build --preset release
+	tests/support/build-image.sh build/image/penstock.tar
 
 .PHONY: fmt
 fmt: ## Format every C++ file

@@ -1,9 +1,9 @@
 // penstock-proxy: reads flags, wires control to workers, waits for a signal.
-#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <thread>
@@ -72,7 +72,8 @@ class Proxy {
 
   std::map<std::string, base::StatusHandler> handlers() {
     return {{"/healthz", [] { return base::StatusReply{200, "ok\n"}; }},
-            {"/readyz", [this] {
+            {"/readyz",
+             [this] {
                return is_ready_.get() ? base::StatusReply{200, "ok\n"}
                                       : base::StatusReply{503, "nothing is served\n"};
              }},
@@ -187,8 +188,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   harden();
-  base::log::start("proxy", base::log::level_named(flags.log_level),
-                   flags.log_format == "json" ? base::log::Format::kJson
-                                              : base::log::Format::kText);
+  base::log::start(
+      "proxy", base::log::level_named(flags.log_level),
+      flags.log_format == "json" ? base::log::Format::kJson : base::log::Format::kText);
   return Proxy(std::move(flags)).run();
 }

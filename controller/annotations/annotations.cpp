@@ -37,8 +37,8 @@ bool is_served(std::string_view name) {
   return false;
 }
 
-void report_unknown(const std::map<std::string, std::string>& annotations,
-                    std::string_view prefix, Read& out) {
+void report_unknown(const std::map<std::string, std::string>& annotations, std::string_view prefix,
+                    Read& out) {
   for (const auto& [key, value] : annotations) {
     const std::string_view view(key);
     if (!view.starts_with(prefix) || view.substr(prefix.size()).substr(0, 1) != "/") continue;
@@ -47,10 +47,9 @@ void report_unknown(const std::map<std::string, std::string>& annotations,
     if (name == kCanary) {
       // As a rule of its own it would take all of the traffic that it was to take a share of.
       out.is_left_out = value == "true";
-      out.problems.push_back({key, fmt::format("{}: canaries are not served by this version{}",
-                                               key, out.is_left_out
-                                                        ? "; this Ingress is left out"
-                                                        : "")});
+      out.problems.push_back(
+          {key, fmt::format("{}: canaries are not served by this version{}", key,
+                            out.is_left_out ? "; this Ingress is left out" : "")});
       continue;
     }
     out.problems.push_back(

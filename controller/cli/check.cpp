@@ -22,9 +22,11 @@ int check(const CheckFlags& flags) {
   const Offline offline(flags.paths, flags.program.translate);
   const auto findings = offline.findings();
   for (const auto& finding : findings) print(finding);
-  for (const auto& finding : offline.not_ours()) std::cerr << finding.where << ": " << finding.text << "\n";
+  for (const auto& finding : offline.not_ours())
+    std::cerr << finding.where << ": " << finding.text << "\n";
   std::cerr << offline.object_count() << " objects read";
-  if (offline.ignored() > 0) std::cerr << ", " << offline.ignored() << " of other kinds passed over";
+  if (offline.ignored() > 0)
+    std::cerr << ", " << offline.ignored() << " of other kinds passed over";
   std::cerr << ", " << findings.size() << (findings.size() == 1 ? " problem\n" : " problems\n");
   return findings.empty() ? 0 : 1;
 }

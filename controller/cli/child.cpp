@@ -16,8 +16,7 @@ namespace penstock::cli {
 
 base::Result<Child> Child::start(const std::string& program, std::vector<std::string> arguments) {
   std::error_code code;
-  const auto beside =
-      std::filesystem::read_symlink("/proc/self/exe", code).parent_path() / program;
+  const auto beside = std::filesystem::read_symlink("/proc/self/exe", code).parent_path() / program;
   const auto path = std::filesystem::exists(beside, code) ? beside.string() : program;
   arguments.insert(arguments.begin(), path);
   std::vector<char*> argv;

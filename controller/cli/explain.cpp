@@ -1,8 +1,8 @@
 // `penstock explain`: which Ingress, path and endpoints would answer a request, and why not others.
 // The answer comes from the code that serves: the same parser, table and filters.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <CLI/CLI.hpp>
 
 #include <iostream>
 
@@ -61,11 +61,11 @@ std::string describe(const snapshot::Route& route) {
 
 const char* why_not(const snapshot::Route& route, const snapshot::Route& chosen,
                     const std::string& path) {
-  const bool takes = route.match == snapshot::PathMatch::kExact
-                         ? path == route.path
-                         : path == route.path || route.path == "/" ||
-                               path.starts_with(route.path.ends_with('/') ? route.path
-                                                                          : route.path + "/");
+  const bool takes =
+      route.match == snapshot::PathMatch::kExact
+          ? path == route.path
+          : path == route.path || route.path == "/" ||
+                path.starts_with(route.path.ends_with('/') ? route.path : route.path + "/");
   if (!takes) return "does not match the path";
   return chosen.match == snapshot::PathMatch::kExact ? "an exact path goes before a prefix"
                                                      : "a longer prefix matches";
@@ -81,8 +81,8 @@ class Explanation {
     if (!url) return fail("expected a URL such as http://shop.example/cart");
     const auto client = base::parse_address(flags_.from);
     if (!client) return fail("--from: " + client.error().message);
-    text_ = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", flags_.method, url->target,
-                        url->authority);
+    text_ =
+        fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", flags_.method, url->target, url->authority);
     for (const auto& header : flags_.headers) text_ += header + "\r\n";
     text_ += "\r\n";
     if (const auto failure = http::parse_request_head(text_, {}, head_)) {
@@ -131,8 +131,8 @@ class Explanation {
     std::cout << fmt::format("host      {} ({})\n", name, kind);
     if (exchange_.is_tls) {
       std::cout << fmt::format("presents  {}\n", host->host->certificate.empty()
-                                                    ? "the default certificate"
-                                                    : "Secret " + host->host->certificate);
+                                                     ? "the default certificate"
+                                                     : "Secret " + host->host->certificate);
     }
     const auto match = table_->find(exchange_.host, exchange_.path);
     if (match.route == nullptr) {
@@ -209,8 +209,8 @@ int explain(const ExplainFlags& flags) {
 }  // namespace
 
 Subcommand add_explain(CLI::App& app) {
-  auto* command = app.add_subcommand(
-      "explain", "Say what would answer a request, and why nothing else does");
+  auto* command =
+      app.add_subcommand("explain", "Say what would answer a request, and why nothing else does");
   auto flags = std::make_shared<ExplainFlags>();
   command->add_option("method", flags->method, "GET, POST, ...")->required();
   command->add_option("url", flags->url, "http://host/path or https://host/path")->required();

@@ -21,10 +21,10 @@ Offline::Offline(const std::vector<std::string>& paths, translate::Options optio
     for (const auto& document : file.documents) {
       const auto [place, is_first] = documents_.emplace(document->key, document);
       if (!is_first) {
-        problems_.push_back({document->file, document->line,
-                             fmt::format("{} is already defined at {}",
-                                         objects::to_string(document->key),
-                                         place->second->where(""))});
+        problems_.push_back(
+            {document->file, document->line,
+             fmt::format("{} is already defined at {}", objects::to_string(document->key),
+                         place->second->where(""))});
         continue;
       }
       world_.apply({document->key, false, document->json, document->where("")}, touched);
@@ -53,16 +53,16 @@ std::vector<Finding> Offline::findings() const {
   std::vector<std::tuple<std::string, int, Finding>> sorted;
   for (const auto& problem : problems_) {
     sorted.emplace_back(problem.file, problem.line,
-                        Finding{fmt::format("{}:{}", problem.file, problem.line),
-                                problem.message});
+                        Finding{fmt::format("{}:{}", problem.file, problem.line), problem.message});
   }
   for (const auto& diagnostic : translator_.diagnostics(world_)) {
     const auto found = documents_.find(diagnostic.object);
     const auto file = found == documents_.end() ? std::string() : found->second->file;
     const auto line =
         found == documents_.end() ? 0 : found->second->lines.line_of(diagnostic.field);
-    sorted.emplace_back(file, line, Finding{where(diagnostic.object, diagnostic.field),
-                                            translate::to_string(diagnostic)});
+    sorted.emplace_back(
+        file, line,
+        Finding{where(diagnostic.object, diagnostic.field), translate::to_string(diagnostic)});
   }
   std::ranges::sort(sorted, [](const auto& a, const auto& b) {
     return std::tie(std::get<0>(a), std::get<1>(a), std::get<2>(a).text) <
@@ -83,8 +83,8 @@ std::vector<Finding> Offline::not_ours() const {
     const auto* of = world_.find<objects::IngressClass>(*ingress->class_name);
     if (of != nullptr && of->controller == translator_.options().controller_class) continue;
     out.push_back({document->where("/spec/ingressClassName"),
-                   fmt::format("{} is of class '{}', which is not served",
-                               objects::to_string(key), *ingress->class_name)});
+                   fmt::format("{} is of class '{}', which is not served", objects::to_string(key),
+                               *ingress->class_name)});
   }
   return out;
 }

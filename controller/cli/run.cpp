@@ -1,9 +1,9 @@
 // `penstock run`: controller and proxy together, from a directory of manifests or a cluster.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <CLI/CLI.hpp>
 
 #include <filesystem>
 #include <iostream>
@@ -46,9 +46,9 @@ class RunFolder {
 };
 
 std::vector<std::string> proxy_arguments(const RunFlags& flags) {
-  std::vector<std::string> out = {"--socket", flags.program.socket, "--admin-address",
-                                  flags.admin_address, "--log-level", flags.program.log_level,
-                                  "--log-format", flags.program.log_format};
+  std::vector<std::string> out = {
+      "--socket",    flags.program.socket,    "--admin-address", flags.admin_address,
+      "--log-level", flags.program.log_level, "--log-format",    flags.program.log_format};
   if (!flags.state.empty()) out.insert(out.end(), {"--state", flags.state});
   if (flags.workers != 0) out.insert(out.end(), {"--workers", std::to_string(flags.workers)});
   return out;
@@ -97,8 +97,9 @@ Subcommand add_run(CLI::App& app) {
   command->add_option("--manifests", flags->manifests,
                       "Directory of manifests to serve instead of a cluster's objects");
   command->add_option("--state", flags->state, "File that keeps the last adopted snapshot");
-  command->add_option("--admin-address", flags->admin_address,
-                      "Address of the proxy's /healthz, /readyz, /metrics")
+  command
+      ->add_option("--admin-address", flags->admin_address,
+                   "Address of the proxy's /healthz, /readyz, /metrics")
       ->capture_default_str();
   command->add_option("--workers", flags->workers, "Worker threads of the proxy; 0: see its help");
   program::add_kubernetes_flags(*command, flags->program);

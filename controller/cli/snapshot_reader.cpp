@@ -44,9 +44,9 @@ base::Result<snapshot::Snapshot> read_snapshot(const std::string& path) {
       }
     }
   }
-  return base::fail(fmt::format("{}: {}", path,
-                                code == asio::error::eof ? "the controller hung up"
-                                                         : "nothing is published yet"));
+  return base::fail(fmt::format(
+      "{}: {}", path,
+      code == asio::error::eof ? "the controller hung up" : "nothing is published yet"));
 }
 
 }  // namespace penstock::cli

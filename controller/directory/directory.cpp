@@ -75,8 +75,7 @@ base::Result<std::unique_ptr<Directory>> Directory::open(asio::io_context& io, s
   if (inotify < 0) {
     return base::fail(fmt::format("{}: cannot be watched: {}", path, std::strerror(errno)));
   }
-  return std::unique_ptr<Directory>(
-      new Directory(io, std::move(path), inotify, std::move(events)));
+  return std::unique_ptr<Directory>(new Directory(io, std::move(path), inotify, std::move(events)));
 }
 
 Directory::Directory(asio::io_context& io, std::string path, int inotify, Events events)
@@ -160,10 +159,10 @@ void Directory::deliver() {
     for (const auto& document : file.content.documents) {
       const auto [place, is_first] = now.emplace(document->key, document);
       if (is_first) continue;
-      problems.push_back({document->file, document->line,
-                          fmt::format("{} is already defined at {}",
-                                      objects::to_string(document->key),
-                                      place->second->where(""))});
+      problems.push_back(
+          {document->file, document->line,
+           fmt::format("{} is already defined at {}", objects::to_string(document->key),
+                       place->second->where(""))});
     }
   }
   for (const auto& [key, document] : delivered_) {

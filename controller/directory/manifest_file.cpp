@@ -47,8 +47,8 @@ class FileParser {
     const auto kind = text_of(node["kind"]);
     const auto version = text_of(node["apiVersion"]);
     if (kind.empty() || version.empty()) {
-      return report(line, fmt::format("{}: expected a text, got none",
-                                      kind.empty() ? "kind" : "apiVersion"));
+      return report(
+          line, fmt::format("{}: expected a text, got none", kind.empty() ? "kind" : "apiVersion"));
     }
     if (kind == "List" && version == "v1") {
       for (auto item : node["items"]) take(item);

@@ -36,7 +36,7 @@ std::string to_string(const Problem& problem);
 struct Manifests {
   std::vector<std::shared_ptr<const Document>> documents;
   std::vector<Problem> problems;
-  bool is_broken = false;  // not YAML: nothing of the file can be trusted
+  bool is_broken = false;   // not YAML: nothing of the file can be trusted
   std::size_t ignored = 0;  // objects of kinds that are not read, such as Deployments
 };
 

@@ -92,11 +92,16 @@ class Converter {
     if (depth > kMaxDepth) return fail(line, "values are nested too deeply");
     lines_.set(pointer, line);
     switch (node.Type()) {
-      case YAML::NodeType::Sequence: return write_sequence(node, pointer, depth);
-      case YAML::NodeType::Map: return write_map(node, pointer, depth);
-      case YAML::NodeType::Scalar: out += scalar(node); return true;
+      case YAML::NodeType::Sequence:
+        return write_sequence(node, pointer, depth);
+      case YAML::NodeType::Map:
+        return write_map(node, pointer, depth);
+      case YAML::NodeType::Scalar:
+        out += scalar(node);
+        return true;
       case YAML::NodeType::Null:
-      case YAML::NodeType::Undefined: break;
+      case YAML::NodeType::Undefined:
+        break;
     }
     out += "null";
     return true;

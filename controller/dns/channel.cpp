@@ -43,8 +43,7 @@ AresChannel::~AresChannel() {
   // The library has closed its sockets by now, and told us of each before.
 }
 
-void AresChannel::query(const std::string& name, int type, ares_callback callback,
-                        void* argument) {
+void AresChannel::query(const std::string& name, int type, ares_callback callback, void* argument) {
   ares_query(channel_, name.c_str(), ns_c_in, type, callback, argument);
   set_timer();
 }

@@ -17,9 +17,10 @@
 namespace penstock::dns {
 
 struct NameTiming {
-  std::chrono::milliseconds shortest{1'000};   // also what a TTL of zero counts as
+  std::chrono::milliseconds shortest{1'000};  // also what a TTL of zero counts as
   std::chrono::milliseconds longest{3'600'000};
-  std::chrono::milliseconds not_found{5'000};  // until a name that does not exist is asked for again
+  std::chrono::milliseconds not_found{
+      5'000};  // until a name that does not exist is asked for again
   std::chrono::milliseconds longest_retry{30'000};  // the end of the doubling while servers fail
 };
 

@@ -53,10 +53,14 @@ bool says_nothing_there(int code) { return code == ARES_ENODATA || code == ARES_
 
 std::string_view to_string(Failure failure) {
   switch (failure) {
-    case Failure::kBadName: return "not a valid name";
-    case Failure::kNotFound: return "no such name";
-    case Failure::kUnavailable: return "no DNS server answered";
-    case Failure::kTooMany: return "too many names are being resolved";
+    case Failure::kBadName:
+      return "not a valid name";
+    case Failure::kNotFound:
+      return "no such name";
+    case Failure::kUnavailable:
+      return "no DNS server answered";
+    case Failure::kTooMany:
+      return "too many names are being resolved";
   }
   return "unknown failure";
 }
@@ -74,7 +78,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Resolver::Channel>
     base::error_code code;
     const auto address = asio::ip::make_address(std::string(name), code);
     if (!code) return post(std::move(on_done), Answer{{address}, kForever});
-    if (lookups_ >= kMaxLookups) return post(std::move(on_done), std::unexpected(Failure::kTooMany));
+    if (lookups_ >= kMaxLookups)
+      return post(std::move(on_done), std::unexpected(Failure::kTooMany));
     auto lookup = std::make_unique<Lookup>();
     // A zero byte would end the name early and ask for another one.
     const bool is_text = name.find('\0') == name.npos;

@@ -24,8 +24,8 @@ class Backoff {
   Delay next(std::optional<std::chrono::seconds> retry_after = {}) {
     const auto step = std::min<Delay>(first_ * (1LL << std::min(failures_, 30)), most_);
     ++failures_;
-    const Delay delay(static_cast<Delay::rep>(static_cast<double>(step.count()) *
-                                              (0.5 + 0.5 * random_())));
+    const Delay delay(
+        static_cast<Delay::rep>(static_cast<double>(step.count()) * (0.5 + 0.5 * random_())));
     if (!retry_after) return delay;
     return std::max(delay, std::min<Delay>(*retry_after, kMaxRetryAfter));
   }

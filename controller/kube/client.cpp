@@ -212,7 +212,8 @@ struct Client::State {
     const auto& token = tokens.token(std::chrono::steady_clock::now());
     if (!token.empty()) message.headers().add("Authorization", "Bearer " + token);
     if (!request.content_type.empty()) message.set_body(request.body, request.content_type);
-    auto exchange = std::make_shared<Exchange>(io, watch_for_refusal(std::move(events)), request.max_body);
+    auto exchange =
+        std::make_shared<Exchange>(io, watch_for_refusal(std::move(events)), request.max_body);
     exchange->on_released = [this, weak = std::weak_ptr(exchange)] {
       if (const auto self = weak.lock()) leave(self);
     };

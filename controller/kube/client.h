@@ -89,7 +89,8 @@ class Client {
   Call get(std::string path, OnResponse on_response);
   Call create(std::string collection, std::string json, OnResponse on_response);
   Call put(std::string path, std::string json, OnResponse on_response);
-  /// RFC 7396; with metadata.resourceVersion inside it is refused (409) when the object has changed.
+  /// RFC 7396; with metadata.resourceVersion inside it is refused (409) when the object has
+  /// changed.
   Call merge_patch(std::string path, std::string json, OnResponse on_response);
   Call stream(Request request, StreamEvents events);
 

@@ -64,8 +64,8 @@ void KubeSource::add_watcher(WatchTarget target, std::function<void()> on_synced
     events.on_change = [this](objects::Change change) { events_.on_change(std::move(change)); };
   }
   events.on_synced = [on_synced = std::move(on_synced)](Kind) { on_synced(); };
-  watchers_.push_back(std::make_unique<Watcher>(io_, client_, std::move(target),
-                                                std::move(events), random_, options_.timing));
+  watchers_.push_back(std::make_unique<Watcher>(io_, client_, std::move(target), std::move(events),
+                                                random_, options_.timing));
   watchers_.back()->start();
 }
 
@@ -125,10 +125,9 @@ void KubeSource::fetch_next() {
   while (!is_fetch_paused_ && !to_fetch_.empty() && fetching_.size() < kFetchesAtOnce) {
     const auto path = std::move(to_fetch_.front());
     to_fetch_.pop_front();
-    fetching_[path] = client_.get(object_path(key_of(Kind::kSecret, path)),
-                                  [this, path](Response response) {
-                                    take_fetched(path, std::move(response));
-                                  });
+    fetching_[path] =
+        client_.get(object_path(key_of(Kind::kSecret, path)),
+                    [this, path](Response response) { take_fetched(path, std::move(response)); });
   }
 }
 
@@ -144,10 +143,10 @@ void KubeSource::take_fetched(const std::string& path, Response response) {
     known_absent_.insert(path);
   } else {
     const auto delay = fetch_backoff_.next(response.retry_after);
-    base::log::warn("Secret {}: {}; trying again in {} ms", path,
-                    response.status == 0 ? response.failure
-                                         : fmt::format("status {}", response.status),
-                    delay.count());
+    base::log::warn(
+        "Secret {}: {}; trying again in {} ms", path,
+        response.status == 0 ? response.failure : fmt::format("status {}", response.status),
+        delay.count());
     to_fetch_.push_back(path);
     is_fetch_paused_ = true;
     fetch_timer_.after(delay, [this] {

@@ -52,7 +52,7 @@ class KubeSource final : public objects::Source {
 
   Watcher* secrets_ = nullptr;
   std::set<std::string> wanted_;
-  std::set<std::string> delivered_;       // Secrets that the consumer has
+  std::set<std::string> delivered_;  // Secrets that the consumer has
   std::set<std::string> known_absent_;
   std::deque<std::string> to_fetch_;
   std::map<std::string, Call> fetching_;

@@ -106,7 +106,8 @@ Result<void> read_user(const YAML::Node& user, const fs::path& folder, ClusterAc
   access.client_certificate_pem = std::move(*certificate);
   access.client_key_pem = std::move(*key);
   access.token = text_of(user, "token");
-  if (const auto file = text_of(user, "tokenFile"); !file.empty()) access.token_file = folder / file;
+  if (const auto file = text_of(user, "tokenFile"); !file.empty())
+    access.token_file = folder / file;
   return {};
 }
 
@@ -156,8 +157,8 @@ Result<ClusterAccess> read_in_cluster(std::string_view host, std::string_view po
   }
   ClusterAccess access;
   const bool is_v6 = host.find(':') != host.npos && !host.starts_with('[');
-  access.server = is_v6 ? fmt::format("https://[{}]:{}", host, port)
-                        : fmt::format("https://{}:{}", host, port);
+  access.server =
+      is_v6 ? fmt::format("https://[{}]:{}", host, port) : fmt::format("https://{}:{}", host, port);
   if (auto checked = check_server(access.server); !checked) return std::unexpected(checked.error());
   auto ca = read_file(directory / "ca.crt");
   if (!ca) return std::unexpected(ca.error());
@@ -189,7 +190,8 @@ Result<void> check_server(std::string_view url) {
   base::error_code code;
   const auto address = asio::ip::make_address(std::string(host), code);
   if (host == "localhost" || (!code && address.is_loopback())) return {};
-  return fail(fmt::format("server: '{}' is not encrypted, http is for loopback addresses only", url));
+  return fail(
+      fmt::format("server: '{}' is not encrypted, http is for loopback addresses only", url));
 }
 
 Result<std::string> decode_base64(std::string_view text) {

@@ -51,7 +51,8 @@ base::Result<LeaseRecord> parse_lease(std::string& json) {
         read_spec(field.value().get_object(), record);
       }
     }
-    if (record.metadata_json.empty()) return base::fail("the lease was not understood: no metadata");
+    if (record.metadata_json.empty())
+      return base::fail("the lease was not understood: no metadata");
     return record;
   } catch (const simdjson_error& error) {
     return base::fail(fmt::format("the lease was not understood: {}", error.what()));

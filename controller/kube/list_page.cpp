@@ -25,8 +25,8 @@ padded_string_view padded(std::string& text) {
 }
 
 std::string_view trim_end(std::string_view text) {
-  while (!text.empty() && (base::is_space(text.back()) || text.back() == '\n' ||
-                           text.back() == '\r')) {
+  while (!text.empty() &&
+         (base::is_space(text.back()) || text.back() == '\n' || text.back() == '\r')) {
     text.remove_suffix(1);
   }
   return text;

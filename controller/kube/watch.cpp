@@ -76,15 +76,15 @@ void Watcher::begin_list() {
 void Watcher::request_page() {
   Request request;
   request.max_body = timing_.max_page;
-  request.path = fmt::format("{}?limit={}",
-                             collection_path(objects::info_of(target_.kind), target_.name_space),
-                             page_size_);
+  request.path =
+      fmt::format("{}?limit={}",
+                  collection_path(objects::info_of(target_.kind), target_.name_space), page_size_);
   if (const auto selector = selector_query(target_); !selector.empty()) {
     request.path += '&' + selector;
   }
   if (!continue_token_.empty()) request.path += "&continue=" + encode_url(continue_token_);
-  call_ = client_.send(std::move(request),
-                       [this](Response response) { on_page(std::move(response)); });
+  call_ =
+      client_.send(std::move(request), [this](Response response) { on_page(std::move(response)); });
 }
 
 void Watcher::on_page(Response response) {
@@ -107,7 +107,8 @@ void Watcher::on_page_refused(const Response& response) {
                 &Watcher::begin_list);
   }
   // A page that failed for a moment is asked for again; the continue token stays good for minutes.
-  const bool may_continue = response.status == 0 || response.status == 429 || response.status >= 500;
+  const bool may_continue =
+      response.status == 0 || response.status == 429 || response.status >= 500;
   fail(describe(response), response.retry_after,
        may_continue ? &Watcher::request_page : &Watcher::begin_list);
 }
@@ -150,10 +151,10 @@ void Watcher::begin_watch() {
   if (!std::exchange(is_first_watch_, false)) ++counters_.restarts;
   const auto length = static_cast<double>(timing_.watch_length.count()) * (1 + 0.5 * random_());
   Request request;
-  request.path = fmt::format(
-      "{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
-      collection_path(objects::info_of(target_.kind), target_.name_space),
-      std::max(1, static_cast<int>(length)), encode_url(resource_version_));
+  request.path =
+      fmt::format("{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
+                  collection_path(objects::info_of(target_.kind), target_.name_space),
+                  std::max(1, static_cast<int>(length)), encode_url(resource_version_));
   if (const auto selector = selector_query(target_); !selector.empty()) {
     request.path += '&' + selector;
   }

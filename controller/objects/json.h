@@ -1,7 +1,8 @@
 #pragma once
-// One value of a JSON document and where it stands. Reading is total: what is absent reads as empty,
-// and the first value of a wrong type is remembered with its path, what was expected and what was
-// found, so that a parser is a list of fields and its caller asks once whether all was well.
+// One value of a JSON document and where it stands. Reading is total: what is absent reads as
+// empty, and the first value of a wrong type is remembered with its path, what was expected and
+// what was found, so that a parser is a list of fields and its caller asks once whether all was
+// well.
 #include <simdjson.h>
 
 #include <cstdint>

@@ -211,17 +211,22 @@ ConfigMap parse_config_map(const Json& json) {
 
 Object parse_kind(Kind kind, const Json& json) {
   switch (kind) {
-    case Kind::kIngress: return std::make_shared<const Ingress>(parse_ingress(json));
+    case Kind::kIngress:
+      return std::make_shared<const Ingress>(parse_ingress(json));
     case Kind::kIngressClass:
       return std::make_shared<const IngressClass>(parse_ingress_class(json));
-    case Kind::kService: return std::make_shared<const Service>(parse_service(json));
+    case Kind::kService:
+      return std::make_shared<const Service>(parse_service(json));
     case Kind::kEndpointSlice:
       return std::make_shared<const EndpointSlice>(parse_endpoint_slice(json));
-    case Kind::kSecret: return std::make_shared<const Secret>(parse_secret(json));
-    case Kind::kConfigMap: return std::make_shared<const ConfigMap>(parse_config_map(json));
+    case Kind::kSecret:
+      return std::make_shared<const Secret>(parse_secret(json));
+    case Kind::kConfigMap:
+      return std::make_shared<const ConfigMap>(parse_config_map(json));
     case Kind::kNamespace:
       return std::make_shared<const Namespace>(Namespace{parse_meta(json)});
-    case Kind::kTcpService: break;
+    case Kind::kTcpService:
+      break;
   }
   return std::make_shared<const TcpService>(parse_tcp_service(json));
 }
@@ -235,8 +240,7 @@ Meta parse_meta(const Json& json) {
   meta.name = from.text("name");
   meta.uid = from.text("uid");
   meta.created = parse_time(from.text("creationTimestamp"));
-  meta.generation =
-      from.integer("generation", 0, std::numeric_limits<std::int64_t>::max(), 0);
+  meta.generation = from.integer("generation", 0, std::numeric_limits<std::int64_t>::max(), 0);
   from.for_each_member("annotations", [&](std::string_view name, const Json& value) {
     if (name != kKubectlCopy) meta.annotations.emplace(name, value.own_text());
   });
@@ -257,8 +261,8 @@ std::expected<Object, ParseError> Parser::parse(Kind kind, std::string_view json
   simdjson::dom::element root;
   if (const auto code = parser_.parse(json.data(), json.size()).get(root);
       code != simdjson::SUCCESS) {
-    return std::unexpected(ParseError{"", fmt::format("expected JSON: {}",
-                                                      simdjson::error_message(code))});
+    return std::unexpected(
+        ParseError{"", fmt::format("expected JSON: {}", simdjson::error_message(code))});
   }
   JsonFailure failure;
   auto object = parse_kind(kind, Json(root, failure));

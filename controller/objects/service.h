@@ -43,7 +43,7 @@ struct SliceEndpoint {
 
 struct EndpointSlice {
   Meta meta;
-  std::string service;  // label kubernetes.io/service-name
+  std::string service;           // label kubernetes.io/service-name
   bool has_ip_addresses = true;  // addressType IPv4 or IPv6
   std::vector<SlicePort> ports;
   std::vector<SliceEndpoint> endpoints;

@@ -68,12 +68,12 @@ TcpListener parse_listener(const Json& json) {
   const auto proxy = json.get("proxyProtocol");
   if (proxy.is_absent()) return listener;
   proxy.allow_only({"mode", "trustedCIDRs"});
-  listener.proxy_protocol = choose(proxy, "mode",
-                                   {std::pair<std::string_view, ProxyProtocolMode>{
-                                        "Off", ProxyProtocolMode::kOff},
-                                    {"Optional", ProxyProtocolMode::kOptional},
-                                    {"Required", ProxyProtocolMode::kRequired}},
-                                   ProxyProtocolMode::kOff);
+  listener.proxy_protocol =
+      choose(proxy, "mode",
+             {std::pair<std::string_view, ProxyProtocolMode>{"Off", ProxyProtocolMode::kOff},
+              {"Optional", ProxyProtocolMode::kOptional},
+              {"Required", ProxyProtocolMode::kRequired}},
+             ProxyProtocolMode::kOff);
   listener.trusted_proxies = networks(proxy, "trustedCIDRs");
   if (listener.proxy_protocol != ProxyProtocolMode::kOff && listener.trusted_proxies.empty()) {
     proxy.fail("trustedCIDRs: expected the networks whose PROXY header is believed, got none");
@@ -104,12 +104,12 @@ TcpBackend parse_backend(const Json& json) {
   if (backend.service.empty() && backend.host.empty()) target.fail("expected a name, got none");
   if (!backend.port.is_given()) target.fail("expected a port, got none");
   backend.weight = static_cast<std::uint32_t>(json.integer("weight", 0, kMaxWeight, 1));
-  backend.proxy_protocol = choose(json, "proxyProtocol",
-                                  {std::pair<std::string_view, ProxyProtocolVersion>{
-                                       "None", ProxyProtocolVersion::kNone},
-                                   {"V1", ProxyProtocolVersion::kV1},
-                                   {"V2", ProxyProtocolVersion::kV2}},
-                                  ProxyProtocolVersion::kNone);
+  backend.proxy_protocol = choose(
+      json, "proxyProtocol",
+      {std::pair<std::string_view, ProxyProtocolVersion>{"None", ProxyProtocolVersion::kNone},
+       {"V1", ProxyProtocolVersion::kV1},
+       {"V2", ProxyProtocolVersion::kV2}},
+      ProxyProtocolVersion::kNone);
   return backend;
 }
 
@@ -132,15 +132,15 @@ TcpRule parse_rule(const Json& json) {
 void parse_policies(const Json& spec, TcpService& service) {
   if (const auto part = spec.get("loadBalancing"); !part.is_absent()) {
     part.allow_only({"algorithm"});
-    service.load_balancing = choose(part, "algorithm",
-                                    {std::pair<std::string_view, LoadBalancing>{
-                                         "RoundRobin", LoadBalancing::kRoundRobin},
-                                     {"LeastConnections", LoadBalancing::kLeastConnections},
-                                     {"Random2", LoadBalancing::kRandom2},
-                                     {"LeastTime", LoadBalancing::kLeastTime},
-                                     {"SourceIPHash", LoadBalancing::kSourceIpHash},
-                                     {"Hash", LoadBalancing::kHash}},
-                                    LoadBalancing::kRoundRobin);
+    service.load_balancing = choose(
+        part, "algorithm",
+        {std::pair<std::string_view, LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
+         {"LeastConnections", LoadBalancing::kLeastConnections},
+         {"Random2", LoadBalancing::kRandom2},
+         {"LeastTime", LoadBalancing::kLeastTime},
+         {"SourceIPHash", LoadBalancing::kSourceIpHash},
+         {"Hash", LoadBalancing::kHash}},
+        LoadBalancing::kRoundRobin);
   }
   if (const auto part = spec.get("health"); !part.is_absent()) {
     part.allow_only({"passive"});

@@ -42,11 +42,11 @@ kube::KubeSource::Options source_options(const Flags& flags) {
 
 base::Result<std::unique_ptr<Cluster>> Cluster::make(asio::io_context& io, const Flags& flags,
                                                      Controller& controller, Metrics& metrics) {
-  auto access = flags.kubeconfig.empty()
-                    ? kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
-                                            environment("KUBERNETES_SERVICE_PORT"))
-                    : kube::read_kubeconfig(flags.kubeconfig,
-                                            {flags.context, flags.may_skip_tls_verify});
+  auto access =
+      flags.kubeconfig.empty()
+          ? kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
+                                  environment("KUBERNETES_SERVICE_PORT"))
+          : kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
   if (!access) return std::unexpected(access.error());
   return std::unique_ptr<Cluster>(new Cluster(io, flags, *access, controller, metrics));
 }
@@ -57,17 +57,15 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
       metrics_(metrics),
       client_(io, access),
       source_(io, client_, source_options(flags), controller.source_events(), make_random()) {
-  const bool has_address =
-      !flags.publish_service.empty() || !flags.publish_status_address.empty();
+  const bool has_address = !flags.publish_service.empty() || !flags.publish_status_address.empty();
   if (!flags.updates_status || !has_address) return;
-  status_.emplace(
-      io, client_,
-      status::IngressStatus::Options{flags.publish_service,
-                                     status::parse_addresses(flags.publish_status_address)},
-      [this] {
-        return status::IngressStatus::View{&controller_.world(),
-                                           &controller_.translator().served_ingresses()};
-      });
+  status_.emplace(io, client_,
+                  status::IngressStatus::Options{
+                      flags.publish_service, status::parse_addresses(flags.publish_status_address)},
+                  [this] {
+                    return status::IngressStatus::View{
+                        &controller_.world(), &controller_.translator().served_ingresses()};
+                  });
   controller.on_translated = [this] { status_->update(); };
   kube::LeaseOptions lease;
   const auto name_space = environment("POD_NAMESPACE");

@@ -14,6 +14,7 @@ namespace {
 /// keep everything else from being served.
 constexpr std::chrono::seconds kLongestNameWait{3};
 constexpr std::chrono::seconds kWatchMetrics{1};
+constexpr std::chrono::milliseconds kLogDelay{300};
 constexpr std::size_t kMostOnTheWay = 4096;
 constexpr std::size_t kMostLogged = 100;  // new diagnostics of one batch
 
@@ -53,7 +54,8 @@ Controller::Controller(asio::io_context& io, Options options, Metrics& metrics)
                flush_soon();
              }),
       names_timer_(io),
-      watch_timer_(io) {}
+      watch_timer_(io),
+      log_timer_(io) {}
 
 objects::SourceEvents Controller::source_events() {
   objects::SourceEvents events;
@@ -102,7 +104,7 @@ void Controller::flush() {
     for (auto& [key, part] : changes) pending_.insert_or_assign(key, std::move(part));
     metrics_.set_objects(world_);
     follow_wanted();
-    log_diagnostics();
+    log_diagnostics_soon();
     if (on_translated) on_translated();
   }
   if (may_publish()) publish();
@@ -152,6 +154,19 @@ void Controller::take_adopted(const snapshot::Adopted& adopted) {
     metrics_.add_change_to_live(live - on_the_way_.front().second);
     on_the_way_.pop_front();
   }
+}
+
+/// What stands for a moment only is not worth a line: a Secret that is being fetched, a Service
+/// that is created after its Ingress.
+void Controller::log_diagnostics_soon() {
+  if (is_log_due_) return;
+  is_log_due_ = true;
+  log_timer_.expires_after(kLogDelay);
+  log_timer_.async_wait([this](base::error_code code) {
+    if (code) return;
+    is_log_due_ = false;
+    log_diagnostics();
+  });
 }
 
 void Controller::log_diagnostics() {

@@ -55,6 +55,7 @@ class Controller {
   void follow_wanted();
   bool may_publish();
   void publish();
+  void log_diagnostics_soon();
   void log_diagnostics();
   void schedule_watch_metrics();
 
@@ -82,6 +83,8 @@ class Controller {
   std::set<std::string> logged_;
   asio::steady_timer names_timer_;
   asio::steady_timer watch_timer_;
+  asio::steady_timer log_timer_;
+  bool is_log_due_ = false;
   base::Published<bool> is_ready_{false};
 };
 

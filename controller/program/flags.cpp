@@ -1,10 +1,10 @@
 #include "controller/program/flags.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <CLI/CLI.hpp>
 
 #include <csignal>
 
@@ -60,8 +60,7 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
        "Secret that is presented where a host has none; without: a self-signed certificate");
   app.add_option("--annotations-prefix", options.annotation_prefix, "Prefix of our annotations")
       ->capture_default_str();
-  app.add_option("--http-port", options.http_port, "Port for HTTP; 0: none")
-      ->capture_default_str();
+  app.add_option("--http-port", options.http_port, "Port for HTTP; 0: none")->capture_default_str();
   app.add_option("--https-port", options.https_port, "Port for HTTPS; 0: none")
       ->capture_default_str();
   app.add_option("--listen-address", options.listen_address,
@@ -129,9 +128,9 @@ void harden_process() {
 }
 
 void start_log(const char* program, const Flags& flags) {
-  base::log::start(program, base::log::level_named(flags.log_level),
-                   flags.log_format == "json" ? base::log::Format::kJson
-                                              : base::log::Format::kText);
+  base::log::start(
+      program, base::log::level_named(flags.log_level),
+      flags.log_format == "json" ? base::log::Format::kJson : base::log::Format::kText);
 }
 
 }  // namespace penstock::program

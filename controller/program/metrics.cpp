@@ -53,8 +53,8 @@ Metrics::Metrics()
       diagnostics_(gauge("penstock_controller_diagnostics",
                          "Things in objects that are not served as written.")),
       proxies_(gauge("penstock_controller_proxies", "Proxies that are connected.")),
-      unopened_ports_(gauge("penstock_controller_unopened_ports",
-                            "Ports that the proxy cannot open.")),
+      unopened_ports_(
+          gauge("penstock_controller_unopened_ports", "Ports that the proxy cannot open.")),
       leading_(gauge("penstock_controller_leader", "1 while this replica writes statuses.")) {}
 
 prometheus::Gauge& Metrics::gauge(const char* name, const char* help) {

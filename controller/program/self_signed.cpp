@@ -61,7 +61,8 @@ base::Result<PemPair> make_self_signed() {
   const bool is_made =
       key && certificate && chain && key_text && fill(certificate.get(), key.get()) &&
       PEM_write_bio_X509(chain.get(), certificate.get()) == 1 &&
-      PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1;
+      PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) ==
+          1;
   ERR_clear_error();
   if (!is_made) return base::fail("a self-signed certificate cannot be made");
   return PemPair{text_of(chain.get()), text_of(key_text.get())};

@@ -80,14 +80,13 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
 
  private:
   void read() {
-    socket_.async_read_some(
-        asio::buffer(buffer_),
-        [self = shared_from_this()](base::error_code code, std::size_t size) {
-          if (self->server_ == nullptr) return;
-          if (code) return self->end("");
-          self->frames_.feed({self->buffer_.data(), size});
-          self->take_messages();
-        });
+    socket_.async_read_some(asio::buffer(buffer_),
+                            [self = shared_from_this()](base::error_code code, std::size_t size) {
+                              if (self->server_ == nullptr) return;
+                              if (code) return self->end("");
+                              self->frames_.feed({self->buffer_.data(), size});
+                              self->take_messages();
+                            });
   }
 
   void take_messages() {
@@ -229,23 +228,22 @@ SnapshotServer::~SnapshotServer() {
 }
 
 void SnapshotServer::accept() {
-  acceptor_.async_accept(
-      io_, [this, alive = is_alive_](base::error_code code, base::LocalSocket socket) {
-        if (!*alive || code == asio::error::operation_aborted) return;
-        if (!code) {
-          const auto checked = check_peer(socket);
-          if (!checked) {
-            base::log::error("{}: a peer is refused: {}", path_, checked.error().message);
-          } else if (sessions_.size() >= kMaxProxies) {
-            base::log::error("{}: a proxy is refused: {} are connected already", path_,
-                             kMaxProxies);
-          } else {
-            sessions_.push_back(std::make_shared<Session>(*this, std::move(socket)));
-            sessions_.back()->start();
-          }
-        }
-        accept();
-      });
+  acceptor_.async_accept(io_, [this, alive = is_alive_](base::error_code code,
+                                                        base::LocalSocket socket) {
+    if (!*alive || code == asio::error::operation_aborted) return;
+    if (!code) {
+      const auto checked = check_peer(socket);
+      if (!checked) {
+        base::log::error("{}: a peer is refused: {}", path_, checked.error().message);
+      } else if (sessions_.size() >= kMaxProxies) {
+        base::log::error("{}: a proxy is refused: {} are connected already", path_, kMaxProxies);
+      } else {
+        sessions_.push_back(std::make_shared<Session>(*this, std::move(socket)));
+        sessions_.back()->start();
+      }
+    }
+    accept();
+  });
 }
 
 void SnapshotServer::drop(Session* session) {

@@ -43,8 +43,7 @@ class SnapshotServer {
 
  private:
   class Session;
-  using Acceptor =
-      asio::basic_socket_acceptor<asio::local::stream_protocol, base::Executor>;
+  using Acceptor = asio::basic_socket_acceptor<asio::local::stream_protocol, base::Executor>;
 
   SnapshotServer(asio::io_context& io, std::string path, Acceptor acceptor, ServerEvents events);
   void accept();

@@ -148,18 +148,17 @@ constexpr Setting<G> kTable[] = {
         "hsts", "Send Strict-Transport-Security on HTTPS answers."),
     global<Boolean, &Global::tls, &TlsSettings::hsts_includes_subdomains>(
         "hsts-include-subdomains", "Add includeSubDomains to it."),
-    global<HeaderSeconds, &Global::tls, &TlsSettings::hsts_max_age_seconds>(
-        "hsts-max-age", "Its max-age."),
-    global<Boolean, &Global::tls, &TlsSettings::hsts_preload>("hsts-preload",
-                                                              "Add preload to it."),
+    global<HeaderSeconds, &Global::tls, &TlsSettings::hsts_max_age_seconds>("hsts-max-age",
+                                                                            "Its max-age."),
+    global<Boolean, &Global::tls, &TlsSettings::hsts_preload>("hsts-preload", "Add preload to it."),
     route<RedirectCode, &RoutePolicy::https_redirect, &HttpsRedirect::status>(
         "http-redirect-code", "Status of the redirect to HTTPS."),
     global<Seconds, &Global::client, &ClientLimits::keep_alive>(
         "keep-alive", "Idle time of a client's connection; 0 closes after each answer."),
     global<Count, &Global::client, &ClientLimits::keep_alive_requests>(
         "keep-alive-requests", "Requests that one client connection may carry."),
-    {"large-client-header-buffers", Scope::kGlobal, HeaderBuffers::kExpected,
-     apply_header_buffers, print_header_buffers,
+    {"large-client-header-buffers", Scope::kGlobal, HeaderBuffers::kExpected, apply_header_buffers,
+     print_header_buffers,
      "Number and size of buffers for long heads: the size bounds one line, both the head."},
     setting<LoadBalance, &G::ingress, &IngressPolicy::balancing, &snapshot::Balancing::algorithm>(
         "load-balance", Scope::kUpstream, "How one of a Service's endpoints is chosen."),
@@ -203,8 +202,8 @@ constexpr Setting<G> kTable[] = {
                                                  "Time for all attempts together."),
     stream<Count, &StreamDefaults::tries>("proxy-stream-next-upstream-tries",
                                           "Attempts in total. 0 = no limit."),
-    stream<Time, &StreamDefaults::idle_timeout>(
-        "proxy-stream-timeout", "A session without a byte for so long is closed."),
+    stream<Time, &StreamDefaults::idle_timeout>("proxy-stream-timeout",
+                                                "A session without a byte for so long is closed."),
     {"retry-non-idempotent", Scope::kRoute, Boolean::kExpected,
      [](std::string_view text, G& target) -> base::Result<void> {
        const auto value = Boolean::parse(text);
@@ -244,8 +243,8 @@ constexpr Setting<G> kTable[] = {
         OnBad::kDeny),
     global<WorkerCount, &Global::workers>(
         "worker-processes", "Worker threads of the proxy; read at its start. auto = one per CPU."),
-    global<Time, &Global::shutdown_timeout>(
-        "worker-shutdown-timeout", "At shutdown, connections may go on for so long."),
+    global<Time, &Global::shutdown_timeout>("worker-shutdown-timeout",
+                                            "At shutdown, connections may go on for so long."),
 };
 
 }  // namespace

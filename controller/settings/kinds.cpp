@@ -66,8 +66,7 @@ base::Result<bool> OnOff::parse(std::string_view text) {
   return base::fail("neither on nor off");
 }
 
-base::Result<std::int64_t> parse_whole(std::string_view text, std::int64_t low,
-                                       std::int64_t high) {
+base::Result<std::int64_t> parse_whole(std::string_view text, std::int64_t low, std::int64_t high) {
   const auto value = base::parse_integer<std::int64_t>(text);
   if (!value || *value < low || *value > high) return base::fail("out of range");
   return *value;

@@ -35,8 +35,7 @@ struct OnOff {
   static std::string print(bool value) { return value ? "on" : "off"; }
 };
 
-base::Result<std::int64_t> parse_whole(std::string_view text, std::int64_t low,
-                                       std::int64_t high);
+base::Result<std::int64_t> parse_whole(std::string_view text, std::int64_t low, std::int64_t high);
 
 /// Whole seconds, without a unit.
 struct Seconds {
@@ -111,9 +110,7 @@ struct Networks {
 struct OptionalNetworks {
   static constexpr std::string_view kExpected = Networks::kExpected;
   static base::Result<std::vector<base::IpNet>> parse(std::string_view text);
-  static std::string print(const std::vector<base::IpNet>& value) {
-    return Networks::print(value);
-  }
+  static std::string print(const std::vector<base::IpNet>& value) { return Networks::print(value); }
 };
 
 /// Comma-separated texts.

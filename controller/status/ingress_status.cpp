@@ -114,9 +114,9 @@ void IngressStatus::write(const std::string& path, const std::string& uid) {
       [this, path, uid](const kube::Response& response) {
         const auto call = writing_.extract(path);  // dropped last: this runs inside of it
         if (!response.is_ok() && response.status != 404) {
-          base::log::warn("status of Ingress {}: {}", path,
-                          response.status == 0 ? response.failure
-                                               : fmt::format("status {}", response.status));
+          base::log::warn(
+              "status of Ingress {}: {}", path,
+              response.status == 0 ? response.failure : fmt::format("status {}", response.status));
         }
         if (written_.size() > kMostRemembered) written_.clear();
         written_[uid] = std::chrono::steady_clock::now();

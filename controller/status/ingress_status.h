@@ -57,7 +57,7 @@ class IngressStatus {
   bool is_due_ = false;
   Addresses wanted_;
   std::map<std::string, base::SteadyTime> written_;  // by uid; the watch may still lag
-  std::map<std::string, std::string> due_;  // uid by path
+  std::map<std::string, std::string> due_;           // uid by path
   std::map<std::string, kube::Call> writing_;
   kube::OneTimer timer_;
 };

@@ -21,7 +21,8 @@ class Collector {
   void add(const base::Address& address, std::uint16_t port) {
     if (port == 0) return;
     if (const auto* why = refused_because(address, options_)) {
-      found_.refused = fmt::format("{} is {}, which no endpoint may have", address.to_string(), why);
+      found_.refused =
+          fmt::format("{} is {}, which no endpoint may have", address.to_string(), why);
       return;
     }
     found_.endpoints.push_back({base::unmapped(address).to_string(), port, 1});

@@ -85,7 +85,8 @@ class HostJob {
   void add_path(const Ingress& ingress, const IngressPath& from, const std::string& field) {
     const auto path = from.path.empty() ? "/" : from.path;
     if (!path.starts_with('/')) {
-      report(ingress, field + "/path", fmt::format("expected a path that starts with /, got '{}'", path));
+      report(ingress, field + "/path",
+             fmt::format("expected a path that starts with /, got '{}'", path));
       return;
     }
     if (!from.backend) {
@@ -144,8 +145,7 @@ class HostJob {
         std::ranges::any_of(in_.settings.no_redirect_prefixes,
                             [&](const std::string& prefix) { return path.starts_with(prefix); });
     route.policy.https_redirect.is_enabled =
-        !is_exempt &&
-        (policy->redirects_always || (policy->redirects_where_tls && tls_.is_tls));
+        !is_exempt && (policy->redirects_always || (policy->redirects_where_tls && tls_.is_tls));
     return route;
   }
 
@@ -159,12 +159,11 @@ class HostJob {
       return;
     }
     // An ExternalName needs to declare nothing where the Ingress gives a number.
-    const bool is_free = service->type == objects::ServiceType::kExternalName &&
-                         backend.port.number != 0;
+    const bool is_free =
+        service->type == objects::ServiceType::kExternalName && backend.port.number != 0;
     if (is_free || find_port(*service, backend.port, true) != nullptr) return;
     report(ingress, where + "/port",
-           fmt::format("expected a TCP port of Service '{}', got '{}'", path,
-                       backend.port.text()));
+           fmt::format("expected a TCP port of Service '{}', got '{}'", path, backend.port.text()));
   }
 
   void report(const Ingress& ingress, std::string field, std::string message) {

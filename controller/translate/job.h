@@ -17,7 +17,7 @@ namespace penstock::translate {
 struct UpstreamDemand {
   std::string part;  // name of the part
   std::string name_space;
-  std::string service;    // empty: `host` is resolved instead
+  std::string service;  // empty: `host` is resolved instead
   std::string host;
   objects::PortRef port;
   bool matches_target_port = false;  // an Ingress may name a Service's port by its targetPort

@@ -9,7 +9,7 @@ namespace penstock::translate {
 struct Options {
   std::string ingress_class = "nginx";  // value of the annotation kubernetes.io/ingress.class
   std::string controller_class = "k8s.io/ingress-nginx";  // spec.controller of our IngressClasses
-  bool takes_class_by_name = false;      // also the IngressClass named like `ingress_class`
+  bool takes_class_by_name = false;  // also the IngressClass named like `ingress_class`
   bool takes_without_class = false;
   // Paths "namespace/name"; empty = none.
   std::string config_map;
@@ -20,7 +20,7 @@ struct Options {
   std::string annotation_prefix = "nginx.ingress.kubernetes.io";
   std::uint16_t http_port = 80;
   std::uint16_t https_port = 443;
-  std::string listen_address;  // empty = every address
+  std::string listen_address;                 // empty = every address
   std::vector<std::uint16_t> reserved_ports;  // besides the two above: not to be taken by streams
   /// Endpoints on loopback and link-local addresses are served: for a directory of manifests on a
   /// machine of one's own, never for a cluster, where they would reach into our pod and its node.

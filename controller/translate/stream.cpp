@@ -20,12 +20,18 @@ constexpr std::uint16_t kFirstOpenPort = 1024;
 
 snapshot::Algorithm algorithm_of(objects::LoadBalancing from) {
   switch (from) {
-    case objects::LoadBalancing::kRoundRobin: return snapshot::Algorithm::kRoundRobin;
-    case objects::LoadBalancing::kLeastConnections: return snapshot::Algorithm::kLeastConnections;
-    case objects::LoadBalancing::kRandom2: return snapshot::Algorithm::kRandomTwo;
-    case objects::LoadBalancing::kLeastTime: return snapshot::Algorithm::kEwma;
-    case objects::LoadBalancing::kSourceIpHash: return snapshot::Algorithm::kSourceIpHash;
-    case objects::LoadBalancing::kHash: break;
+    case objects::LoadBalancing::kRoundRobin:
+      return snapshot::Algorithm::kRoundRobin;
+    case objects::LoadBalancing::kLeastConnections:
+      return snapshot::Algorithm::kLeastConnections;
+    case objects::LoadBalancing::kRandom2:
+      return snapshot::Algorithm::kRandomTwo;
+    case objects::LoadBalancing::kLeastTime:
+      return snapshot::Algorithm::kEwma;
+    case objects::LoadBalancing::kSourceIpHash:
+      return snapshot::Algorithm::kSourceIpHash;
+    case objects::LoadBalancing::kHash:
+      break;
   }
   return snapshot::Algorithm::kHash;
 }
@@ -79,15 +85,16 @@ class StreamJob {
     const auto path = entry.name_space + "/" + entry.service;
     const auto* service = in_.reader.find<objects::Service>(path);
     if (service == nullptr) {
-      report_entry(entry, fmt::format("{}: expected a Service, '{}' does not exist", entry.key,
-                                      path));
+      report_entry(entry,
+                   fmt::format("{}: expected a Service, '{}' does not exist", entry.key, path));
     } else if (find_port(*service, entry.port, false) == nullptr) {
       report_entry(entry, fmt::format("{}: expected a TCP port of Service '{}', got '{}'",
                                       entry.key, path, entry.port.text()));
     }
-    stream.rules.push_back({{}, {{demand.part, 1, entry.encodes_proxy
-                                                      ? snapshot::ProxyProtocolOut::kV1
-                                                      : snapshot::ProxyProtocolOut::kNone}}});
+    stream.rules.push_back({{},
+                            {{demand.part, 1,
+                              entry.encodes_proxy ? snapshot::ProxyProtocolOut::kV1
+                                                  : snapshot::ProxyProtocolOut::kNone}}});
     out_.upstreams.emplace_back(Rank{}, std::move(demand));
     add(std::move(stream));
   }
@@ -103,7 +110,8 @@ class StreamJob {
       } else if (port_ < kFirstOpenPort) {
         report(service, field,
                fmt::format("expected a port from {} up, got {}: lower ones are opened by the "
-                           "tcp-services ConfigMap alone", kFirstOpenPort, port_));
+                           "tcp-services ConfigMap alone",
+                           kFirstOpenPort, port_));
       } else if (!owner.empty() && owner != "the TCPService " + self) {
         report(service, field, fmt::format("port {} is already taken by {}", port_, owner));
       } else if (is_doubled(service, i)) {
@@ -119,19 +127,17 @@ class StreamJob {
   /// Within one object two listeners may share a port on two addresses, and not otherwise.
   static bool is_doubled(const TcpService& service, std::size_t index) {
     const auto& listener = service.listeners[index];
-    return std::any_of(service.listeners.begin(),
-                       service.listeners.begin() + static_cast<std::ptrdiff_t>(index),
-                       [&](const TcpListener& each) {
-                         return each.port == listener.port &&
-                                (each.address == listener.address || each.address.empty() ||
-                                 listener.address.empty());
-                       });
+    return std::any_of(
+        service.listeners.begin(), service.listeners.begin() + static_cast<std::ptrdiff_t>(index),
+        [&](const TcpListener& each) {
+          return each.port == listener.port && (each.address == listener.address ||
+                                                each.address.empty() || listener.address.empty());
+        });
   }
 
   void add_listener(const TcpService& service, const TcpListener& listener) {
-    const auto name = listener.address.empty()
-                          ? fmt::format("tcp/{}", port_)
-                          : fmt::format("tcp/{}:{}", listener.address, port_);
+    const auto name = listener.address.empty() ? fmt::format("tcp/{}", port_)
+                                               : fmt::format("tcp/{}:{}", listener.address, port_);
     auto stream = make(name, listener.address);
     stream.owner = fmt::format("TCPService {}/{}", service.meta.name_space, service.meta.name);
     stream.log_name =
@@ -148,8 +154,8 @@ class StreamJob {
       const auto& from = service.rules[i];
       snapshot::StreamRule rule{from.source_networks, {}};
       for (std::size_t j = 0; j < from.backends.size(); ++j) {
-        add_backend(service, from.backends[j],
-                    fmt::format("/spec/rules/{}/backends/{}", i, j), rule);
+        add_backend(service, from.backends[j], fmt::format("/spec/rules/{}/backends/{}", i, j),
+                    rule);
       }
       stream.rules.push_back(std::move(rule));
     }
@@ -160,8 +166,8 @@ class StreamJob {
                    snapshot::StreamRule& rule) {
     auto demand = demand_of(service, from);
     if (!check(service, from, field)) return;
-    rule.backends.push_back({demand.part, from.weight,
-                             static_cast<snapshot::ProxyProtocolOut>(from.proxy_protocol)});
+    rule.backends.push_back(
+        {demand.part, from.weight, static_cast<snapshot::ProxyProtocolOut>(from.proxy_protocol)});
     out_.upstreams.emplace_back(rank_of(service.meta), std::move(demand));
   }
 
@@ -227,11 +233,11 @@ class StreamJob {
   }
   void report_entry(const StreamEntry& entry, std::string message) {
     const auto slash = in_.options.tcp_services.find('/');
-    out_.diagnostics.push_back({{objects::Kind::kConfigMap,
-                                 in_.options.tcp_services.substr(0, slash),
-                                 in_.options.tcp_services.substr(slash + 1)},
-                                "/data/" + entry.key,
-                                std::move(message)});
+    out_.diagnostics.push_back(
+        {{objects::Kind::kConfigMap, in_.options.tcp_services.substr(0, slash),
+          in_.options.tcp_services.substr(slash + 1)},
+         "/data/" + entry.key,
+         std::move(message)});
   }
 
   StreamInput in_;

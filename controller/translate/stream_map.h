@@ -4,9 +4,9 @@
 #include <map>
 #include <string>
 
+#include "controller/objects/ingress.h"
 #include "controller/objects/values.h"
 #include "controller/translate/diagnostic.h"
-#include "controller/objects/ingress.h"
 
 namespace penstock::translate {
 

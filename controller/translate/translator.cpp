@@ -98,7 +98,8 @@ void Translator::run(const JobKey& key, const world::World& world) {
 Output Translator::compute(const JobKey& key, Reader& reader, const world::World& world) {
   const auto& name = key.second;
   switch (key.first) {
-    case JobKind::kSettings: return run_settings(reader);
+    case JobKind::kSettings:
+      return run_settings(reader);
     case JobKind::kReview: {
       const auto* ingress = world.find<objects::Ingress>(name);
       if (ingress != nullptr) return run_review(reader, *ingress);
@@ -121,7 +122,8 @@ Output Translator::compute(const JobKey& key, Reader& reader, const world::World
       if (found == demands_.end()) return {};
       return translate_upstream(reader, options_, found->second.begin()->second);
     }
-    case JobKind::kCertificate: break;
+    case JobKind::kCertificate:
+      break;
   }
   if (name == kDefault) return translate_default_certificate(reader, pairs_, options_);
   return certificate_counts_.contains(name) ? translate_certificate(reader, pairs_, name)
@@ -183,13 +185,13 @@ Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
   policies_.erase(path);
   served_.erase(path);
   if (!is_ours(reader, ingress, options_)) return out;
-  auto read = annotations::read(ingress.meta.annotations, options_.annotation_prefix,
-                                settings_.ingress);
+  auto read =
+      annotations::read(ingress.meta.annotations, options_.annotation_prefix, settings_.ingress);
   for (auto& problem : read.problems) {
-    out.diagnostics.push_back({{objects::Kind::kIngress, ingress.meta.name_space,
-                                ingress.meta.name},
-                               annotation_field(problem.annotation),
-                               std::move(problem.message)});
+    out.diagnostics.push_back(
+        {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
+         annotation_field(problem.annotation),
+         std::move(problem.message)});
   }
   if (!read.is_left_out) served_.insert(path);
   policies_[path] = read.policy == *default_policy_

@@ -16,12 +16,11 @@ Output translate_upstream(Reader& reader, const Options& options, const Upstream
   out.add(snapshot::PartKind::kUpstream, demand.part, std::move(upstream));
   auto found = endpoints_of(reader, demand, options);
   if (!found.refused.empty()) {
-    out.diagnostics.push_back({demand.service.empty() ? demand.wanted_by
-                                                      : objects::ObjectKey{objects::Kind::kService,
-                                                                           demand.name_space,
-                                                                           demand.service},
-                               "",
-                               std::move(found.refused)});
+    out.diagnostics.push_back(
+        {demand.service.empty()
+             ? demand.wanted_by
+             : objects::ObjectKey{objects::Kind::kService, demand.name_space, demand.service},
+         "", std::move(found.refused)});
   }
   out.add(snapshot::PartKind::kEndpoints, demand.part,
           snapshot::Endpoints{demand.part, std::move(found.endpoints)});
@@ -46,12 +45,11 @@ Output translate_default_certificate(Reader& reader, KeyPairs& pairs, const Opti
       part.private_key_pem = (*pair)->part().private_key_pem;
     } else {
       const auto slash = options.default_certificate.find('/');
-      out.diagnostics.push_back({{objects::Kind::kSecret,
-                                  options.default_certificate.substr(0, slash),
-                                  options.default_certificate.substr(slash + 1)},
-                                 "",
-                                 pair.error().message +
-                                     "; the default certificate is a self-signed one"});
+      out.diagnostics.push_back(
+          {{objects::Kind::kSecret, options.default_certificate.substr(0, slash),
+            options.default_certificate.substr(slash + 1)},
+           "",
+           pair.error().message + "; the default certificate is a self-signed one"});
     }
   }
   if (!part.chain_pem.empty()) {

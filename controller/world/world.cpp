@@ -44,8 +44,7 @@ void World::index(const objects::Ingress& ingress, bool adds, Touched& touched) 
     touched.facts.push_back(fact(Question::kHost, host));
     touched.hosts.insert(host);
   }
-  touched.ingresses.insert(
-      {objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name});
+  touched.ingresses.insert({objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name});
 }
 
 void World::index(const objects::EndpointSlice& slice, bool adds, Touched& touched) {
@@ -102,15 +101,20 @@ void World::apply(const objects::Change& change, Touched& touched) {
                touched);
   };
   switch (change.key.kind) {
-    case objects::Kind::kIngress: return remove_or_take(objects::Ptr<objects::Ingress>());
+    case objects::Kind::kIngress:
+      return remove_or_take(objects::Ptr<objects::Ingress>());
     case objects::Kind::kIngressClass:
       return remove_or_take(objects::Ptr<objects::IngressClass>());
-    case objects::Kind::kService: return remove_or_take(objects::Ptr<objects::Service>());
+    case objects::Kind::kService:
+      return remove_or_take(objects::Ptr<objects::Service>());
     case objects::Kind::kEndpointSlice:
       return remove_or_take(objects::Ptr<objects::EndpointSlice>());
-    case objects::Kind::kSecret: return remove_or_take(objects::Ptr<objects::Secret>());
-    case objects::Kind::kConfigMap: return remove_or_take(objects::Ptr<objects::ConfigMap>());
-    case objects::Kind::kNamespace: return remove_or_take(objects::Ptr<objects::Namespace>());
+    case objects::Kind::kSecret:
+      return remove_or_take(objects::Ptr<objects::Secret>());
+    case objects::Kind::kConfigMap:
+      return remove_or_take(objects::Ptr<objects::ConfigMap>());
+    case objects::Kind::kNamespace:
+      return remove_or_take(objects::Ptr<objects::Namespace>());
     case objects::Kind::kTcpService:
       return remove_or_take(objects::Ptr<objects::TcpService>());
   }

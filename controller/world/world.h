@@ -37,10 +37,10 @@ class World {
   /// `unreadable` until it can.
   void apply(const objects::Change& change, Touched& touched);
   /// What a DNS name resolves to now, sorted; empty = it does not.
-  void set_addresses(std::string_view name, std::vector<base::Address> addresses,
-                     Touched& touched);
+  void set_addresses(std::string_view name, std::vector<base::Address> addresses, Touched& touched);
 
-  /// `path` is "namespace/name", or the name alone for cluster-wide kinds. Null where there is none.
+  /// `path` is "namespace/name", or the name alone for cluster-wide kinds. Null where there is
+  /// none.
   template <class T>
   const T* find(std::string_view path) const {
     const auto& all = std::get<Store<T>>(stores_);

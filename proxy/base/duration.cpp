@@ -14,7 +14,7 @@ struct Unit {
   std::int64_t milliseconds;
 };
 // Longer names first, so that "ms" is not read as "m".
-constexpr Unit kNginxUnits[] = {{"ms", 1},       {"s", 1'000},      {"m", 60'000},
+constexpr Unit kNginxUnits[] = {{"ms", 1},        {"s", 1'000},      {"m", 60'000},
                                 {"h", 3'600'000}, {"d", 86'400'000}, {"w", 604'800'000}};
 constexpr Unit kGoUnits[] = {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}};
 constexpr std::int64_t kLongest = std::int64_t{366} * 86'400'000;
@@ -70,11 +70,23 @@ Result<ByteSize> parse_byte_size(std::string_view text) {
   if (digits.empty()) return bad();
   std::uint64_t scale = 1;
   switch (to_lower(digits.back())) {
-    case 'b': digits.remove_suffix(1); break;
-    case 'k': scale = 1ULL << 10; digits.remove_suffix(1); break;
-    case 'm': scale = 1ULL << 20; digits.remove_suffix(1); break;
-    case 'g': scale = 1ULL << 30; digits.remove_suffix(1); break;
-    default: break;
+    case 'b':
+      digits.remove_suffix(1);
+      break;
+    case 'k':
+      scale = 1ULL << 10;
+      digits.remove_suffix(1);
+      break;
+    case 'm':
+      scale = 1ULL << 20;
+      digits.remove_suffix(1);
+      break;
+    case 'g':
+      scale = 1ULL << 30;
+      digits.remove_suffix(1);
+      break;
+    default:
+      break;
   }
   const auto number = parse_integer<std::uint64_t>(digits);
   if (!number || *number > (std::numeric_limits<std::uint64_t>::max() >> 1) / scale) return bad();

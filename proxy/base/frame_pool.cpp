@@ -23,8 +23,8 @@ void release_frame(void* frame, std::size_t size) noexcept { ::operator delete(f
 namespace {
 
 constexpr std::size_t kStep = 128;
-constexpr std::size_t kClasses = 64;     // frames up to 8 KiB
-constexpr std::size_t kMaxKept = 4096;   // per class; beyond it memory goes back to the heap
+constexpr std::size_t kClasses = 64;    // frames up to 8 KiB
+constexpr std::size_t kMaxKept = 4096;  // per class; beyond it memory goes back to the heap
 
 struct Free {
   Free* next;

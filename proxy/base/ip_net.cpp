@@ -35,7 +35,8 @@ Result<Address> parse_address(std::string_view text) {
   error_code code;
   auto address = asio::ip::make_address(std::string(text), code);
   // A zone index ("fe80::1%eth0") has no place in what users configure.
-  if (code || text.contains('%')) return fail(fmt::format("expected an IP address, got '{}'", text));
+  if (code || text.contains('%'))
+    return fail(fmt::format("expected an IP address, got '{}'", text));
   return address;
 }
 
@@ -58,7 +59,8 @@ IpNet::IpNet(const Address& address, unsigned prefix_length) {
 
 Result<IpNet> IpNet::parse(std::string_view text) {
   const auto bad = [&] {
-    return fail(fmt::format("expected an IP address or network such as 10.0.0.0/8, got '{}'", text));
+    return fail(
+        fmt::format("expected an IP address or network such as 10.0.0.0/8, got '{}'", text));
   };
   const auto trimmed = trim(text);
   const auto slash = trimmed.find('/');

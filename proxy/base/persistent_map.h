@@ -15,7 +15,9 @@ namespace penstock::base {
 
 struct TextHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
 };
 
 /// Map from text to `Value` (cheap to copy: a shared_ptr or an id). Changed only through an Editor.

@@ -51,9 +51,17 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(
     const std::string& address, std::map<std::string, StatusHandler> handlers) {
   auto state = std::make_unique<State>();
   for (auto& [path, handler] : handlers) state->handlers.emplace(path, std::move(handler));
-  const char* options[] = {"listening_ports", address.c_str(), "num_threads", "2",
-                           "request_timeout_ms", "5000", "max_request_size", "8192",
-                           "enable_directory_listing", "no", nullptr};
+  const char* options[] = {"listening_ports",
+                           address.c_str(),
+                           "num_threads",
+                           "2",
+                           "request_timeout_ms",
+                           "5000",
+                           "max_request_size",
+                           "8192",
+                           "enable_directory_listing",
+                           "no",
+                           nullptr};
   mg_callbacks callbacks{};
   callbacks.log_message = [](const mg_connection* connection, const char* message) {
     auto* self = static_cast<State*>(mg_get_user_data(mg_get_context(connection)));
@@ -62,9 +70,9 @@ Result<std::unique_ptr<StatusServer>> StatusServer::start(
   };
   state->server = mg_start(&callbacks, state.get(), options);
   if (state->server == nullptr) {
-    return fail(fmt::format("cannot listen on {}: {}", address,
-                            state->last_error.empty() ? "not an address with a free port"
-                                                      : state->last_error));
+    return fail(fmt::format(
+        "cannot listen on {}: {}", address,
+        state->last_error.empty() ? "not an address with a free port" : state->last_error));
   }
   mg_set_request_handler(state->server, "/", answer, &state->handlers);
   return std::unique_ptr<StatusServer>(new StatusServer(std::move(state)));

@@ -87,8 +87,9 @@ void SnapshotClient::disconnect(const std::string& why) {
   base::error_code ignored;
   socket_.close(ignored);
   if (is_greeted_ || !is_loss_reported_) {
-    base::log::warn("no controller at {}: {}; {}", path_, why,
-                    snapshot_.version == 0 ? "nothing to serve yet" : "what was adopted last serves on");
+    base::log::warn(
+        "no controller at {}: {}; {}", path_, why,
+        snapshot_.version == 0 ? "nothing to serve yet" : "what was adopted last serves on");
   }
   is_greeted_ = false;
   is_loss_reported_ = true;
@@ -101,14 +102,13 @@ void SnapshotClient::disconnect(const std::string& why) {
 
 void SnapshotClient::read() {
   const auto generation = generation_;
-  socket_.async_read_some(
-      asio::buffer(buffer_),
-      [this, generation, alive = is_alive_](base::error_code code, std::size_t size) {
-        if (!*alive || generation != generation_) return;
-        if (code) return disconnect(code.message());
-        frames_->feed(std::string_view(buffer_).substr(0, size));
-        take_messages();
-      });
+  socket_.async_read_some(asio::buffer(buffer_), [this, generation, alive = is_alive_](
+                                                     base::error_code code, std::size_t size) {
+    if (!*alive || generation != generation_) return;
+    if (code) return disconnect(code.message());
+    frames_->feed(std::string_view(buffer_).substr(0, size));
+    take_messages();
+  });
 }
 
 void SnapshotClient::take_messages() {

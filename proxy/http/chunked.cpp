@@ -72,7 +72,9 @@ void ChunkedDecoder::take(char c) {
     case Phase::kSizeLf:
       expect('\n', left_ == 0 ? Phase::kTrailerStart : Phase::kData);
       return;
-    case Phase::kDataCr: expect('\r', Phase::kDataLf); return;
+    case Phase::kDataCr:
+      expect('\r', Phase::kDataLf);
+      return;
     case Phase::kDataLf:
       expect('\n', Phase::kSizeStart);
       digits_ = 0;
@@ -95,11 +97,16 @@ void ChunkedDecoder::take(char c) {
       trailer_has_colon_ |= c == ':';
       if (!is_text(c) || ++trailer_bytes_ > kMaxTrailerBytes) phase_ = Phase::kFailed;
       return;
-    case Phase::kTrailerLf: expect('\n', Phase::kTrailerStart); return;
-    case Phase::kEndLf: expect('\n', Phase::kDone); return;
+    case Phase::kTrailerLf:
+      expect('\n', Phase::kTrailerStart);
+      return;
+    case Phase::kEndLf:
+      expect('\n', Phase::kDone);
+      return;
     case Phase::kData:
     case Phase::kDone:
-    case Phase::kFailed: return;
+    case Phase::kFailed:
+      return;
   }
 }
 

@@ -13,8 +13,8 @@ class ChunkedDecoder {
   enum class State : std::uint8_t { kMore, kDone, kFailed };
 
   struct Step {
-    std::size_t consumed = 0;    // of the bytes given
-    std::string_view data;       // a part of them that belongs to the body; may be empty
+    std::size_t consumed = 0;  // of the bytes given
+    std::string_view data;     // a part of them that belongs to the body; may be empty
   };
 
   /// Call again with what is left while it consumes anything. After kDone it consumes nothing.
@@ -24,8 +24,19 @@ class ChunkedDecoder {
 
  private:
   enum class Phase : std::uint8_t {
-    kSizeStart, kSize, kExtension, kSizeLf, kData, kDataCr, kDataLf,
-    kTrailerStart, kTrailer, kTrailerLf, kEndLf, kDone, kFailed,
+    kSizeStart,
+    kSize,
+    kExtension,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailerStart,
+    kTrailer,
+    kTrailerLf,
+    kEndLf,
+    kDone,
+    kFailed,
   };
   void take(char c);
 

@@ -210,8 +210,8 @@ HeadFailure read_request_framing(RequestHead& out) {
 
 std::size_t HeadScanner::scan(std::string_view bytes) {
   while (seen_ < bytes.size()) {
-    const auto* at = static_cast<const char*>(
-        std::memchr(bytes.data() + seen_, '\n', bytes.size() - seen_));
+    const auto* at =
+        static_cast<const char*>(std::memchr(bytes.data() + seen_, '\n', bytes.size() - seen_));
     if (at == nullptr) {
       seen_ = bytes.size();
       return 0;
@@ -219,9 +219,9 @@ std::size_t HeadScanner::scan(std::string_view bytes) {
     const auto position = static_cast<std::size_t>(at - bytes.data());
     seen_ = position + 1;
     // An empty line, also one with a bare LF: the parser is what refuses it.
-    if (position >= 1 && (bytes[position - 1] == '\n' ||
-                          (position >= 2 && bytes[position - 1] == '\r' &&
-                           bytes[position - 2] == '\n'))) {
+    if (position >= 1 &&
+        (bytes[position - 1] == '\n' ||
+         (position >= 2 && bytes[position - 1] == '\r' && bytes[position - 2] == '\n'))) {
       return std::exchange(seen_, 0), position + 1;
     }
   }

@@ -89,9 +89,8 @@ const Header* Headers::find(Name id) const {
 }
 
 const Header* Headers::find(std::string_view name) const {
-  const auto found = std::ranges::find_if(fields_, [&](const Header& field) {
-    return base::equals_ignoring_case(field.name, name);
-  });
+  const auto found = std::ranges::find_if(
+      fields_, [&](const Header& field) { return base::equals_ignoring_case(field.name, name); });
   return found == fields_.end() ? nullptr : &*found;
 }
 

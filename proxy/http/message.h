@@ -18,9 +18,9 @@ enum class Framing : std::uint8_t {
 
 struct RequestHead {
   std::string_view method;
-  std::string_view target;     // as received: "/a/b?c", "*", or absolute-form
-  std::string_view path;       // of the target, undecoded, without the query; "/" where empty
-  std::string_view query;      // without '?'
+  std::string_view target;          // as received: "/a/b?c", "*", or absolute-form
+  std::string_view path;            // of the target, undecoded, without the query; "/" where empty
+  std::string_view query;           // without '?'
   std::string_view path_and_query;  // what goes to the upstream, byte for byte
   std::string_view authority;  // Host, or of an absolute-form target, which wins (RFC 9112 3.2.2)
   std::uint8_t minor_version = 1;

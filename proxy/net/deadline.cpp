@@ -30,7 +30,8 @@ void Deadline::unlink() {
 void DeadlineWheel::link(Deadline& deadline) {
   const auto furthest = swept_until_ + kTick * static_cast<int>(kSlots - 2);
   // One tick on, so that the slot is swept when the time has surely passed.
-  deadline.slot_time_ = std::clamp<base::SteadyTime>(deadline.at_ + kTick, swept_until_ + kTick, furthest);
+  deadline.slot_time_ =
+      std::clamp<base::SteadyTime>(deadline.at_ + kTick, swept_until_ + kTick, furthest);
   deadline.slot_ = slot_of(deadline.slot_time_);
   deadline.previous_ = nullptr;
   deadline.next_ = slots_[deadline.slot_];
@@ -55,7 +56,8 @@ void DeadlineWheel::start_timer() {
 
 void DeadlineWheel::sweep(base::SteadyTime now) {
   const auto ticks = std::min<std::int64_t>((now - swept_until_) / kTick, kSlots);
-  if (now - swept_until_ > kTick * static_cast<int>(kSlots)) swept_until_ = now - kTick * static_cast<int>(kSlots);
+  if (now - swept_until_ > kTick * static_cast<int>(kSlots))
+    swept_until_ = now - kTick * static_cast<int>(kSlots);
   for (std::int64_t i = 0; i < ticks; ++i) {
     swept_until_ += kTick;
     const auto slot = slot_of(swept_until_);

@@ -77,8 +77,8 @@ class DeadlineWheel {
   }
 
   base::CoarseClock& clock_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                             base::Executor>
+  asio::basic_waitable_timer<std::chrono::steady_clock,
+                             asio::wait_traits<std::chrono::steady_clock>, base::Executor>
       timer_;
   std::array<Deadline*, kSlots> slots_{};
   base::SteadyTime swept_until_ = std::chrono::steady_clock::now();

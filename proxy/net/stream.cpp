@@ -16,7 +16,9 @@ auto wait_type(int wanted) {
   return wanted == POLLOUT ? base::TcpSocket::wait_write : base::TcpSocket::wait_read;
 }
 
-base::error_code tls_failure() { return boost::system::errc::make_error_code(boost::system::errc::protocol_error); }
+base::error_code tls_failure() {
+  return boost::system::errc::make_error_code(boost::system::errc::protocol_error);
+}
 
 }  // namespace
 
@@ -51,15 +53,19 @@ bool Stream::is_quiet() {
 
 int Stream::wanted_after(int ssl_result) {
   switch (SSL_get_error(ssl_.get(), ssl_result)) {
-    case SSL_ERROR_WANT_READ: return POLLIN;
-    case SSL_ERROR_WANT_WRITE: return POLLOUT;
-    case SSL_ERROR_ZERO_RETURN: return kTlsEnded;
-    default: break;
+    case SSL_ERROR_WANT_READ:
+      return POLLIN;
+    case SSL_ERROR_WANT_WRITE:
+      return POLLOUT;
+    case SSL_ERROR_ZERO_RETURN:
+      return kTlsEnded;
+    default:
+      break;
   }
   const auto saved = errno;
   const auto code = ERR_peek_last_error();
   tls_error_ = code != 0 ? ERR_reason_error_string(code) != nullptr ? ERR_reason_error_string(code)
-                                                                     : "unknown TLS error"
+                                                                    : "unknown TLS error"
                          : "connection closed";
   ERR_clear_error();
   errno = saved;
@@ -142,7 +148,8 @@ bool WriteOperation::attempt_clear() {
     message.msg_iov = vectors.data();
     message.msg_iovlen = parts_[1].empty() ? 1 : 2;
     const auto asked = parts_[0].size() + parts_[1].size();
-    const auto sent = ::sendmsg(stream_.socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto sent =
+        ::sendmsg(stream_.socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
       if (errno == EINTR) continue;
       wanted_ = POLLOUT;

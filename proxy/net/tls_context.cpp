@@ -15,7 +15,8 @@ namespace {
 /// 3.2 would allow to refuse; nginx goes on).
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size,
                     const unsigned char* offered, unsigned offered_size, void*) {
-  static constexpr std::array<unsigned char, 9> kHttp11 = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  static constexpr std::array<unsigned char, 9> kHttp11 = {8,   'h', 't', 't', 'p',
+                                                           '/', '1', '.', '1'};
   unsigned char* chosen = nullptr;
   if (SSL_select_next_proto(&chosen, out_size, kHttp11.data(), kHttp11.size(), offered,
                             offered_size) != OPENSSL_NPN_NEGOTIATED) {
@@ -43,9 +44,8 @@ base::Result<std::unique_ptr<TlsServerContext>> TlsServerContext::make(
     return base::fail(fmt::format("ssl-ciphers: OpenSSL knows none of '{}'", settings.ciphers));
   }
   static constexpr std::string_view kSessionScope = "penstock";
-  SSL_CTX_set_session_id_context(context,
-                                 reinterpret_cast<const unsigned char*>(kSessionScope.data()),
-                                 kSessionScope.size());
+  SSL_CTX_set_session_id_context(
+      context, reinterpret_cast<const unsigned char*>(kSessionScope.data()), kSessionScope.size());
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
   SSL_CTX_sess_set_cache_size(context, 20'000);
   SSL_CTX_set_timeout(context, settings.session_timeout.count() / 1000);

@@ -12,8 +12,7 @@ struct BioFree {
 };
 
 std::unique_ptr<BIO, BioFree> memory(std::string_view text) {
-  return std::unique_ptr<BIO, BioFree>(
-      BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  return std::unique_ptr<BIO, BioFree>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
 /// An encrypted key must fail, not ask a terminal for its password.

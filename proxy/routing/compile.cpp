@@ -9,7 +9,6 @@
 
 namespace penstock::routing {
 
-
 using snapshot::PartKind;
 using snapshot::PartPtr;
 
@@ -82,8 +81,7 @@ CompiledUpstream& Compiler::Build::upstream_of(const std::string& name) {
   return compiled;
 }
 
-base::Result<void> Compiler::Build::take_certificate(const std::string& name,
-                                                     const PartPtr& part) {
+base::Result<void> Compiler::Build::take_certificate(const std::string& name, const PartPtr& part) {
   if (!part) {
     identities_.erase(name);
     return {};
@@ -104,14 +102,16 @@ base::Result<void> Compiler::Build::take(const snapshot::PartKey& key, const Par
       if (part) table_->global_ = part;
       change_.is_global_changed = true;
       return {};
-    case PartKind::kCertificate: return take_certificate(key.name, part);
+    case PartKind::kCertificate:
+      return take_certificate(key.name, part);
     case PartKind::kUpstream:
       if (is_known) upstream_of(key.name).upstream_part = part;
       return {};
     case PartKind::kEndpoints:
       if (is_known) upstream_of(key.name).endpoints_part = part;
       return {};
-    case PartKind::kHost: return {};  // take_host, when every slot is known
+    case PartKind::kHost:
+      return {};  // take_host, when every slot is known
     case PartKind::kStream:
       change_.streams.push_back(key.name);
       if (part) {

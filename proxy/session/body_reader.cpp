@@ -27,15 +27,18 @@ std::string_view BodyReader::take(std::size_t size) {
 std::string_view BodyReader::next_buffered() {
   if (is_done_ || problem_ != Problem::kNone) return {};
   switch (framing_) {
-    case http::Framing::kNone: return {};
-    case http::Framing::kUntilClose: return take(input_.unread().size());
+    case http::Framing::kNone:
+      return {};
+    case http::Framing::kUntilClose:
+      return take(input_.unread().size());
     case http::Framing::kLength: {
       const auto piece = take(std::min<std::uint64_t>(left_, input_.unread().size()));
       left_ -= piece.size();
       is_done_ = left_ == 0;
       return piece;
     }
-    case http::Framing::kChunked: break;
+    case http::Framing::kChunked:
+      break;
   }
   while (!input_.empty()) {
     const auto step = decoder_.feed(input_.unread());

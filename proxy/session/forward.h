@@ -32,9 +32,9 @@ class Forward {
   Forward& operator=(const Forward&) = delete;
 
   struct Outcome {
-    std::uint16_t status = 0;     // sent by the upstream; or to be sent by us where not started
-    bool is_answered = false;     // a response has at least begun to go to the client
-    bool keeps_client = false;    // the client's connection is at the start of a next request
+    std::uint16_t status = 0;   // sent by the upstream; or to be sent by us where not started
+    bool is_answered = false;   // a response has at least begun to go to the client
+    bool keeps_client = false;  // the client's connection is at the start of a next request
   };
   /// `keeps_client` goes in as whether the client may go on after this exchange at all.
   base::Task<Outcome> run(bool keeps_client);
@@ -74,7 +74,7 @@ class Forward {
   const routing::CompiledRoute& route_;
   const snapshot::RoutePolicy& policy_;
   BodyReader request_body_;
-  std::string buffered_;         // the part of the body read before an upstream was chosen
+  std::string buffered_;  // the part of the body read before an upstream was chosen
   bool is_continue_sent_ = false;
   bool is_pumping_ = false;
   bool is_pump_stopped_ = false;

@@ -39,8 +39,10 @@ bool is_replaced_in_request(Name id) {
     case Name::kXForwardedScheme:
     case Name::kXScheme:
     case Name::kXOriginalForwardedFor:
-    case Name::kXOriginalForwardedHost: return true;
-    default: return false;
+    case Name::kXOriginalForwardedHost:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -123,11 +125,14 @@ bool is_hop_by_hop(const http::Headers& headers, const http::Header& header) {
     case Name::kTe:
     case Name::kTrailer:
     case Name::kTransferEncoding:
-    case Name::kUpgrade: return true;
+    case Name::kUpgrade:
+      return true;
     // Connection may not take away what the message's meaning rests on.
     case Name::kHost:
-    case Name::kContentLength: return false;
-    default: break;
+    case Name::kContentLength:
+      return false;
+    default:
+      break;
   }
   return std::ranges::any_of(headers, [&](const http::Header& other) {
     return other.id == Name::kConnection && http::list_has(other.value, header.name);

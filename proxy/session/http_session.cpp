@@ -166,7 +166,7 @@ base::Task<HttpSession::Next> HttpSession::serve_one() {
 
 telemetry::HttpRecord HttpSession::record(bool is_parsed) const {
   telemetry::HttpRecord out;
-  out.client = {side_.socket_peer, exchange_.client_address, side_.has_proxy_header,
+  out.client = {side_.socket_peer, exchange_.client_address,     side_.has_proxy_header,
                 side_.server_port, side_.socket_local.address(), side_.connection};
   out.requests = served_;
   out.status = exchange_.status;
@@ -257,8 +257,8 @@ base::Task<HttpSession::Next> HttpSession::answer(const routing::RoutingTable& t
   }
   if (match.route == nullptr) co_return co_await reply(404, {}, after_reply);
   if (match.redirects_to_slash) {
-    auto location = fmt::format("{}://{}{}/", side_.is_tls ? "https" : "http", exchange_.host,
-                                request_.path);
+    auto location =
+        fmt::format("{}://{}{}/", side_.is_tls ? "https" : "http", exchange_.host, request_.path);
     if (!request_.query.empty()) location.append("?").append(request_.query);
     co_return co_await reply(301, location, after_reply);
   }

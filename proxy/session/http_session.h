@@ -46,8 +46,8 @@ class HttpSession {
   http::RequestHead request_;
   filters::Exchange exchange_;
   std::uint32_t served_ = 0;
-  base::SteadyTime begun_;              // of this exchange
-  std::uint64_t sent_before_ = 0;       // bytes of the connection before this exchange
+  base::SteadyTime begun_;         // of this exchange
+  std::uint64_t sent_before_ = 0;  // bytes of the connection before this exchange
   std::uint64_t received_before_ = 0;
   std::list<net::Stream*> idle_node_{&stream_};  // moves to the worker's list while idle
 };

@@ -14,9 +14,7 @@ namespace penstock::session {
 
 class Input {
  public:
-  std::string_view unread() const {
-    return {buffer_.data() + begin_, end_ - begin_};
-  }
+  std::string_view unread() const { return {buffer_.data() + begin_, end_ - begin_}; }
   void consume(std::size_t size) { begin_ += size; }
   bool empty() const { return begin_ == end_; }
 

@@ -65,8 +65,8 @@ base::Task<void> carry_and_tell(Relaying& both, Side from_side) {
 
 }  // namespace
 
-base::Task<RelayResult> relay(net::Stream& client, net::Stream& upstream,
-                              net::DeadlineWheel& wheel, base::Duration idle) {
+base::Task<RelayResult> relay(net::Stream& client, net::Stream& upstream, net::DeadlineWheel& wheel,
+                              base::Duration idle) {
   BothSides sides(client, upstream);
   net::Deadline deadline(wheel, sides);
   deadline.expire_in(idle);

@@ -39,7 +39,7 @@ class BothSides final : public net::Closable {
 /// Returns when both directions have ended; both streams are closed then. Without a byte either way
 /// for `idle` (0 = no limit), both are closed. Bytes already read from either side go through
 /// `write` before the call.
-base::Task<RelayResult> relay(net::Stream& client, net::Stream& upstream,
-                              net::DeadlineWheel& wheel, base::Duration idle);
+base::Task<RelayResult> relay(net::Stream& client, net::Stream& upstream, net::DeadlineWheel& wheel,
+                              base::Duration idle);
 
 }  // namespace penstock::session

@@ -32,7 +32,8 @@ TcpSession::TcpSession(WorkerParts& worker, base::TcpSocket socket, snapshot::Pa
   client_.socket().set_option(asio::ip::tcp::no_delay(true), code);
 }
 
-base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session, [[maybe_unused]] base::Gate::Pass pass) {
+base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
+                                   [[maybe_unused]] base::Gate::Pass pass) {
   co_await session->run();
 }
 
@@ -83,8 +84,8 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     worker_.metrics.upstream_failures.add();
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
     tried.push_back(lease->endpoint());
-    const bool is_late = stream_.retry_timeout.count() > 0 &&
-                         worker_.clock.now() - begun >= stream_.retry_timeout;
+    const bool is_late =
+        stream_.retry_timeout.count() > 0 && worker_.clock.now() - begun >= stream_.retry_timeout;
     const bool is_last = stream_.tries != 0 && tried.size() >= stream_.tries;
     if (!stream_.retries_next_upstream || is_last || is_late) break;
   }
@@ -118,9 +119,9 @@ base::Task<bool> TcpSession::send_header(net::Stream& upstream,
                                          snapshot::ProxyProtocolOut version) {
   std::string bytes;
   if (version != snapshot::ProxyProtocolOut::kNone) {
-    const auto addresses = named_.value_or(net::ProxyAddresses{
-        {base::unmapped(socket_peer_.address()), socket_peer_.port()},
-        {base::unmapped(socket_local_.address()), socket_local_.port()}});
+    const auto addresses = named_.value_or(
+        net::ProxyAddresses{{base::unmapped(socket_peer_.address()), socket_peer_.port()},
+                            {base::unmapped(socket_local_.address()), socket_local_.port()}});
     bytes = version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
                                                        : net::encode_proxy_v2(addresses);
   }
@@ -166,8 +167,8 @@ base::Task<std::uint16_t> TcpSession::carry() {
   auto& upstream = connection->stream;
   upstream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
   upstream.socket().non_blocking(true, ignored);
-  const bool has_early = !early_.empty() ||
-                         backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
+  const bool has_early =
+      !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
   if (has_early) {
     connection->deadline.expire_in(stream_.connect_timeout);
     const bool is_sent = co_await send_header(upstream, backend->proxy_protocol);
@@ -185,8 +186,8 @@ base::Task<std::uint16_t> TcpSession::carry() {
 void TcpSession::finish(std::uint16_t status) {
   if (!stream_.is_logged || !worker_.logs.stream_is_enabled) return;
   telemetry::StreamRecord record;
-  record.client = {socket_peer_, peer_, named_.has_value(), stream_.port,
-                   socket_local_.address(), serial_};
+  record.client = {socket_peer_, peer_, named_.has_value(), stream_.port, socket_local_.address(),
+                   serial_};
   record.name = stream_.log_name;
   record.status = status;
   record.bytes_received = client_.received();

@@ -40,7 +40,7 @@ class TcpSession {
   base::TcpEndpoint socket_peer_;
   base::TcpEndpoint socket_local_;
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
-  std::string early_;  // bytes that were looked at for a header and are none
+  std::string early_;                         // bytes that were looked at for a header and are none
   std::uint64_t serial_ = 0;
   base::SteadyTime begun_;
   std::vector<telemetry::UpstreamTry> tries_;

@@ -47,8 +47,8 @@ struct WorkerParts {
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
   Logs logs;
-  std::uint64_t connections = 0;  // serial number of the last one
-  bool is_draining = false;  // answers say Connection: close
+  std::uint64_t connections = 0;         // serial number of the last one
+  bool is_draining = false;              // answers say Connection: close
   std::list<net::Stream*> idle_clients;  // between two requests; closed when a drain begins
 
   upstream::UpstreamState* upstream(std::uint32_t slot) const {

@@ -133,8 +133,8 @@ base::Result<Update> decode_update(std::string_view bytes) {
     if (is_present) {
       auto decoded = decode_part(key.kind, encoded);
       if (!decoded) {
-        return base::fail(fmt::format("{} {}: {}", name_of(key.kind), base::escape_controls(key.name),
-                                      decoded.error().message));
+        return base::fail(fmt::format("{} {}: {}", name_of(key.kind),
+                                      base::escape_controls(key.name), decoded.error().message));
       }
       part = std::move(*decoded);
     }

@@ -90,9 +90,9 @@ struct AccessLog {
 
 /// Whom to believe about the client's address, scheme and host.
 struct ForwardedHeaders {
-  bool is_trusted = false;  // use-forwarded-headers
-  bool appends = false;     // compute-full-forwarded-for
-  bool uses_proxy_protocol = false;  // PROXY v1/v2 is mandatory on the HTTP listeners
+  bool is_trusted = false;                    // use-forwarded-headers
+  bool appends = false;                       // compute-full-forwarded-for
+  bool uses_proxy_protocol = false;           // PROXY v1/v2 is mandatory on the HTTP listeners
   std::vector<base::IpNet> trusted_networks;  // proxy-real-ip-cidr; empty = everybody
 
   template <class Archive>
@@ -120,10 +120,9 @@ struct TlsSettings {
   template <class Archive>
   void describe(Archive& archive) {
     archive("allows_tls12", allows_tls12)("allows_tls13", allows_tls13)("ciphers", ciphers)(
-        "session_timeout", session_timeout)("has_hsts", has_hsts)(
-        "hsts_max_age_seconds", hsts_max_age_seconds)("hsts_includes_subdomains",
-                                                      hsts_includes_subdomains)("hsts_preload",
-                                                                                hsts_preload);
+        "session_timeout", session_timeout)("has_hsts", has_hsts)("hsts_max_age_seconds",
+                                                                  hsts_max_age_seconds)(
+        "hsts_includes_subdomains", hsts_includes_subdomains)("hsts_preload", hsts_preload);
   }
   bool operator==(const TlsSettings&) const = default;
 };
@@ -141,8 +140,8 @@ struct Global {
   template <class Archive>
   void describe(Archive& archive) {
     archive("listeners", listeners)("workers", workers)("shutdown_timeout", shutdown_timeout)(
-        "client", client)("keepalive", keepalive)("access_log", access_log)(
-        "forwarded", forwarded)("tls", tls);
+        "client", client)("keepalive", keepalive)("access_log", access_log)("forwarded", forwarded)(
+        "tls", tls);
   }
   bool operator==(const Global&) const = default;
 };

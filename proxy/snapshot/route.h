@@ -65,8 +65,8 @@ struct Route {
 
 /// All routes of one host name.
 struct Host {
-  std::string name;         // lower case; "*.example.com" takes one label; "_" is the catch-all
-  std::string certificate;  // name of a Certificate part; empty = the default certificate
+  std::string name;           // lower case; "*.example.com" takes one label; "_" is the catch-all
+  std::string certificate;    // name of a Certificate part; empty = the default certificate
   std::vector<Route> routes;  // sorted by (path, match); no two equal
 
   template <class Archive>

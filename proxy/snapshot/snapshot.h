@@ -30,8 +30,8 @@ enum class PartKind : std::uint8_t {
 };
 template <>
 struct EnumNames<PartKind> {
-  static constexpr std::array<std::string_view, 6> names = {
-      "global", "certificate", "upstream", "endpoints", "host", "stream"};
+  static constexpr std::array<std::string_view, 6> names = {"global",    "certificate", "upstream",
+                                                            "endpoints", "host",        "stream"};
 };
 
 /// "host/shop.example.com"; the one global part has an empty name.

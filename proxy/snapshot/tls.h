@@ -5,8 +5,8 @@ namespace penstock::snapshot {
 
 /// A key pair that listeners present. Holds a private key: never logged, dumped or compared aloud.
 struct Certificate {
-  std::string name;         // "<namespace>/<secret>", or "default"
-  std::string chain_pem;    // leaf first
+  std::string name;       // "<namespace>/<secret>", or "default"
+  std::string chain_pem;  // leaf first
   std::string private_key_pem;
 
   template <class Archive>

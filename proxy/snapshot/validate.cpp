@@ -41,8 +41,8 @@ class Check {
     for (const auto& route : host.routes) {
       expect(route.path.starts_with('/'), "path: expected to start with /, got '{}'", route.path);
       check_upstream(route.upstream, !route.upstream.empty());
-      expect(before == nullptr || std::tie(before->path, before->match) <
-                                      std::tie(route.path, route.match),
+      expect(before == nullptr ||
+                 std::tie(before->path, before->match) < std::tie(route.path, route.match),
              "routes: expected to be sorted without repeats, at '{}'", route.path);
       before = &route;
     }
@@ -91,8 +91,8 @@ std::vector<std::string> validate(const Update& update, const Snapshot& after) {
   for (const auto& [key, part] : update.parts) {
     if (!part) continue;
     if (part->index() != static_cast<std::size_t>(key.kind)) {
-      reasons.push_back(fmt::format("{} {}: holds a part of another kind", name_of(key.kind),
-                                    key.name));
+      reasons.push_back(
+          fmt::format("{} {}: holds a part of another kind", name_of(key.kind), key.name));
       continue;
     }
     std::visit(Check(key, after, reasons), *part);

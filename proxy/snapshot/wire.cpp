@@ -36,15 +36,19 @@ base::Result<std::optional<Message>> decode(std::string_view payload, const char
 
 base::Result<std::optional<Message>> decode_message(std::uint8_t type, std::string_view payload) {
   switch (type) {
-    case 0: return decode<Hello>(payload, "hello");
+    case 0:
+      return decode<Hello>(payload, "hello");
     case 1: {
       auto update = decode_update(payload);
       if (!update) return std::unexpected(update.error());
       return Message(std::move(*update));
     }
-    case 2: return decode<Adopted>(payload, "adopted");
-    case 3: return decode<Refused>(payload, "refused");
-    default: return base::fail(fmt::format("unknown message type {}", type));
+    case 2:
+      return decode<Adopted>(payload, "adopted");
+    case 3:
+      return decode<Refused>(payload, "refused");
+    default:
+      return base::fail(fmt::format("unknown message type {}", type));
   }
 }
 

@@ -21,9 +21,14 @@ class FieldWriter {
   void text(std::string_view value) {
     if (value.empty()) return absent();
     switch (escape_) {
-      case snapshot::LogEscape::kDefault: return escape_default(value);
-      case snapshot::LogEscape::kJson: out_ += base::escape_json(value); return;
-      case snapshot::LogEscape::kNone: out_ += base::escape_controls(value); return;
+      case snapshot::LogEscape::kDefault:
+        return escape_default(value);
+      case snapshot::LogEscape::kJson:
+        out_ += base::escape_json(value);
+        return;
+      case snapshot::LogEscape::kNone:
+        out_ += base::escape_controls(value);
+        return;
     }
   }
   /// What we made ourselves.
@@ -65,8 +70,7 @@ std::time_t second_of(base::WallTime time) { return std::chrono::system_clock::t
 
 /// Texts of the current second, made once.
 const std::string& time_text(base::WallTime now, const char* format, int which) {
-  thread_local std::array<std::pair<std::time_t, std::string>, 2> cache{
-      {{-1, {}}, {-1, {}}}};
+  thread_local std::array<std::pair<std::time_t, std::string>, 2> cache{{{-1, {}}, {-1, {}}}};
   auto& [second, text] = cache[static_cast<std::size_t>(which)];
   if (const auto current = second_of(now); current != second) {
     second = current;
@@ -114,11 +118,11 @@ void write_upstream_addr(std::span<const UpstreamTry> tries, FieldWriter& out) {
   });
 }
 void write_upstream_times(std::span<const UpstreamTry> tries, FieldWriter& out,
-                          base::Duration UpstreamTry::*time) {
+                          base::Duration UpstreamTry::* time) {
   write_tries(tries, out, [&](const UpstreamTry& each) { out.seconds(each.*time); });
 }
 void write_upstream_bytes(std::span<const UpstreamTry> tries, FieldWriter& out,
-                          std::uint64_t UpstreamTry::*count) {
+                          std::uint64_t UpstreamTry::* count) {
   write_tries(tries, out, [&](const UpstreamTry& each) { out.number(each.*count); });
 }
 
@@ -299,8 +303,8 @@ LogFormat<Record>::LogFormat(std::string_view format, snapshot::LogEscape escape
     format.remove_prefix(dollar + 1);
     const bool is_braced = format.starts_with('{');
     const auto inner = is_braced ? format.substr(1) : format;
-    const auto size = static_cast<std::size_t>(
-        std::ranges::find_if_not(inner, is_name_char) - inner.begin());
+    const auto size =
+        static_cast<std::size_t>(std::ranges::find_if_not(inner, is_name_char) - inner.begin());
     const auto name = inner.substr(0, size);
     const bool is_closed = !is_braced || (size < inner.size() && inner[size] == '}');
     if (name.empty() || !is_closed) {

@@ -12,9 +12,8 @@ namespace {
 constexpr std::size_t kMostSeries = 20'000;  // of one worker
 constexpr std::size_t kMostStreams = 4'096;
 
-constexpr std::array<std::string_view, 9> kMethods = {"GET",    "HEAD",    "POST",
-                                                      "PUT",    "DELETE",  "PATCH",
-                                                      "OPTIONS", "CONNECT", "TRACE"};
+constexpr std::array<std::string_view, 9> kMethods = {
+    "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"};
 
 /// What clients invent counts as one.
 int method_index(std::string_view method) {
@@ -23,7 +22,7 @@ int method_index(std::string_view method) {
 }
 
 // Milliseconds and bytes; a bucket holds what is at most its bound.
-constexpr std::array<std::uint64_t, kMostBuckets> kTimes = {5,   10,   25,   50,   100, 250,
+constexpr std::array<std::uint64_t, kMostBuckets> kTimes = {5,   10,   25,   50,   100,  250,
                                                             500, 1000, 2500, 5000, 10000};
 constexpr std::array<std::uint64_t, 10> kLengths = {10, 20, 30, 40, 50, 60, 70, 80, 90, 100};
 
@@ -42,7 +41,7 @@ void observe_time(Histogram& histogram, base::Duration time) {
 struct HistogramRow {
   const char* name;
   const char* help;
-  Histogram RequestSeries::*member;
+  Histogram RequestSeries::* member;
   std::span<const std::uint64_t> bounds;
   double unit;  // of the metric in units of the record
 };
@@ -52,13 +51,13 @@ constexpr HistogramRow kHistograms[] = {
      "Time from the first byte of a request to the last byte of its answer.",
      &RequestSeries::request_duration, kTimes, 1000},
     {"nginx_ingress_controller_response_duration_seconds",
-     "Time that the upstream took for the whole answer.", &RequestSeries::response_duration,
-     kTimes, 1000},
+     "Time that the upstream took for the whole answer.", &RequestSeries::response_duration, kTimes,
+     1000},
     {"nginx_ingress_controller_header_duration_seconds",
      "Time that the upstream took for the head of the answer.", &RequestSeries::header_duration,
      kTimes, 1000},
-    {"nginx_ingress_controller_connect_duration_seconds",
-     "Time to connect to the upstream.", &RequestSeries::connect_duration, kTimes, 1000},
+    {"nginx_ingress_controller_connect_duration_seconds", "Time to connect to the upstream.",
+     &RequestSeries::connect_duration, kTimes, 1000},
     {"nginx_ingress_controller_request_size", "Bytes of requests, heads included.",
      &RequestSeries::request_size, kLengths, 1},
     {"nginx_ingress_controller_response_size", "Bytes of answers, heads included.",
@@ -71,7 +70,7 @@ struct WorkerRow {
   prometheus::MetricType type;
   const char* label;  // name of the one label, or null
   const char* value;
-  Counter WorkerMetrics::*member;
+  Counter WorkerMetrics::* member;
 };
 
 // Rows of one name stand together.
@@ -102,7 +101,7 @@ struct StreamRow {
   const char* name;
   const char* help;
   prometheus::MetricType type;
-  Counter StreamSeries::*member;
+  Counter StreamSeries::* member;
 };
 
 constexpr StreamRow kStreamRows[] = {
@@ -112,8 +111,8 @@ constexpr StreamRow kStreamRows[] = {
      &StreamSeries::active},
     {"penstock_stream_received_bytes_total", "Bytes received from clients.",
      prometheus::MetricType::Counter, &StreamSeries::bytes_received},
-    {"penstock_stream_sent_bytes_total", "Bytes sent to clients.",
-     prometheus::MetricType::Counter, &StreamSeries::bytes_sent},
+    {"penstock_stream_sent_bytes_total", "Bytes sent to clients.", prometheus::MetricType::Counter,
+     &StreamSeries::bytes_sent},
     {"penstock_stream_failures_total", "TCP sessions that did not reach an endpoint.",
      prometheus::MetricType::Counter, &StreamSeries::failures},
 };
@@ -131,10 +130,14 @@ prometheus::ClientMetric value_of(prometheus::MetricType type, double value) {
 }
 
 std::vector<prometheus::ClientMetric::Label> labels_of(const RequestLabels& labels) {
-  return {{"namespace", labels.name_space}, {"ingress", labels.ingress},
-          {"service", labels.service},      {"host", labels.host},
-          {"path", labels.path},            {"method", labels.method},
-          {"status", std::to_string(labels.status)}, {"canary", ""}};
+  return {{"namespace", labels.name_space},
+          {"ingress", labels.ingress},
+          {"service", labels.service},
+          {"host", labels.host},
+          {"path", labels.path},
+          {"method", labels.method},
+          {"status", std::to_string(labels.status)},
+          {"canary", ""}};
 }
 
 prometheus::ClientMetric histogram_of(const HistogramRow& row,
@@ -144,9 +147,8 @@ prometheus::ClientMetric histogram_of(const HistogramRow& row,
   std::uint64_t count = 0;
   for (std::size_t i = 0; i <= row.bounds.size(); ++i) {
     for (const auto* series : all) count += (series->*row.member).buckets[i].get();
-    const double bound = i < row.bounds.size()
-                             ? static_cast<double>(row.bounds[i]) / row.unit
-                             : std::numeric_limits<double>::infinity();
+    const double bound = i < row.bounds.size() ? static_cast<double>(row.bounds[i]) / row.unit
+                                               : std::numeric_limits<double>::infinity();
     metric.histogram.bucket.push_back({count, bound});
   }
   for (const auto* series : all) sum += (series->*row.member).sum.get();

@@ -33,8 +33,8 @@ struct HeaderLookup {
 };
 
 struct Client {
-  base::TcpEndpoint peer;   // who connected
-  base::Address address;    // whom the request speaks for
+  base::TcpEndpoint peer;  // who connected
+  base::Address address;   // whom the request speaks for
   bool has_proxy_header = false;
   std::uint16_t server_port = 0;
   base::Address server_address;

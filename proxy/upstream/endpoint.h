@@ -19,9 +19,9 @@ struct Endpoint {
   std::uint32_t fails = 0;   // since `first_fail`
   base::SteadyTime first_fail;
   base::SteadyTime down_until;
-  double ewma_seconds = 0;   // peak-sensitive response time; 0 = none yet
+  double ewma_seconds = 0;  // peak-sensitive response time; 0 = none yet
   base::SteadyTime ewma_touched;
-  bool is_retired = false;   // no longer in its upstream: connections to it are not kept
+  bool is_retired = false;  // no longer in its upstream: connections to it are not kept
 
   bool is_up(base::SteadyTime now) const { return now >= down_until; }
 };

@@ -7,9 +7,12 @@ namespace {
 
 bool is_covered(const snapshot::NextUpstream& policy, const Attempt& attempt) {
   switch (attempt.outcome) {
-    case Attempt::Outcome::kError: return policy.on_error;
-    case Attempt::Outcome::kTimeout: return policy.on_timeout;
-    case Attempt::Outcome::kInvalidHeader: return policy.on_invalid_header;
+    case Attempt::Outcome::kError:
+      return policy.on_error;
+    case Attempt::Outcome::kTimeout:
+      return policy.on_timeout;
+    case Attempt::Outcome::kInvalidHeader:
+      return policy.on_invalid_header;
     case Attempt::Outcome::kStatus:
       return std::ranges::binary_search(policy.on_status, attempt.status);
   }

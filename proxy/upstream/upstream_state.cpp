@@ -74,9 +74,8 @@ void UpstreamState::report_success(Endpoint& endpoint, std::chrono::duration<dou
   const auto sample = response_time.count();
   const auto age = std::chrono::duration<double>(now - endpoint.ewma_touched).count();
   const auto keep = std::exp(-age / kDecaySeconds);
-  endpoint.ewma_seconds = sample > endpoint.ewma_seconds
-                              ? sample
-                              : endpoint.ewma_seconds * keep + sample * (1 - keep);
+  endpoint.ewma_seconds =
+      sample > endpoint.ewma_seconds ? sample : endpoint.ewma_seconds * keep + sample * (1 - keep);
   endpoint.ewma_touched = now;
 }
 

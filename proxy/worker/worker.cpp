@@ -40,16 +40,16 @@ void Worker::run() {
   while (io_.run_one() > 0) parts_.clock.refresh();
 }
 
-void Worker::adopt(std::shared_ptr<const routing::RoutingTable> table,
-                   routing::TableChange change, Done done) {
-  asio::post(io_, [this, table = std::move(table), change = std::move(change),
-                   done = std::move(done)] {
-    // This worker's own count on top of the shared one: requests copy the pointer without touching
-    // a cache line of another core.
-    auto local = std::make_shared<std::shared_ptr<const routing::RoutingTable>>(table);
-    const std::shared_ptr<const routing::RoutingTable> mine(local, table.get());
-    done(take(mine, change));
-  });
+void Worker::adopt(std::shared_ptr<const routing::RoutingTable> table, routing::TableChange change,
+                   Done done) {
+  asio::post(io_,
+             [this, table = std::move(table), change = std::move(change), done = std::move(done)] {
+               // This worker's own count on top of the shared one: requests copy the pointer
+               // without touching a cache line of another core.
+               auto local = std::make_shared<std::shared_ptr<const routing::RoutingTable>>(table);
+               const std::shared_ptr<const routing::RoutingTable> mine(local, table.get());
+               done(take(mine, change));
+             });
 }
 
 std::vector<ListenProblem> Worker::take(const std::shared_ptr<const routing::RoutingTable>& table,

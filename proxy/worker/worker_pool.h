@@ -1,6 +1,7 @@
 #pragma once
 // All workers of the proxy, as one to its control thread: a table is adopted when every one of them
-// serves from it. Ports that could not be opened are reported and tried again, others are untouched.
+// serves from it. Ports that could not be opened are reported and tried again, others are
+// untouched.
 #include <cstdint>
 #include <functional>
 #include <map>

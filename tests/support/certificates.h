@@ -39,8 +39,8 @@ inline PemPair make_certificate(const std::vector<std::string>& dns_names) {
   X509_set_issuer_name(certificate, name);
   std::string names;
   for (const auto& each : dns_names) names += (names.empty() ? "DNS:" : ",DNS:") + each;
-  if (auto* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name,
-                                            names.c_str())) {
+  if (auto* extension =
+          X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str())) {
     X509_add_ext(certificate, extension, -1);
     X509_EXTENSION_free(extension);
   }

@@ -17,7 +17,7 @@ struct EnumNames<BackendProtocol> {
 /// How a route speaks to its upstream.
 struct Backend {
   BackendProtocol protocol = BackendProtocol::kHttp;
-  std::string virtual_host;  // Host header for the upstream; empty = the client's
+  std::string virtual_host;           // Host header for the upstream; empty = the client's
   bool verifies_certificate = false;  // HTTPS only (nginx proxy_ssl_verify)
 
   template <class Archive>

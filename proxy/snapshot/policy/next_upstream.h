@@ -18,10 +18,9 @@ struct NextUpstream {
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("on_error", on_error)("on_timeout", on_timeout)(
-        "on_invalid_header", on_invalid_header)("may_retry_non_idempotent",
-                                                may_retry_non_idempotent)(
-        "on_status", on_status)("tries", tries)("timeout", timeout);
+    archive("on_error", on_error)("on_timeout", on_timeout)("on_invalid_header", on_invalid_header)(
+        "may_retry_non_idempotent", may_retry_non_idempotent)("on_status", on_status)(
+        "tries", tries)("timeout", timeout);
   }
   bool operator==(const NextUpstream&) const = default;
 };

@@ -6,9 +6,9 @@ namespace penstock::snapshot {
 /// What a client may send as a body and how it is held (nginx client_max_body_size,
 /// client_body_buffer_size, proxy_request_buffering).
 struct RequestBody {
-  base::ByteSize max_size{1 << 20};    // 0 = no limit
+  base::ByteSize max_size{1 << 20};  // 0 = no limit
   base::ByteSize buffer_size{8 << 10};
-  bool is_buffered = true;             // read whole before an upstream is chosen
+  bool is_buffered = true;  // read whole before an upstream is chosen
 
   template <class Archive>
   void describe(Archive& archive) {

@@ -9,12 +9,18 @@ namespace penstock::upstream {
 
 std::unique_ptr<Balancer> make_balancer(snapshot::Algorithm algorithm, Random& random) {
   switch (algorithm) {
-    case snapshot::Algorithm::kRoundRobin: return make_round_robin(random);
-    case snapshot::Algorithm::kLeastConnections: return make_least_connections(random);
-    case snapshot::Algorithm::kSourceIpHash: return make_source_ip_hash();
-    case snapshot::Algorithm::kHash: return make_consistent_hash();
-    case snapshot::Algorithm::kRandomTwo: return make_random_two(random);
-    case snapshot::Algorithm::kEwma: return make_ewma(random);
+    case snapshot::Algorithm::kRoundRobin:
+      return make_round_robin(random);
+    case snapshot::Algorithm::kLeastConnections:
+      return make_least_connections(random);
+    case snapshot::Algorithm::kSourceIpHash:
+      return make_source_ip_hash();
+    case snapshot::Algorithm::kHash:
+      return make_consistent_hash();
+    case snapshot::Algorithm::kRandomTwo:
+      return make_random_two(random);
+    case snapshot::Algorithm::kEwma:
+      return make_ewma(random);
   }
   return make_round_robin(random);
 }

@@ -55,7 +55,8 @@ class Digest {
 
 class HttpSession {
  public:
-  HttpSession(tcp::socket socket, const std::string& name) : socket_(std::move(socket)), name_(name) {}
+  HttpSession(tcp::socket socket, const std::string& name)
+      : socket_(std::move(socket)), name_(name) {}
 
   asio::awaitable<void> run() {
     for (;;) {
@@ -153,6 +154,7 @@ class HttpSession {
   asio::awaitable<void> echo_messages(http::request_parser<http::buffer_body>& parser) {
     beast::websocket::stream<tcp::socket> stream(std::move(socket_));
     stream.read_message_max(16 << 20);
+    stream.auto_fragment(false);
     co_await stream.async_accept(parser.release(), asio::use_awaitable);
     beast::flat_buffer message;
     for (;;) {

@@ -82,7 +82,8 @@ TEST(Manifests, SayWhereAFileIsBroken) {
 TEST(Manifests, HarmOnlyTheObjectThatIsIncomplete) {
   const auto out = parse_manifests(
       "x.yaml", "kind: Service\n---\napiVersion: v1\nkind: Service\nmetadata: {}\n---\n- 1\n---\n" +
-                    service("a") + "---\napiVersion: v1\nkind: Service\nmetadata: {name: a, name: b}\n");
+                    service("a") +
+                    "---\napiVersion: v1\nkind: Service\nmetadata: {name: a, name: b}\n");
   EXPECT_FALSE(out.is_broken);
   ASSERT_EQ(out.documents.size(), 1U);
   std::vector<std::string> problems;
@@ -93,7 +94,8 @@ TEST(Manifests, HarmOnlyTheObjectThatIsIncomplete) {
 }
 
 TEST(Manifests, RefuseAliasesThatUnfoldWithoutEnd) {
-  std::string text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\nl0: &l0 [x,x,x,x,x,x,x,x,x,x]\n";
+  std::string text =
+      "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\nl0: &l0 [x,x,x,x,x,x,x,x,x,x]\n";
   for (int i = 1; i < 10; ++i) {
     text += fmt::format("l{0}: &l{0} [*l{1},*l{1},*l{1},*l{1},*l{1},*l{1},*l{1},*l{1},*l{1}]\n", i,
                         i - 1);
@@ -106,8 +108,7 @@ TEST(Manifests, RefuseAliasesThatUnfoldWithoutEnd) {
 
 class DirectoryTest : public testing::Test {
  protected:
-  DirectoryTest()
-      : folder_(fs::temp_directory_path() / ("directory." + std::to_string(getpid()))) {
+  DirectoryTest() : folder_(fs::temp_directory_path() / ("directory." + std::to_string(getpid()))) {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
   }

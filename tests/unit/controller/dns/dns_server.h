@@ -23,8 +23,7 @@ class DnsServer {
   static constexpr int kServerFailure = 2;
   static constexpr int kNoSuchName = 3;
 
-  explicit DnsServer(asio::io_context& io)
-      : socket_(io, {asio::ip::address_v4::loopback(), 0}) {
+  explicit DnsServer(asio::io_context& io) : socket_(io, {asio::ip::address_v4::loopback(), 0}) {
     receive();
   }
   std::string address() const {

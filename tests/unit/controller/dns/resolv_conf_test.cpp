@@ -15,7 +15,8 @@ TEST(ResolvConf, AsKubernetesWritesIt) {
       "search shop.svc.cluster.local svc.cluster.local. cluster.local\r\n"
       "options ndots:5 timeout:1 attempts:9 rotate ndots:x\n");
   EXPECT_THAT(conf.servers, ElementsAre("10.96.0.10", "fd00::a"));
-  EXPECT_THAT(conf.search, ElementsAre("shop.svc.cluster.local", "svc.cluster.local", "cluster.local"));
+  EXPECT_THAT(conf.search,
+              ElementsAre("shop.svc.cluster.local", "svc.cluster.local", "cluster.local"));
   EXPECT_EQ(conf.ndots, 5);
   EXPECT_EQ(conf.timeout, std::chrono::seconds(1));
   EXPECT_EQ(conf.attempts, 5);

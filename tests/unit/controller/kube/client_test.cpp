@@ -62,9 +62,7 @@ TEST_F(ClientTest, MethodsAndBodies) {
 }
 
 TEST_F(ClientTest, FailuresAreValues) {
-  start([](const Seen&) {
-    return ScriptedServer::answer(429, "busy", "Retry-After: 3\r\n");
-  });
+  start([](const Seen&) { return ScriptedServer::answer(429, "busy", "Retry-After: 3\r\n"); });
   const auto a = client_->get("/", keep());
   ASSERT_TRUE(until(1));
   EXPECT_EQ(responses_[0].status, 429);
@@ -80,9 +78,7 @@ TEST_F(ClientTest, FailuresAreValues) {
 }
 
 TEST_F(ClientTest, RedirectsAreNotFollowed) {
-  start([](const Seen&) {
-    return ScriptedServer::answer(302, "", "Location: /elsewhere\r\n");
-  });
+  start([](const Seen&) { return ScriptedServer::answer(302, "", "Location: /elsewhere\r\n"); });
   const auto call = client_->get("/", keep());
   ASSERT_TRUE(until(1));
   EXPECT_EQ(responses_[0].status, 302);
@@ -118,7 +114,9 @@ TEST_F(ClientTest, SilentServerTimesOut) {
 
 TEST_F(ClientTest, DroppedCallsStaySilent) {
   start([](const Seen&) { return ScriptedServer::answer(200, "x"); });
-  { const auto dropped = client_->get("/dropped", keep()); }
+  {
+    const auto dropped = client_->get("/dropped", keep());
+  }
   const auto call = client_->get("/kept", keep());
   ASSERT_TRUE(until(1));
   run_until(io_, [] { return false; }, std::chrono::milliseconds(100));

@@ -97,7 +97,8 @@ class TlsServer {
       body = X509_NAME_oneline(X509_get_subject_name(peer), name, sizeof(name));
       X509_free(peer);
     }
-    const auto reply = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
+    const auto reply =
+        fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", body.size(), body);
     asio::write(stream, asio::buffer(reply), code);
     stream.shutdown(code);
   }

@@ -82,8 +82,8 @@ TEST_F(KubeSourceTest, DeliversEveryKindAndOnlyTheConfigMapsByName) {
   options.config_maps = {"p/settings"};
   start(options);
   ASSERT_TRUE(wait_synced());
-  EXPECT_THAT(log_, testing::UnorderedElementsAre("+Ingress n/i", "+Service n/s",
-                                                  "+ConfigMap p/settings"));
+  EXPECT_THAT(
+      log_, testing::UnorderedElementsAre("+Ingress n/i", "+Service n/s", "+ConfigMap p/settings"));
   for (const auto& seen : server_.seen()) {
     EXPECT_EQ(seen.target.find("secrets"), std::string::npos) << "no Secret is wanted";
   }
@@ -108,10 +108,9 @@ TEST_F(KubeSourceTest, DeliversWantedSecretsAlone) {
 
 TEST_F(KubeSourceTest, FollowsWantedSecretsByTheWatch) {
   lists_["/api/v1/secrets"] = {object("n", "a", 1)};
-  events_["/api/v1/secrets"] = {
-      R"({"type":"MODIFIED","object":)" + object("n", "a", 9) + "}",
-      R"({"type":"MODIFIED","object":)" + object("n", "other", 10) + "}",
-      R"({"type":"DELETED","object":)" + object("n", "a", 11) + "}"};
+  events_["/api/v1/secrets"] = {R"({"type":"MODIFIED","object":)" + object("n", "a", 9) + "}",
+                                R"({"type":"MODIFIED","object":)" + object("n", "other", 10) + "}",
+                                R"({"type":"DELETED","object":)" + object("n", "a", 11) + "}"};
   start();
   ASSERT_TRUE(wait_synced());
   source_->set_wanted_secrets({"n/a"});

@@ -30,10 +30,13 @@ class Kubeconfig : public testing::Test {
         write("config",
               "apiVersion: v1\nkind: Config\ncurrent-context: main\n"
               "clusters: [{name: other, cluster: {server: 'https://other:1'}},"
-              " {name: c, cluster: {" + cluster + "}}]\n"
-              "contexts: [{name: main, context: {cluster: c, user: u, namespace: ops}},\n"
-              " {name: second, context: {cluster: other}}]\n"
-              "users: [{name: u, user: {" + user + "}}]\n"),
+              " {name: c, cluster: {" +
+                  cluster +
+                  "}}]\n"
+                  "contexts: [{name: main, context: {cluster: c, user: u, namespace: ops}},\n"
+                  " {name: second, context: {cluster: other}}]\n"
+                  "users: [{name: u, user: {" +
+                  user + "}}]\n"),
         options);
   }
   fs::path folder_;
@@ -54,8 +57,8 @@ TEST_F(Kubeconfig, InlineData) {
 TEST_F(Kubeconfig, FilesAreRelativeToIt) {
   write("pki/ca.pem", "FILE-CA");
   write("token", "secret\n");
-  const auto access = read("server: 'https://a:1', certificate-authority: pki/ca.pem",
-                           "tokenFile: token");
+  const auto access =
+      read("server: 'https://a:1', certificate-authority: pki/ca.pem", "tokenFile: token");
   ASSERT_TRUE(access) << access.error().message;
   EXPECT_EQ(access->ca_pem, "FILE-CA");
   EXPECT_EQ(access->token_file, folder_ / "token");

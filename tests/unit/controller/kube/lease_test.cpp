@@ -129,8 +129,8 @@ class Election : public testing::Test {
     LeaderElection::Events events;
     events.on_started_leading = [this, identity] { log_.push_back("+" + identity); };
     events.on_stopped_leading = [this, identity] { log_.push_back("-" + identity); };
-    elections_.push_back(std::make_unique<LeaderElection>(io_, *client_, options,
-                                                          std::move(events), [] { return 0.0; }));
+    elections_.push_back(std::make_unique<LeaderElection>(io_, *client_, options, std::move(events),
+                                                          [] { return 0.0; }));
     elections_.back()->start();
     return *elections_.back();
   }

@@ -57,13 +57,13 @@ TEST(ListPage, RefusesOtherShapes) {
 }
 
 TEST(WatchEvent, ReadsEachType) {
-  const std::pair<const char*, WatchEventType> types[] = {
-      {"ADDED", WatchEventType::kAdded},
-      {"MODIFIED", WatchEventType::kModified},
-      {"DELETED", WatchEventType::kDeleted}};
+  const std::pair<const char*, WatchEventType> types[] = {{"ADDED", WatchEventType::kAdded},
+                                                          {"MODIFIED", WatchEventType::kModified},
+                                                          {"DELETED", WatchEventType::kDeleted}};
   for (const auto& [name, type] : types) {
-    std::string line = std::string(R"({"type":")") + name +
-                       R"(","object":{"metadata":{"name":"a","namespace":"n","resourceVersion":"9"}}})";
+    std::string line =
+        std::string(R"({"type":")") + name +
+        R"(","object":{"metadata":{"name":"a","namespace":"n","resourceVersion":"9"}}})";
     const auto event = parse_watch_event(line);
     ASSERT_TRUE(event) << event.error().message;
     EXPECT_EQ(event->type, type);

@@ -44,7 +44,8 @@ class ScriptedServer {
             false};
   }
   static std::string stream_head() {
-    return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
+    return "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n";
   }
   static std::string chunk(const std::string& data) {
     return fmt::format("{:x}\r\n{}\r\n", data.size(), data);
@@ -76,13 +77,14 @@ class ScriptedServer {
         length = std::stoul(lower.substr(at + 15));
       }
       const auto missing = length > input.size() ? length - input.size() : 0;
-      asio::async_read(socket, asio::dynamic_buffer(input), asio::transfer_exactly(missing),
-                       [self = shared_from_this(), length](boost::system::error_code code, std::size_t) {
-                         if (code) return;
-                         self->seen.body = self->input.substr(0, length);
-                         self->input.erase(0, length);
-                         self->respond();
-                       });
+      asio::async_read(
+          socket, asio::dynamic_buffer(input), asio::transfer_exactly(missing),
+          [self = shared_from_this(), length](boost::system::error_code code, std::size_t) {
+            if (code) return;
+            self->seen.body = self->input.substr(0, length);
+            self->input.erase(0, length);
+            self->respond();
+          });
     }
     void respond() {
       owner.seen_.push_back(seen);

@@ -17,8 +17,8 @@ using Reply = ScriptedServer::Reply;
 using Seen = ScriptedServer::Seen;
 
 std::string object(const std::string& name, int version) {
-  return fmt::format(R"({{"metadata":{{"name":"{}","namespace":"n","resourceVersion":"{}"}}}})", name,
-                     version);
+  return fmt::format(R"({{"metadata":{{"name":"{}","namespace":"n","resourceVersion":"{}"}}}})",
+                     name, version);
 }
 std::string event(const std::string& type, const std::string& body) {
   return fmt::format("{{\"type\":\"{}\",\"object\":{}}}\n", type, body);
@@ -51,8 +51,8 @@ class Watch : public testing::Test {
       last_ = std::move(change);
     };
     events.on_synced = [this](Kind) { log_.push_back("synced"); };
-    watcher_ = std::make_unique<Watcher>(io_, *client_, std::move(target), std::move(events),
-                                         [] { return 0.0; }, timing_);
+    watcher_ = std::make_unique<Watcher>(
+        io_, *client_, std::move(target), std::move(events), [] { return 0.0; }, timing_);
     watcher_->start();
   }
   void TearDown() override {
@@ -117,9 +117,11 @@ TEST_F(Watch, ListsInPagesThenWatches) {
 
 TEST_F(Watch, OneObjectOfOneNamespace) {
   WatchTarget target{Kind::kConfigMap, "ops", "settings", "a!=b"};
-  start([](const Seen& seen) {
-    return is_watch(seen) ? open_watch() : ScriptedServer::answer(200, list(1, ""));
-  }, target);
+  start(
+      [](const Seen& seen) {
+        return is_watch(seen) ? open_watch() : ScriptedServer::answer(200, list(1, ""));
+      },
+      target);
   ASSERT_TRUE(run_until(io_, [&] { return count(true) == 1; }));
   for (const auto& seen : server_->seen()) {
     EXPECT_THAT(seen.target, HasSubstr("/api/v1/namespaces/ops/configmaps?"));
@@ -158,7 +160,8 @@ TEST_F(Watch, ResumesAfterACut) {
     if (!is_watch(seen)) return ScriptedServer::answer(200, list(5, object("a", 1)));
     if (++watches == 1) {
       auto reply = watch_of({event("ADDED", object("b", 6)),
-                             event("BOOKMARK", R"({"metadata":{"resourceVersion":"9"}})")}, true);
+                             event("BOOKMARK", R"({"metadata":{"resourceVersion":"9"}})")},
+                            true);
       reply.pieces.push_back("40\r\n{\"type\":\"ADD");  // dies within a chunk
       return reply;
     }
@@ -176,7 +179,8 @@ TEST_F(Watch, ResumesAfterAnOrderlyEnd) {
   start([&](const Seen& seen) {
     if (!is_watch(seen)) return ScriptedServer::answer(200, list(5, ""));
     if (++watches > 2) return open_watch();
-    auto reply = watch_of({event("ADDED", object("x" + std::to_string(watches), 5 + watches))}, false);
+    auto reply =
+        watch_of({event("ADDED", object("x" + std::to_string(watches), 5 + watches))}, false);
     reply.pieces.push_back(ScriptedServer::last_chunk());
     return reply;
   });
@@ -196,7 +200,8 @@ TEST_F(Watch, GoneInTheStreamRelists) {
   start([&](const Seen& seen) {
     if (is_watch(seen)) {
       if (lists > 1) return open_watch();
-      return watch_of({event("ERROR", R"({"kind":"Status","code":410,"message":"too old"})")}, false);
+      return watch_of({event("ERROR", R"({"kind":"Status","code":410,"message":"too old"})")},
+                      false);
     }
     if (++lists == 1) {
       return ScriptedServer::answer(
@@ -232,9 +237,12 @@ TEST_F(Watch, GoneWhileContinuingRestartsTheList) {
   start([&](const Seen& seen) {
     if (is_watch(seen)) return open_watch();
     switch (++pages) {
-      case 1: return ScriptedServer::answer(200, list(5, object("a", 1), "next"));
-      case 2: return ScriptedServer::answer(410, R"({"code":410})");
-      default: return ScriptedServer::answer(200, list(8, object("b", 2)));
+      case 1:
+        return ScriptedServer::answer(200, list(5, object("a", 1), "next"));
+      case 2:
+        return ScriptedServer::answer(410, R"({"code":410})");
+      default:
+        return ScriptedServer::answer(200, list(8, object("b", 2)));
     }
   });
   ASSERT_TRUE(until({"+a", "+b", "-a", "synced"}));
@@ -260,15 +268,24 @@ TEST_F(Watch, ServerFailuresRemoveNothing) {
   int requests = 0;
   start([&](const Seen& seen) -> Reply {
     switch (++requests) {
-      case 1: return ScriptedServer::answer(500, "boom");
-      case 2: return {{}, true};
-      case 3: return {{"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"meta"}, true};
-      case 4: return ScriptedServer::answer(200, "<html>");
-      case 5: return ScriptedServer::answer(200, list(3, object("a", 1)));
-      case 6: return ScriptedServer::answer(503, "later");
-      case 7: return {{}, true};
-      case 8: return ScriptedServer::answer(403, R"({"message":"forbidden"})");
-      case 9: return ScriptedServer::answer(403, R"({"message":"forbidden"})");
+      case 1:
+        return ScriptedServer::answer(500, "boom");
+      case 2:
+        return {{}, true};
+      case 3:
+        return {{"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"meta"}, true};
+      case 4:
+        return ScriptedServer::answer(200, "<html>");
+      case 5:
+        return ScriptedServer::answer(200, list(3, object("a", 1)));
+      case 6:
+        return ScriptedServer::answer(503, "later");
+      case 7:
+        return {{}, true};
+      case 8:
+        return ScriptedServer::answer(403, R"({"message":"forbidden"})");
+      case 9:
+        return ScriptedServer::answer(403, R"({"message":"forbidden"})");
       default:
         return is_watch(seen) ? open_watch() : ScriptedServer::answer(200, list(4, object("a", 1)));
     }
@@ -296,11 +313,13 @@ TEST_F(Watch, TellsSinceWhenItIsDisconnected) {
 
 TEST_F(Watch, AbsentKindIsEmptyAndTriedAgain) {
   int lists = 0;
-  start([&](const Seen& seen) {
-    if (is_watch(seen)) return open_watch();
-    if (++lists < 3) return ScriptedServer::answer(404, "404 page not found");
-    return ScriptedServer::answer(200, list(1, object("t", 1)));
-  }, {Kind::kTcpService, "", "", ""});
+  start(
+      [&](const Seen& seen) {
+        if (is_watch(seen)) return open_watch();
+        if (++lists < 3) return ScriptedServer::answer(404, "404 page not found");
+        return ScriptedServer::answer(200, list(1, object("t", 1)));
+      },
+      {Kind::kTcpService, "", "", ""});
   ASSERT_TRUE(until({"synced", "+t"}));
   EXPECT_EQ(lists, 3);
   EXPECT_EQ(watcher_->counters().failures, 0U);
@@ -308,12 +327,14 @@ TEST_F(Watch, AbsentKindIsEmptyAndTriedAgain) {
 
 TEST_F(Watch, KindThatIsTakenAwayLosesItsObjects) {
   bool is_present = true;
-  start([&](const Seen& seen) {
-    if (!is_present) return ScriptedServer::answer(404, "404 page not found");
-    if (!is_watch(seen)) return ScriptedServer::answer(200, list(1, object("t", 1)));
-    is_present = false;
-    return watch_of({}, true);
-  }, {Kind::kTcpService, "", "", ""});
+  start(
+      [&](const Seen& seen) {
+        if (!is_present) return ScriptedServer::answer(404, "404 page not found");
+        if (!is_watch(seen)) return ScriptedServer::answer(200, list(1, object("t", 1)));
+        is_present = false;
+        return watch_of({}, true);
+      },
+      {Kind::kTcpService, "", "", ""});
   ASSERT_TRUE(until({"+t", "synced", "-t"}));
 }
 
@@ -341,9 +362,12 @@ TEST_F(Watch, NonsenseAndEndlessLinesRelist) {
   start([&](const Seen& seen) {
     if (!is_watch(seen)) return ScriptedServer::answer(200, list(1, object("a", 1)));
     switch (++watches) {
-      case 1: return watch_of({"what?\n"}, false);
-      case 2: return watch_of({std::string(2000, 'x')}, false);
-      default: return open_watch();
+      case 1:
+        return watch_of({"what?\n"}, false);
+      case 2:
+        return watch_of({std::string(2000, 'x')}, false);
+      default:
+        return open_watch();
     }
   });
   ASSERT_TRUE(run_until(io_, [&] { return watches == 3; }));
@@ -376,8 +400,8 @@ TEST_F(Watch, StopWithinADelivery) {
     watcher_->stop();
   };
   events.on_synced = [this](Kind) { log_.push_back("synced"); };
-  watcher_ = std::make_unique<Watcher>(io_, *client_, WatchTarget(), std::move(events),
-                                       [] { return 0.0; }, timing_);
+  watcher_ = std::make_unique<Watcher>(
+      io_, *client_, WatchTarget(), std::move(events), [] { return 0.0; }, timing_);
   watcher_->start();
   ASSERT_TRUE(run_until(io_, [&] { return !log_.empty(); }));
   run_until(io_, [] { return false; }, milliseconds(100));

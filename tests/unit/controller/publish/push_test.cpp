@@ -37,16 +37,18 @@ snapshot::PartPtr host(const std::string& name, const std::string& path = "/") {
 /// A proxy without the rest of its program.
 class Proxy {
  public:
-  Proxy(asio::io_context& io, const std::string& socket, std::optional<control::StateFile> state = {})
+  Proxy(asio::io_context& io, const std::string& socket,
+        std::optional<control::StateFile> state = {})
       : client(io, socket, std::move(state),
                [this](auto table, const auto& change) {
                  last = table;
                  pool.adopt(std::move(table), change);
                }),
-        pool(io, 2, [](std::size_t) { return std::make_unique<worker::Worker>(); },
-             [this](std::uint64_t version, std::vector<std::string> problems) {
-               client.on_serving(version, problems);
-             }) {
+        pool(
+            io, 2, [](std::size_t) { return std::make_unique<worker::Worker>(); },
+            [this](std::uint64_t version, std::vector<std::string> problems) {
+              client.on_serving(version, problems);
+            }) {
     pool.start();
     client.start();
   }
@@ -118,9 +120,9 @@ TEST_F(PushTest, SendsTheWholeAndThenOnlyWhatChanges) {
   ASSERT_TRUE(wait_adopted(server_->publish(many)));
   const auto whole = server_->bytes_sent() - before;
   const auto middle = server_->bytes_sent();
-  ASSERT_TRUE(wait_adopted(server_->publish({{{PartKind::kHost, "h7.example"}, nullptr},
-                                             {{PartKind::kHost, "h8.example"},
-                                              host("h8.example", "/new")}})));
+  ASSERT_TRUE(wait_adopted(
+      server_->publish({{{PartKind::kHost, "h7.example"}, nullptr},
+                        {{PartKind::kHost, "h8.example"}, host("h8.example", "/new")}})));
   EXPECT_EQ(proxy.last->host_count(), 500U);
   EXPECT_LT(server_->bytes_sent() - middle, whole / 50);
   EXPECT_EQ(proxy.client.serving(), server_->version());
@@ -131,7 +133,8 @@ TEST_F(PushTest, GathersChangesWhileOneIsOnItsWay) {
   ASSERT_TRUE(wait_adopted(server_->publish(base())));
   adopted_.clear();
   for (int i = 0; i < 100; ++i) {
-    server_->publish({{{PartKind::kHost, "a.example"}, host("a.example", "/" + std::to_string(i))}});
+    server_->publish(
+        {{{PartKind::kHost, "a.example"}, host("a.example", "/" + std::to_string(i))}});
   }
   ASSERT_TRUE(wait_adopted(server_->version()));
   EXPECT_LE(adopted_.size(), 3U) << "the first, and all others together";

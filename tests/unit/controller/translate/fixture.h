@@ -29,11 +29,13 @@ class Cluster {
   Cluster& ingress(std::string_view path, std::string_view spec, std::string_view annotations = "",
                    int created = 1) {
     const auto key = key_of(Kind::kIngress, path);
-    return apply({key, false,
-                  fmt::format(
-                      R"({{"metadata":{{"namespace":"{}","name":"{}","creationTimestamp":"2026-01-01T00:00:{:02}Z","annotations":{{{}}}}},"spec":{{"ingressClassName":"nginx",{}}}}})",
-                      key.name_space, key.name, created, annotations, spec),
-                  {}});
+    return apply(
+        {key,
+         false,
+         fmt::format(
+             R"({{"metadata":{{"namespace":"{}","name":"{}","creationTimestamp":"2026-01-01T00:00:{:02}Z","annotations":{{{}}}}},"spec":{{"ingressClassName":"nginx",{}}}}})",
+             key.name_space, key.name, created, annotations, spec),
+         {}});
   }
   Cluster& service(std::string_view path, std::string_view ports = R"({"port":80})") {
     return put(Kind::kService, path, fmt::format(R"("spec":{{"ports":[{}]}})", ports));
@@ -41,12 +43,13 @@ class Cluster {
   Cluster& slice(std::string_view service_path, std::string_view address, int port = 8080,
                  std::string_view suffix = "1") {
     const auto key = key_of(Kind::kEndpointSlice, service_path);
-    return apply({{Kind::kEndpointSlice, key.name_space, key.name + "-" + std::string(suffix)},
-                  false,
-                  fmt::format(
-                      R"({{"metadata":{{"namespace":"{0}","name":"{1}-{4}","labels":{{"kubernetes.io/service-name":"{1}"}}}},"addressType":"IPv4","ports":[{{"port":{3}}}],"endpoints":[{{"addresses":["{2}"]}}]}})",
-                      key.name_space, key.name, address, port, suffix),
-                  {}});
+    return apply(
+        {{Kind::kEndpointSlice, key.name_space, key.name + "-" + std::string(suffix)},
+         false,
+         fmt::format(
+             R"({{"metadata":{{"namespace":"{0}","name":"{1}-{4}","labels":{{"kubernetes.io/service-name":"{1}"}}}},"addressType":"IPv4","ports":[{{"port":{3}}}],"endpoints":[{{"addresses":["{2}"]}}]}})",
+             key.name_space, key.name, address, port, suffix),
+         {}});
   }
   Cluster& secret(std::string_view path, const std::vector<std::string>& hosts) {
     const auto pair = test::make_certificate(hosts);
@@ -70,7 +73,9 @@ class Cluster {
     touched = {};
     return changes;
   }
-  const snapshot::Host* host(const std::string& name) { return part<snapshot::Host>(snapshot::PartKind::kHost, name); }
+  const snapshot::Host* host(const std::string& name) {
+    return part<snapshot::Host>(snapshot::PartKind::kHost, name);
+  }
   template <class T>
   const T* part(snapshot::PartKind kind, const std::string& name) {
     const auto found = translator.parts().find({kind, name});

@@ -42,14 +42,22 @@ class History {
   void change() {
     switch (pick(9)) {
       case 0:
-      case 1: return change_ingress();
-      case 2: return change_service();
-      case 3: return change_slice();
-      case 4: return change_secret();
-      case 5: return change_class();
-      case 6: return change_config();
-      case 7: return change_tcp_service();
-      default: return change_addresses();
+      case 1:
+        return change_ingress();
+      case 2:
+        return change_service();
+      case 3:
+        return change_slice();
+      case 4:
+        return change_secret();
+      case 5:
+        return change_class();
+      case 6:
+        return change_config();
+      case 7:
+        return change_tcp_service();
+      default:
+        return change_addresses();
     }
   }
 
@@ -68,7 +76,8 @@ class History {
     const auto path = name("i", 4);
     if (removes(Kind::kIngress, path)) return;
     static constexpr std::array kAnnotations = {
-        "", R"("nginx.ingress.kubernetes.io/load-balance":"ewma")",
+        "",
+        R"("nginx.ingress.kubernetes.io/load-balance":"ewma")",
         R"("nginx.ingress.kubernetes.io/proxy-body-size":"2m")",
         R"("nginx.ingress.kubernetes.io/proxy-body-size":"soon")",
         R"("nginx.ingress.kubernetes.io/canary":"true")",
@@ -97,9 +106,9 @@ class History {
     const auto path = name("s", 3);
     if (removes(Kind::kService, path)) return;
     if (pick(3) == 0) {
-      cluster_.put(Kind::kService, path,
-                   fmt::format(R"("spec":{{"type":"ExternalName","externalName":"d{}.test"}})",
-                               pick(2)));
+      cluster_.put(
+          Kind::kService, path,
+          fmt::format(R"("spec":{{"type":"ExternalName","externalName":"d{}.test"}})", pick(2)));
       return;
     }
     cluster_.service(path, fmt::format(R"({{"port":{}}})", 80 + pick(2)));
@@ -126,8 +135,8 @@ class History {
   void change_config() {
     if (pick(2) == 0) {
       if (removes(Kind::kConfigMap, "n0/settings")) return;
-      static constexpr std::array kData = {R"("proxy-body-size":"3m")", R"("keep-alive":"5")",
-                                           R"("proxy-stream-timeout":"9s")", R"("x":"y")",
+      static constexpr std::array kData = {R"("proxy-body-size":"3m")",       R"("keep-alive":"5")",
+                                           R"("proxy-stream-timeout":"9s")",  R"("x":"y")",
                                            R"("whitelist-source-range":"z")", ""};
       cluster_.put(Kind::kConfigMap, "n0/settings",
                    fmt::format(R"("data":{{{}}})", kData[static_cast<std::size_t>(pick(6))]));
@@ -140,12 +149,13 @@ class History {
   void change_tcp_service() {
     const auto path = name("t", 3);
     if (removes(Kind::kTcpService, path)) return;
-    const auto backend =
-        pick(2) == 0 ? fmt::format(R"("service":{{"name":"s{}","port":80}})", pick(3))
-                     : fmt::format(R"("host":{{"name":"d{}.test","port":5}})", pick(2));
+    const auto backend = pick(2) == 0
+                             ? fmt::format(R"("service":{{"name":"s{}","port":80}})", pick(3))
+                             : fmt::format(R"("host":{{"name":"d{}.test","port":5}})", pick(2));
     cluster_.put(Kind::kTcpService, path,
                  fmt::format(R"("spec":{{"listeners":[{{"port":{}}},{{"port":{}}}],"rules":[
-                   {{"backends":[{{{}}}]}}]}})", 9000 + pick(3), 9000 + pick(3), backend),
+                   {{"backends":[{{{}}}]}}]}})",
+                             9000 + pick(3), 9000 + pick(3), backend),
                  pick(4));
   }
   void change_addresses() {

@@ -118,10 +118,12 @@ TEST(Classes, AreTakenByNameOrFromTheAnnotationOrNotAtAll) {
   c.service("n/a").put(Kind::kIngressClass, "nginx", R"("spec":{"controller":"x"})");
   c.ingress("n/named", rules("named.example", {"Prefix / a"}));
   c.put(Kind::kIngress, "n/free", R"("spec":{)" + rules("free.example", {"Prefix / a"}) + "}");
-  c.apply({{Kind::kIngress, "n", "old"}, false,
+  c.apply({{Kind::kIngress, "n", "old"},
+           false,
            R"({"metadata":{"namespace":"n","name":"old","annotations":
              {"kubernetes.io/ingress.class":"haproxy"}},"spec":{)" +
-               rules("old.example", {"Prefix / a"}) + "}}", {}});
+               rules("old.example", {"Prefix / a"}) + "}}",
+           {}});
   c.translate();
   EXPECT_NE(c.host("named.example"), nullptr);
   EXPECT_NE(c.host("free.example"), nullptr);
@@ -163,7 +165,7 @@ TEST(Annotations, ThatAreBrokenCloseOnlyTheirOwnRoutes) {
 
 TEST(Diagnostics, NameTheFieldOfAMissingServiceOrPort) {
   auto c = cluster();
-  c.ingress("n/i", rules("x.example", {"Prefix /a nosuch"}) );
+  c.ingress("n/i", rules("x.example", {"Prefix /a nosuch"}));
   c.service("n/odd", R"({"port":81})");
   c.ingress("n/j", rules("y.example", {"Prefix /a odd"})).translate();
   EXPECT_THAT(
@@ -178,8 +180,9 @@ TEST(Diagnostics, NameTheFieldOfAMissingServiceOrPort) {
 TEST(Tls, TakesTheListedSecretAndRedirects) {
   auto c = cluster();
   c.secret("n/cert", {"x.example"});
-  c.ingress("n/i", R"("tls":[{"hosts":["x.example"],"secretName":"cert"}],)" +
-                       rules("x.example", {"Prefix / a", "Prefix /.well-known/acme-challenge/x b"}));
+  c.ingress("n/i",
+            R"("tls":[{"hosts":["x.example"],"secretName":"cert"}],)" +
+                rules("x.example", {"Prefix / a", "Prefix /.well-known/acme-challenge/x b"}));
   c.translate();
   const auto* host = c.host("x.example");
   EXPECT_EQ(host->certificate, "n/cert");

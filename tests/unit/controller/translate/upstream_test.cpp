@@ -31,11 +31,14 @@ TEST(Ports, AreFoundByNumberNameOrTarget) {
 
 TEST(Endpoints, TakeThePortThatTheSliceNames) {
   auto c = with_port(R"({"number":80})", R"({"name":"web","port":80,"targetPort":"http"})");
-  c.apply({{Kind::kEndpointSlice, "n", "s-1"}, false, R"({"metadata":{"namespace":"n","name":"s-1",
+  c.apply({{Kind::kEndpointSlice, "n", "s-1"},
+           false,
+           R"({"metadata":{"namespace":"n","name":"s-1",
     "labels":{"kubernetes.io/service-name":"s"}},"addressType":"IPv4",
     "ports":[{"name":"metrics","port":9},{"name":"web","port":8080}],
     "endpoints":[{"addresses":["10.0.0.2"]},{"addresses":["10.0.0.1"]},
-      {"addresses":["10.0.0.3"],"conditions":{"ready":false}}]})", {}});
+      {"addresses":["10.0.0.3"],"conditions":{"ready":false}}]})",
+           {}});
   c.slice("n/s", "10.0.0.1", 8080, "2").translate();
   EXPECT_THAT(c.endpoints("n/s/80"), ElementsAre("10.0.0.1:8080", "10.0.0.2:8080"));
 }
@@ -101,7 +104,8 @@ const snapshot::Stream* stream(Cluster& c, const std::string& name) {
 TEST(Streams, ComeFromTheConfigMap) {
   Cluster c(stream_options());
   c.service("db/mysql", R"({"name":"sql","port":3306})").slice("db/mysql", "10.0.0.1", 3306);
-  c.put(Kind::kConfigMap, "p/tcp", R"("data":{"9000":"db/mysql:3306","9001":"db/mysql:sql:PROXY:PROXY"})");
+  c.put(Kind::kConfigMap, "p/tcp",
+        R"("data":{"9000":"db/mysql:3306","9001":"db/mysql:sql:PROXY:PROXY"})");
   c.translate();
   ASSERT_NE(stream(c, "tcp/9000"), nullptr);
   EXPECT_EQ(stream(c, "tcp/9000")->log_name, "tcp-db-mysql-3306");
@@ -120,19 +124,22 @@ TEST(Streams, ReportWhatTheConfigMapHasWrong) {
   c.put(Kind::kConfigMap, "p/tcp", R"("data":{"x":"db/mysql:1","1":"db/mysql","80":"db/mysql:3306",
     "10254":"db/mysql:3306","2":"db/none:1","3":"db/mysql:9"})");
   c.put(Kind::kConfigMap, "p/udp", R"("data":{"53":"db/mysql:3306"})").translate();
-  EXPECT_THAT(c.diagnostics(),
-              ElementsAre("ConfigMap p/tcp: 1: expected namespace/service:port[:PROXY[:PROXY]], got 'db/mysql'",
-                          "ConfigMap p/tcp: 10254: port 10254 is reserved for Penstock itself",
-                          "ConfigMap p/tcp: 2: expected a Service, 'db/none' does not exist",
-                          "ConfigMap p/tcp: 3: expected a TCP port of Service 'db/mysql', got '9'",
-                          "ConfigMap p/tcp: 80: port 80 is reserved for HTTP",
-                          "ConfigMap p/tcp: x: expected a port from 1 to 65535 as the key, got 'x'",
-                          "ConfigMap p/udp: 53: UDP is not served by this version"));
+  EXPECT_THAT(
+      c.diagnostics(),
+      ElementsAre(
+          "ConfigMap p/tcp: 1: expected namespace/service:port[:PROXY[:PROXY]], got 'db/mysql'",
+          "ConfigMap p/tcp: 10254: port 10254 is reserved for Penstock itself",
+          "ConfigMap p/tcp: 2: expected a Service, 'db/none' does not exist",
+          "ConfigMap p/tcp: 3: expected a TCP port of Service 'db/mysql', got '9'",
+          "ConfigMap p/tcp: 80: port 80 is reserved for HTTP",
+          "ConfigMap p/tcp: x: expected a port from 1 to 65535 as the key, got 'x'",
+          "ConfigMap p/udp: 53: UDP is not served by this version"));
 }
 
 std::string tcp_service(int port, std::string_view more = "") {
   return fmt::format(R"("spec":{{"listeners":[{{"name":"l","port":{}}}],"rules":[{{"backends":[
-    {{"service":{{"name":"mysql","port":3306}}}}]}}]{}}})", port, more);
+    {{"service":{{"name":"mysql","port":3306}}}}]}}]{}}})",
+                     port, more);
 }
 
 TEST(Streams, ComeFromTcpServices) {

@@ -13,7 +13,8 @@ objects::Change ingress(std::string_view name, std::string_view host) {
   return {{Kind::kIngress, "n", std::string(name)},
           false,
           fmt::format(R"({{"metadata":{{"namespace":"n","name":"{}"}},"spec":{{"rules":
-            [{{"host":"{}","http":{{"paths":[]}}}}]}}}})", name, host),
+            [{{"host":"{}","http":{{"paths":[]}}}}]}}}})",
+                      name, host),
           {}};
 }
 
@@ -57,8 +58,12 @@ TEST(World, KeepsTheLastGoodFormOfABrokenObject) {
 TEST(World, PutsABareDefaultBackendUnderTheCatchAll) {
   World world;
   Touched touched;
-  world.apply({{Kind::kIngress, "n", "d"}, false, R"({"metadata":{"namespace":"n","name":"d"},
-    "spec":{"defaultBackend":{"service":{"name":"s","port":{"number":80}}}}})", {}}, touched);
+  world.apply({{Kind::kIngress, "n", "d"},
+               false,
+               R"({"metadata":{"namespace":"n","name":"d"},
+    "spec":{"defaultBackend":{"service":{"name":"s","port":{"number":80}}}}})",
+               {}},
+              touched);
   EXPECT_EQ(world.ingresses_of(kCatchAll).size(), 1U);
 }
 

@@ -18,12 +18,9 @@ std::string ask(std::uint16_t port, const std::string& request) {
 }
 
 TEST(StatusServer, AnswersItsPathsAndNothingElse) {
-  const auto server = StatusServer::start("127.0.0.1:0", {{"/healthz", [] {
-                                                             return StatusReply{200, "ok\n"};
-                                                           }},
-                                                          {"/readyz", [] {
-                                                             return StatusReply{503, "not yet\n"};
-                                                           }}});
+  const auto server = StatusServer::start(
+      "127.0.0.1:0", {{"/healthz", [] { return StatusReply{200, "ok\n"}; }},
+                      {"/readyz", [] { return StatusReply{503, "not yet\n"}; }}});
   ASSERT_TRUE(server.has_value()) << server.error().message;
   const auto port = (*server)->port();
   EXPECT_THAT(ask(port, "GET /healthz"), testing::EndsWith("\r\n\r\nok\n"));
@@ -37,8 +34,7 @@ TEST(StatusServer, AnswersItsPathsAndNothingElse) {
 TEST(StatusServer, SaysWhyItCannotListen) {
   const auto first = StatusServer::start("127.0.0.1:0", {});
   ASSERT_TRUE(first.has_value());
-  const auto second =
-      StatusServer::start("127.0.0.1:" + std::to_string((*first)->port()), {});
+  const auto second = StatusServer::start("127.0.0.1:" + std::to_string((*first)->port()), {});
   ASSERT_FALSE(second.has_value());
   EXPECT_THAT(second.error().message, testing::HasSubstr("cannot listen on 127.0.0.1:"));
 }

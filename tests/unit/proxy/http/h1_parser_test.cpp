@@ -175,8 +175,8 @@ TEST(ResponseHead, KnowsItsFraming) {
 
 TEST(ResponseHead, RefusesWhatMayNotBePassedOn) {
   for (const auto* bad :
-       {"HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 99 x\r\n\r\n", "HTTP/2 200 OK\r\n\r\n", "hello\r\n\r\n",
-        "HTTP/1.1 200 OK\nA: b\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
+       {"HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 99 x\r\n\r\n", "HTTP/2 200 OK\r\n\r\n",
+        "hello\r\n\r\n", "HTTP/1.1 200 OK\nA: b\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
         "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"}) {

@@ -75,7 +75,8 @@ TEST(ProxyProtocol, KnowsWhatIsNoHeader) {
 TEST(ProxyProtocol, RefusesWhatIsMalformed) {
   for (const auto* text :
        {"PROXY TCP4 192.0.2.1 198.51.100.2 40000\r\n", "PROXY TCP4 a b 1 2\r\n",
-        "PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n", "PROXY TCP4 192.0.2.1 198.51.100.2 1 65536\r\n",
+        "PROXY TCP4 2001:db8::1 2001:db8::2 1 2\r\n",
+        "PROXY TCP4 192.0.2.1 198.51.100.2 1 65536\r\n",
         "PROXY TCP4 192.0.2.1 198.51.100.2 01 2\r\n", "PROXY  TCP4 192.0.2.1 198.51.100.2 1 2\r\n",
         "PROXY UDP4 192.0.2.1 198.51.100.2 1 2\r\n", "PROXY \r\n"}) {
     EXPECT_EQ(parse_proxy_header(text).state, State::kMalformed) << text;

@@ -96,8 +96,7 @@ class CompilerTest : public testing::Test {
  protected:
   Compiled apply(decltype(snapshot::Update::parts) parts, bool is_whole = false) {
     ++version_;
-    auto compiled =
-        compiler_.compile({is_whole ? 0 : version_ - 1, version_, std::move(parts)});
+    auto compiled = compiler_.compile({is_whole ? 0 : version_ - 1, version_, std::move(parts)});
     EXPECT_TRUE(compiled);
     return *compiled;
   }
@@ -129,8 +128,8 @@ TEST_F(CompilerTest, AKnownHostNeverFallsToTheCatchAll) {
 
 TEST_F(CompilerTest, AnEndpointChangeTouchesNothingElse) {
   const std::vector all{route("/", PathMatch::kPrefix)};
-  const auto before = apply({upstream_part("up"), upstream_part("other"), endpoints_part("up", 1),
-                             host_part("a", all)});
+  const auto before = apply(
+      {upstream_part("up"), upstream_part("other"), endpoints_part("up", 1), host_part("a", all)});
   const auto after = apply({endpoints_part("up", 2)});
   EXPECT_EQ(after.table->find_host("a"), before.table->find_host("a"));
   const auto slot = *after.table->upstream_slot("up");

@@ -34,8 +34,7 @@ Update everything() {
   Stream stream;
   stream.name = "tcp/3306";
   stream.port = 3306;
-  stream.rules = {{{*base::IpNet::parse("10.0.0.0/8")},
-                   {{"ns-svc-80", 2, ProxyProtocolOut::kV2}}}};
+  stream.rules = {{{*base::IpNet::parse("10.0.0.0/8")}, {{"ns-svc-80", 2, ProxyProtocolOut::kV2}}}};
   return {0,
           7,
           {{{PartKind::kGlobal, ""}, part(global)},

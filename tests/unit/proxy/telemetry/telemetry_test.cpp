@@ -49,11 +49,20 @@ std::string line(std::string_view format, LogEscape escape = LogEscape::kDefault
 
 TEST(LogFormat, WritesTheDefaultLineOfTheOriginal) {
   auto of = record();
-  const UpstreamTry tries[] = {
-      {{asio::ip::make_address("10.0.0.1"), 8080}, 502, 0, 0, base::Duration(1),
-       base::Duration(-1), base::Duration(2)},
-      {{asio::ip::make_address("10.0.0.2"), 8080}, 200, 100, 0, base::Duration(0),
-       base::Duration(3), base::Duration(4)}};
+  const UpstreamTry tries[] = {{{asio::ip::make_address("10.0.0.1"), 8080},
+                                502,
+                                0,
+                                0,
+                                base::Duration(1),
+                                base::Duration(-1),
+                                base::Duration(2)},
+                               {{asio::ip::make_address("10.0.0.2"), 8080},
+                                200,
+                                100,
+                                0,
+                                base::Duration(0),
+                                base::Duration(3),
+                                base::Duration(4)}};
   of.tries = tries;
   EXPECT_EQ(line(snapshot::AccessLog().http_format, LogEscape::kDefault, of),
             "192.0.2.7 - - [24/Nov/2026:14:56:04 +0000] \"GET /a?b HTTP/1.1\" 200 100 \"-\" \"-\" "
@@ -185,7 +194,8 @@ TEST(Metrics, SumOverWorkers) {
   for (const auto* expected :
        {"nginx_ingress_controller_requests{namespace=\"n\",ingress=\"i\",service=\"s\",host=\"shop."
         "example\",path=\"/a\",method=\"GET\",status=\"200\",canary=\"\"} 2",
-        "method=\"other\",status=\"405\"", "nginx_ingress_controller_nginx_process_requests_total 2",
+        "method=\"other\",status=\"405\"",
+        "nginx_ingress_controller_nginx_process_requests_total 2",
         "penstock_stream_sessions_total{stream=\"tcp/9000\"} 6",
         "penstock_access_log_dropped_total 7", "penstock_snapshot_version 42"}) {
     EXPECT_THAT(text, HasSubstr(expected));

@@ -108,8 +108,8 @@ class Client {
     const auto size = at == std::string::npos ? 0 : std::stoul(head.substr(at + 16));
     boost::system::error_code code;
     if (buffer_.size() < size) {
-      asio::read(socket_, asio::dynamic_buffer(buffer_), asio::transfer_exactly(size - buffer_.size()),
-                 code);
+      asio::read(socket_, asio::dynamic_buffer(buffer_),
+                 asio::transfer_exactly(size - buffer_.size()), code);
     }
     head += buffer_.substr(0, size);
     buffer_.erase(0, size);
@@ -190,8 +190,8 @@ class WorkerTest : public testing::Test {
   }
 
   snapshot::Global global_;
-  std::string log_path_ = std::filesystem::temp_directory_path() /
-                          ("worker_test." + std::to_string(getpid()) + ".log");
+  std::string log_path_ =
+      std::filesystem::temp_directory_path() / ("worker_test." + std::to_string(getpid()) + ".log");
   std::uint16_t http_port_ = free_port();
   routing::Compiler compiler_;
   std::uint64_t version_ = 0;
@@ -241,7 +241,8 @@ TEST_F(WorkerTest, AnswersPipelinedRequestsInOrder) {
   set_host("a.example", "up");
   adopt();
   Client client(http_port_);
-  client.send("GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\nGET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n");
+  client.send(
+      "GET /1 HTTP/1.1\r\nHost: a.example\r\n\r\nGET /2 HTTP/1.1\r\nHost: a.example\r\n\r\n");
   EXPECT_TRUE(client.receive().contains("GET /1 "));
   EXPECT_TRUE(client.receive().contains("GET /2 "));
 }
@@ -278,7 +279,8 @@ TEST_F(WorkerTest, ReplacesAKeptConnectionThatDied) {
     // Answers once, then closes without saying so.
     std::string buffer;
     if (read_head(socket, buffer).empty()) return;
-    asio::write(socket, asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
+    asio::write(socket,
+                asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")));
   });
   set_upstream("up", {backend.port()});
   set_host("a.example", "up");
@@ -324,8 +326,9 @@ TEST_F(WorkerTest, CarriesBodiesSmallAndLarge) {
     body[0] = '<';
     body[size - 1] = '>';
     Client client(http_port_);
-    const auto answer = client.ask("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: " +
-                                   std::to_string(size) + "\r\n\r\n" + body);
+    const auto answer =
+        client.ask("POST / HTTP/1.1\r\nHost: a.example\r\nContent-Length: " + std::to_string(size) +
+                   "\r\n\r\n" + body);
     EXPECT_TRUE(answer.ends_with("\r\n\r\n" + body)) << size;
   }
 }
@@ -401,8 +404,9 @@ TEST_F(WorkerTest, ATruncatedAnswerIsNeverTakenForComplete) {
   Backend backend([](asio::ip::tcp::socket& socket) {
     std::string buffer;
     if (read_head(socket, buffer).empty()) return;
-    asio::write(socket, asio::buffer(std::string(
-                            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")));
+    asio::write(socket,
+                asio::buffer(std::string(
+                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")));
   });
   set_upstream("up", {backend.port()});
   set_host("a.example", "up");
@@ -416,8 +420,9 @@ TEST_F(WorkerTest, RefusesABrokenAnswer) {
   Backend backend([](asio::ip::tcp::socket& socket) {
     std::string buffer;
     if (read_head(socket, buffer).empty()) return;
-    asio::write(socket, asio::buffer(std::string(
-                            "HTTP/1.1 200 OK\r\nA: b\nSet-Cookie: evil\r\nContent-Length: 0\r\n\r\n")));
+    asio::write(socket,
+                asio::buffer(std::string(
+                    "HTTP/1.1 200 OK\r\nA: b\nSet-Cookie: evil\r\nContent-Length: 0\r\n\r\n")));
   });
   set_upstream("up", {backend.port()});
   set_host("a.example", "up");
@@ -433,7 +438,8 @@ TEST_F(WorkerTest, AChangeOfEndpointsIsLiveForTheNextRequest) {
   Backend second([](asio::ip::tcp::socket& socket) {
     std::string buffer;
     while (!read_head(socket, buffer).empty()) {
-      asio::write(socket, asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond")));
+      asio::write(socket,
+                  asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond")));
     }
   });
   set_upstream("up", {first.port()});

@@ -30,6 +30,16 @@ check: build ## The quick tests: unit tests and the rules of the tree
 test: deps ## Everything: sanitizers first, then all tests of the optimised build
 	@tests/support/run-all.sh
 
+.PHONY: docs
+docs: build ## Bring docs/reference in step with the code
+	python3 tests/checks/docs.py --write
+
+.PHONY: fuzz
+fuzz: ## Fuzz the parsers for FUZZ_SECONDS each (default 600)
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cmake --preset clang
+	cmake --build --preset clang
+	ctest --test-dir build/clang -L fuzz --output-on-failure --timeout 86400
+
 .PHONY: image
 image: ## Build the image from the release build, without an engine, into build/image
 	cmake --preset release

@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", PENSTOCK_VERSION);
   app.require_subcommand(1);
   const cli::Subcommand commands[] = {cli::add_run(app), cli::add_check(app), cli::add_explain(app),
-                                      cli::add_dump(app)};
+                                      cli::add_dump(app), cli::add_reference(app)};
   CLI11_PARSE(app, argc, argv);
   for (const auto& command : commands) {
     if (command.app->parsed()) return command.run();

@@ -147,6 +147,11 @@ class Installed(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
         self.assertIn('kidn', done.stderr)
 
+    def test_the_plain_manifests_are_those_of_the_chart(self):
+        done = subprocess.run([ROOT / 'tests/support/render-manifests.sh', '--check'],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_the_chart_brings_the_crds_of_the_repository(self):
         for file in (ROOT / 'crds').glob('*.yaml'):
             self.assertEqual(file.read_text(),

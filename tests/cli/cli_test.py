@@ -1,0 +1,200 @@
+"""The `penstock` command as people use it: run, check, explain, dump."""
+import http.client
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get('PENSTOCK_BIN', ROOT / 'build/dev/bin'))
+
+BROKEN = '''\
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+spec:
+  ports:
+  - port: 80
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: shop
+  annotations:
+    nginx.ingress.kubernetes.io/proxy-body-size: much
+    nginx.ingress.kubernetes.io/server-snippet: return 200;
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: shop.test
+    http:
+      paths:
+      - {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
+      - {path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}
+      - {path: /gone, pathType: Prefix, backend: {service: {name: gone, port: {number: 80}}}}
+'''
+
+
+def penstock(*arguments, **options):
+    return subprocess.run([str(BIN / 'penstock'), *map(str, arguments)], capture_output=True,
+                          text=True, timeout=60, **options)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+class Check(unittest.TestCase):
+    def test_a_good_directory(self):
+        done = penstock('check', ROOT / 'manifests/demo')
+        self.assertEqual((done.returncode, done.stdout), (0, ''), done.stderr)
+
+    def test_everything_that_is_wrong_has_its_file_and_line(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, 'shop.yaml')
+            path.write_text(BROKEN)
+            done = penstock('check', path)
+        self.assertEqual(done.returncode, 1)
+        lines = [line.replace(str(path), 'shop.yaml') for line in done.stdout.splitlines()]
+        prefix = 'nginx.ingress.kubernetes.io/'
+        self.assertEqual(lines, [
+            f"shop.yaml:14: Ingress default/shop: {prefix}proxy-body-size: expected a size such as "
+            "512k, 8m or 1g, got 'much'",
+            f'shop.yaml:15: Ingress default/shop: {prefix}server-snippet: this annotation is not '
+            'served by this version',
+            'shop.yaml:23: Ingress default/shop: spec.rules[0].http.paths[1]: prefix / of host '
+            'shop.test is already taken by the older Ingress default/shop',
+            "shop.yaml:24: Ingress default/shop: spec.rules[0].http.paths[2].backend.service.name: "
+            "expected a Service, 'default/gone' does not exist"])
+
+    def test_a_file_that_is_no_yaml(self):
+        with tempfile.NamedTemporaryFile('w', suffix='.yaml') as file:
+            file.write('a: [1\nb: }\n')
+            file.flush()
+            done = penstock('check', file.name)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(file.name + ':', done.stdout)
+
+
+class Explain(unittest.TestCase):
+    def explain(self, *arguments):
+        done = penstock('explain', *arguments, '--manifests', ROOT / 'manifests/demo')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_who_answers_and_who_lost(self):
+        text = self.explain('GET', 'http://demo.localhost/private/x')
+        self.assertIn('host      demo.localhost (exact)', text)
+        self.assertIn('route     prefix /private  (Ingress default/private', text)
+        self.assertIn('answer    from one of 127.0.0.1:18081, 127.0.0.1:18082 (round_robin)', text)
+        self.assertIn('not       prefix /  (Ingress default/demo', text)
+        self.assertIn('a longer prefix matches', text)
+
+    def test_what_filters_say(self):
+        self.assertIn('answer    403',
+                      self.explain('GET', 'http://demo.localhost/private', '--from', '192.0.2.1'))
+        self.assertIn('answer    413', self.explain('POST', 'http://demo.localhost/', '-H',
+                                                    'Content-Length: 9000000'))
+
+    def test_a_host_that_nobody_names(self):
+        text = self.explain('GET', 'http://nobody.test/')
+        self.assertIn('the catch-all', text)
+        self.assertIn('answer    404', text)
+
+    def test_a_malformed_request(self):
+        self.assertIn('answer    400', self.explain('GET', 'http://demo.localhost/', '-H', 'a b: c'))
+
+
+class Run(unittest.TestCase):
+    """`penstock run` with the demonstration, and dump and explain of what runs."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.port, tls, cls.status = free_port(), free_port(), free_port()
+        ports = {name: free_port() for name in ('18081', '18082', '18007', '9000', '9001')}
+        cls.manifests = pathlib.Path(cls.folder.name, 'manifests')
+        cls.manifests.mkdir()
+        for file in (ROOT / 'manifests/demo').glob('*.yaml'):
+            text = file.read_text()
+            for name, port in ports.items():
+                text = text.replace(name, str(port))
+            (cls.manifests / file.name).write_text(text)
+        cls.tcp = ports['9000']
+        cls.backends = subprocess.Popen(
+            [BIN / 'penstock-demo', '--http', f'one=127.0.0.1:{ports["18081"]}', '--http',
+             f'two=127.0.0.1:{ports["18082"]}', '--tcp', f'127.0.0.1:{ports["18007"]}'],
+            stdout=subprocess.DEVNULL)
+        cls.socket = cls.folder.name + '/socket'
+        cls.program = subprocess.Popen(
+            [BIN / 'penstock', 'run', '--manifests', cls.manifests, '--socket', cls.socket,
+             '--http-port', str(cls.port), '--https-port', str(tls), '--status-address',
+             f'127.0.0.1:{cls.status}', '--admin-address', f'127.0.0.1:{free_port()}'],
+            stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        cls.wait(lambda: cls.ask('/') == 200)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.program.send_signal(signal.SIGTERM)
+        cls.assertion = cls.program.wait(20)
+        cls.backends.terminate()
+        cls.backends.wait(20)
+        cls.folder.cleanup()
+
+    @classmethod
+    def ask(cls, path, headers=None):
+        try:
+            connection = http.client.HTTPConnection('127.0.0.1', cls.port, timeout=5)
+            connection.request('GET', path, headers={'Host': 'demo.localhost', **(headers or {})})
+            return connection.getresponse().status
+        except OSError:
+            return 0
+
+    @staticmethod
+    def wait(condition):
+        end = time.monotonic() + 20
+        while not condition():
+            if time.monotonic() > end:
+                raise AssertionError('not within 20 s')
+            time.sleep(0.02)
+
+    def test_http_and_tcp_flow(self):
+        self.assertEqual(self.ask('/private'), 200)
+        with socket.create_connection(('127.0.0.1', self.tcp), 5) as stream:
+            stream.sendall(b'hello')
+            self.assertEqual(stream.recv(5), b'hello')
+
+    def test_an_edited_file_is_live(self):
+        path = self.manifests / 'http.yaml'
+        before = path.read_text()
+        path.write_text(before.replace('127.0.0.0/8,::1', '192.0.2.0/24'))
+        self.wait(lambda: self.ask('/private') == 403)
+        path.write_text('broken: [')
+        path.write_text(before)
+        self.wait(lambda: self.ask('/private') == 200)
+
+    def test_dump_and_explain_of_what_runs(self):
+        done = penstock('dump', '--socket', self.socket)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('demo.localhost', done.stdout)
+        self.assertIn('private_key_pem: (hidden)', done.stdout)
+        self.assertNotIn('PRIVATE KEY', done.stdout)
+        done = penstock('explain', 'GET', 'http://demo.localhost/private', '--socket', self.socket)
+        self.assertIn('Ingress default/private', done.stdout)
+
+    def test_no_controller_is_a_clear_error(self):
+        done = penstock('dump', '--socket', '/nowhere/socket')
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('no controller at /nowhere/socket', done.stderr)
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2, warnings='ignore')

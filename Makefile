@@ -30,6 +30,10 @@ check: build ## The quick tests: unit tests and the rules of the tree
 test: deps ## Everything: sanitizers first, then all tests of the optimised build
 	@tests/support/run-all.sh
 
+.PHONY: bench
+bench: build ## 10,000 Ingresses on a real API server: start, memory, change to live
+	TC=scale python3 tests/load/scale.py
+
 .PHONY: docs
 docs: build ## Bring docs/reference in step with the code
 	python3 tests/checks/docs.py --write

@@ -44,6 +44,7 @@ void report_unknown(const std::map<std::string, std::string>& annotations, std::
     if (!view.starts_with(prefix) || view.substr(prefix.size()).substr(0, 1) != "/") continue;
     const auto name = view.substr(prefix.size() + 1);
     if (is_served(name)) continue;
+    if (name == kCanary && value == "false") continue;
     if (name == kCanary) {
       // As a rule of its own it would take all of the traffic that it was to take a share of.
       out.is_left_out = value == "true";

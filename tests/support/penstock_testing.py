@@ -376,8 +376,9 @@ class TestCase(unittest.TestCase):
 class Load:
     """Requests from several threads over keepalive connections until stopped; counts failures."""
 
-    def __init__(self, test, host, path='/', threads=4, tls=False):
+    def __init__(self, test, host, path='/', threads=4, tls=False, pause=0):
         self.test, self.host, self.path, self.tls = test, host, path, tls
+        self.pause = pause
         self.sent, self.failures, self.servers = 0, [], set()
         self.is_stopped = False
         self.lock = threading.Lock()
@@ -414,6 +415,8 @@ class Load:
                 answer = connection.getresponse()
                 body = answer.read()
                 asked += 1
+                if self.pause:
+                    time.sleep(self.pause)
                 with self.lock:
                     self.sent += 1
                     if answer.status != 200:

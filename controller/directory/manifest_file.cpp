@@ -5,10 +5,13 @@
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 
 namespace penstock::directory {
 namespace {
@@ -25,24 +28,76 @@ std::string to_base64(const std::string& bytes) {
   return out;
 }
 
+/// Up to the next "---" or "..." at the beginning of a line: nothing in a document can hold one.
+std::size_t document_size(std::string_view text) {
+  for (std::size_t line = text.find('\n'); line != std::string_view::npos;
+       line = text.find('\n', line + 1)) {
+    const auto next = text.substr(line + 1);
+    const bool is_marker = next.starts_with("---") || next.starts_with("...");
+    if (is_marker && (next.size() == 3 || next[3] == '\n' || next[3] == ' ' || next[3] == '\r' ||
+                      next[3] == '\t')) {
+      return line + 1;
+    }
+  }
+  return text.size();
+}
+
+class NoEvents final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
 class FileParser {
  public:
   explicit FileParser(const std::string& file) : file_(file) {}
 
-  Manifests run(const std::string& text) {
-    try {
-      for (auto& document : YAML::LoadAll(text)) take(document);
-    } catch (const YAML::Exception& error) {
-      out_.is_broken = true;
-      report(error.mark.line + 1, error.msg);
+  Manifests run(std::string_view text) {
+    int line = 1;
+    while (!text.empty() && !out_.is_broken) {
+      const auto size = document_size(text);
+      take_document(std::string(text.substr(0, size)), line);
+      line += static_cast<int>(std::ranges::count(text.substr(0, size), '\n'));
+      text.remove_prefix(size);
     }
     return std::move(out_);
   }
 
  private:
+  /// The text of one document. It is checked to be all of what stands between two markers: the
+  /// library would leave a rest unread, and its way to read several documents never ends on some.
+  void take_document(const std::string& text, int first_line) {
+    first_line_ = first_line;
+    try {
+      std::istringstream stream(text);
+      YAML::Parser parser(stream);
+      NoEvents ignored;
+      parser.HandleNextDocument(ignored);
+      if (parser) {
+        out_.is_broken = true;
+        return report(first_line, "expected one document between two markers, found more text");
+      }
+      auto node = YAML::Load(text);
+      take(node);
+    } catch (const YAML::Exception& error) {
+      out_.is_broken = true;
+      report(error.mark.line + first_line, error.msg);
+    }
+  }
+
   void take(YAML::Node& node) {
     if (!node || node.IsNull()) return;
-    const auto line = node.Mark().line + 1;
+    const auto line = node.Mark().line + first_line_;
     if (!node.IsMap()) return report(line, "expected an object with apiVersion and kind");
     const auto kind = text_of(node["kind"]);
     const auto version = text_of(node["apiVersion"]);
@@ -80,7 +135,7 @@ class FileParser {
     document->key = {info.kind, name_space, name};
     document->file = file_;
     document->line = line;
-    auto json = to_json(node, document->lines);
+    auto json = to_json(node, first_line_, document->lines);
     if (!json) return report(json.error().line, json.error().message);
     document->json = std::move(*json);
     out_.documents.push_back(std::move(document));
@@ -100,6 +155,7 @@ class FileParser {
   }
 
   const std::string& file_;
+  int first_line_ = 1;
   Manifests out_;
 };
 

@@ -82,10 +82,10 @@ std::string escape_token(std::string_view token) {
 
 class Converter {
  public:
-  explicit Converter(LineMap& lines) : lines_(lines) {}
+  Converter(LineMap& lines, int first_line) : lines_(lines), first_line_(first_line) {}
 
   bool write(const YAML::Node& node, const std::string& pointer, int depth) {
-    const auto line = node.Mark().line + 1;
+    const auto line = node.Mark().line + first_line_;
     if (++nodes_ > kMaxNodes || out.size() > kMaxJson) {
       return fail(line, "the document is too large once its aliases are followed");
     }
@@ -127,7 +127,7 @@ class Converter {
     out += '{';
     std::set<std::string> seen;
     for (const auto& member : node) {
-      const auto line = member.first.Mark().line + 1;
+      const auto line = member.first.Mark().line + first_line_;
       if (!member.first.IsScalar()) return fail(line, "expected a text as key");
       const auto& key = member.first.Scalar();
       if (!seen.insert(key).second) return fail(line, fmt::format("key '{}' is there twice", key));
@@ -160,6 +160,7 @@ class Converter {
   }
 
   LineMap& lines_;
+  int first_line_;
   std::size_t nodes_ = 0;
 };
 
@@ -175,8 +176,9 @@ int LineMap::line_of(std::string_view pointer) const {
   }
 }
 
-std::expected<std::string, YamlError> to_json(const YAML::Node& document, LineMap& lines) {
-  Converter converter(lines);
+std::expected<std::string, YamlError> to_json(const YAML::Node& document, int first_line,
+                                              LineMap& lines) {
+  Converter converter(lines, first_line);
   if (!converter.write(document, "", 0)) return std::unexpected(std::move(converter.error));
   return std::move(converter.out);
 }

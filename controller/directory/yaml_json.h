@@ -27,7 +27,8 @@ struct YamlError {
   std::string message;
 };
 
-/// The JSON text of one document; fills `lines`.
-std::expected<std::string, YamlError> to_json(const YAML::Node& document, LineMap& lines);
+/// The JSON text of one document; fills `lines`, counted from `first_line`.
+std::expected<std::string, YamlError> to_json(const YAML::Node& document, int first_line,
+                                              LineMap& lines);
 
 }  // namespace penstock::directory

@@ -79,6 +79,12 @@ TEST(Manifests, SayWhereAFileIsBroken) {
   EXPECT_THAT(to_string(out.problems[0]), HasSubstr("bad.yaml:1"));
 }
 
+TEST(Manifests, RefuseTextThatIsNoDocument) {
+  for (const auto* text : {",", "a: 1\n--- \n, b\n", "[1]\n[2]\n", ",# A\n\"x\nrpec:\n"}) {
+    EXPECT_TRUE(parse_manifests("x.yaml", text).is_broken) << text;
+  }
+}
+
 TEST(Manifests, HarmOnlyTheObjectThatIsIncomplete) {
   const auto out = parse_manifests(
       "x.yaml", "kind: Service\n---\napiVersion: v1\nkind: Service\nmetadata: {}\n---\n- 1\n---\n" +

@@ -3,6 +3,7 @@
 
 #include "controller/program/program.h"
 #include "proxy/base/log.h"
+#include "proxy/base/process.h"
 
 int main(int argc, char** argv) {
   using namespace penstock;
@@ -14,7 +15,7 @@ int main(int argc, char** argv) {
   program::add_translation_flags(app, flags);
   program::add_program_flags(app, flags);
   CLI11_PARSE(app, argc, argv);
-  program::harden_process();
+  base::harden_process();
   program::start_log("controller", flags);
   program::Program program(std::move(flags));
   if (const auto ready = program.prepare(""); !ready) {

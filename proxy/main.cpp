@@ -1,14 +1,11 @@
 // penstock-proxy: reads flags, wires control to workers, waits for a signal.
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <CLI/CLI.hpp>
 
 #include <csignal>
 #include <thread>
 
 #include "proxy/base/log.h"
+#include "proxy/base/process.h"
 #include "proxy/base/published.h"
 #include "proxy/base/status_server.h"
 #include "proxy/control/snapshot_client.h"
@@ -26,21 +23,6 @@ struct Flags {
   std::string log_level = "info";
   std::string log_format = "text";
 };
-
-/// Private keys are in this memory: it is never written to disk by a crash, nor read by a debugger
-/// of the same user. Everything made from here on is for this user alone.
-void harden() {
-  prctl(PR_SET_DUMPABLE, 0);
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  umask(077);
-  std::signal(SIGPIPE, SIG_IGN);
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
-}
 
 class Proxy {
  public:
@@ -187,7 +169,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
-  harden();
+  base::harden_process();
+  base::raise_descriptor_limit();
   base::log::start(
       "proxy", base::log::level_named(flags.log_level),
       flags.log_format == "json" ? base::log::Format::kJson : base::log::Format::kText);

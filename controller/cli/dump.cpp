@@ -6,6 +6,7 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/offline.h"
 #include "controller/cli/snapshot_reader.h"
+#include "proxy/base/process.h"
 #include "proxy/snapshot/yaml.h"
 
 namespace penstock::cli {
@@ -17,7 +18,7 @@ struct DumpFlags {
 };
 
 int dump(const DumpFlags& flags) {
-  program::harden_process();
+  base::harden_process();
   if (!flags.manifests.empty()) {
     std::cout << snapshot::to_yaml(Offline(flags.manifests, flags.program.translate).snapshot());
     return 0;

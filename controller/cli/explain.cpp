@@ -10,6 +10,7 @@
 #include "controller/cli/offline.h"
 #include "controller/cli/snapshot_reader.h"
 #include "proxy/base/ip_net.h"
+#include "proxy/base/process.h"
 #include "proxy/base/text.h"
 #include "proxy/http/h1_parser.h"
 #include "proxy/http/path.h"
@@ -188,7 +189,7 @@ class Explanation {
 };
 
 int explain(const ExplainFlags& flags) {
-  program::harden_process();
+  base::harden_process();
   if (flags.manifests.empty()) {
     const auto snapshot = read_snapshot(flags.program.socket);
     if (!snapshot) {

@@ -12,6 +12,7 @@
 #include "controller/cli/commands.h"
 #include "controller/program/program.h"
 #include "proxy/base/log.h"
+#include "proxy/base/process.h"
 
 namespace penstock::cli {
 namespace {
@@ -67,7 +68,7 @@ void watch_child(asio::signal_set& signals, Child& child, program::Program& prog
 }
 
 int run(RunFlags flags) {
-  program::harden_process();
+  base::harden_process();
   program::start_log("controller", flags.program);
   const RunFolder folder;
   if (flags.program.socket.empty()) flags.program.socket = folder.path() + "/snapshot.sock";

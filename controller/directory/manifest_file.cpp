@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <yaml-cpp/eventhandler.h>
@@ -13,20 +12,14 @@
 #include <cstring>
 #include <sstream>
 
+#include "proxy/base/base64.h"
+
 namespace penstock::directory {
 namespace {
 
 constexpr std::size_t kMaxDocuments = 100'000;
 
 std::string text_of(const YAML::Node& node) { return node.IsScalar() ? node.Scalar() : ""; }
-
-std::string to_base64(const std::string& bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3), '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                  reinterpret_cast<const unsigned char*>(bytes.data()),
-                  static_cast<int>(bytes.size()));
-  return out;
-}
 
 /// Up to the next "---" or "..." at the beginning of a line: nothing in a document can hold one.
 std::size_t document_size(std::string_view text) {
@@ -145,7 +138,7 @@ class FileParser {
     const auto texts = node["stringData"];
     if (!texts || !texts.IsMap()) return;
     for (const auto& member : texts) {
-      node["data"][member.first.Scalar()] = to_base64(text_of(member.second));
+      node["data"][member.first.Scalar()] = base::encode_base64(text_of(member.second));
     }
     node.remove("stringData");
   }

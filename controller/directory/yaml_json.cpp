@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "controller/objects/json.h"
 #include "proxy/base/text.h"
 
 namespace penstock::directory {
@@ -64,21 +65,7 @@ std::optional<std::string> fraction(const std::string& text) {
   return fmt::format("{}", value);
 }
 
-std::string quoted(std::string_view text) { return '"' + base::escape_json(text) + '"'; }
-
-std::string escape_token(std::string_view token) {
-  std::string out;
-  for (const char c : token) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
+std::string json_text(std::string_view text) { return '"' + base::escape_json(text) + '"'; }
 
 class Converter {
  public:
@@ -132,9 +119,9 @@ class Converter {
       const auto& key = member.first.Scalar();
       if (!seen.insert(key).second) return fail(line, fmt::format("key '{}' is there twice", key));
       if (seen.size() > 1) out += ',';
-      out += quoted(key);
+      out += json_text(key);
       out += ':';
-      const auto place = pointer + "/" + escape_token(key);
+      const auto place = pointer + "/" + objects::escape_pointer(key);
       if (!write(member.second, place, depth + 1)) return false;
       lines_.set(place, line);
     }
@@ -145,13 +132,13 @@ class Converter {
   static std::string scalar(const YAML::Node& node) {
     const auto& text = node.Scalar();
     const auto& tag = node.Tag();
-    if (tag == "!" || tag.ends_with(":str") || tag == "!!str") return quoted(text);
+    if (tag == "!" || tag.ends_with(":str") || tag == "!!str") return json_text(text);
     if (is_one_of(kNull, text)) return "null";
     if (is_one_of(kTrue, text)) return "true";
     if (is_one_of(kFalse, text)) return "false";
     if (const auto number = whole_number(text)) return *number;
     if (const auto number = fraction(text)) return *number;
-    return quoted(text);
+    return json_text(text);
   }
 
   bool fail(int line, std::string message) {

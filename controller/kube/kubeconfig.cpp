@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "proxy/base/asio.h"
+#include "proxy/base/base64.h"
 #include "proxy/base/log.h"
 #include "proxy/base/text.h"
 
@@ -63,7 +64,7 @@ YAML::Node find_entry(const YAML::Node& root, const char* list, const std::strin
 /// Inline data goes before a file, as in kubectl. Empty when neither is given.
 Result<std::string> pem_of(const YAML::Node& node, const std::string& key, const fs::path& folder) {
   if (const auto data = text_of(node, (key + "-data").c_str()); !data.empty()) {
-    auto pem = decode_base64(data);
+    auto pem = base::decode_base64(data);
     if (!pem) return fail(fmt::format("{}-data: {}", key, pem.error().message));
     return pem;
   }
@@ -192,31 +193,6 @@ Result<void> check_server(std::string_view url) {
   if (host == "localhost" || (!code && address.is_loopback())) return {};
   return fail(
       fmt::format("server: '{}' is not encrypted, http is for loopback addresses only", url));
-}
-
-Result<std::string> decode_base64(std::string_view text) {
-  constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve(text.size() / 4 * 3);
-  std::uint32_t bits = 0;
-  std::size_t count = 0;
-  std::size_t padding = 0;
-  for (const char c : text) {
-    if (c == '\n' || c == '\r' || base::is_space(c)) continue;
-    const auto value = kAlphabet.find(c);
-    if (c == '=') {
-      ++padding;
-    } else if (value == kAlphabet.npos || padding > 0) {
-      return fail("not base64");
-    }
-    bits = (bits << 6) | (c == '=' ? 0U : static_cast<std::uint32_t>(value));
-    if (++count % 4 != 0) continue;
-    for (const int shift : {16, 8, 0}) out += static_cast<char>((bits >> shift) & 0xFF);
-  }
-  if (count % 4 != 0 || padding > 2) return fail("not base64");
-  out.erase(out.size() - std::min(padding, out.size()));
-  return out;
 }
 
 const std::string& TokenSource::token(base::SteadyTime now) {

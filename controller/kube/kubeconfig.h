@@ -46,9 +46,6 @@ base::Result<ClusterAccess> read_in_cluster(
 /// https anywhere; http only to a loopback address, where there is no network to listen on.
 base::Result<void> check_server(std::string_view url);
 
-/// Standard alphabet, padding required, line breaks ignored.
-base::Result<std::string> decode_base64(std::string_view text);
-
 /// The bearer token of each request. A token file is read at most once every `kReadInterval`; while
 /// it cannot be read the last token stays. Controller's thread.
 class TokenSource {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <limits>
 
+#include "proxy/base/base64.h"
 #include "proxy/base/text.h"
 
 namespace penstock::objects {
@@ -164,32 +165,13 @@ EndpointSlice parse_endpoint_slice(const Json& json) {
   return slice;
 }
 
-std::optional<std::string> decode_base64(std::string_view text) {
-  static constexpr std::string_view kAlphabet =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    if (c == '=' || c == '\n' || c == '\r') continue;
-    const auto value = kAlphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = (bits << 6) | static_cast<std::uint32_t>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    out.push_back(static_cast<char>((bits >> count) & 0xff));
-  }
-  return out;
-}
-
 Secret parse_secret(const Json& json) {
   Secret secret;
   secret.meta = parse_meta(json);
   secret.meta.annotations.clear();
   secret.type = json.text("type");
   json.for_each_member("data", [&](std::string_view name, const Json& value) {
-    auto decoded = decode_base64(value.own_text());
+    auto decoded = base::decode_base64(value.own_text());
     if (!decoded) {
       value.fail("expected base64, got something else");
       return;

@@ -1,12 +1,7 @@
 #include "controller/program/flags.h"
 
 #include <fmt/format.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
 #include <CLI/CLI.hpp>
-
-#include <csignal>
 
 #include "controller/program/self_signed.h"
 #include "proxy/base/log.h"
@@ -117,14 +112,6 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   options.translate.fallback_chain_pem = pair->chain;
   options.translate.fallback_key_pem = pair->key;
   return options;
-}
-
-void harden_process() {
-  prctl(PR_SET_DUMPABLE, 0);
-  const rlimit none{0, 0};
-  setrlimit(RLIMIT_CORE, &none);
-  umask(077);
-  std::signal(SIGPIPE, SIG_IGN);
 }
 
 void start_log(const char* program, const Flags& flags) {

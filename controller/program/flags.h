@@ -38,8 +38,6 @@ void add_program_flags(CLI::App& app, Flags& flags);
 /// Checks what holds across flags; fills in what is made at start. A sentence where it cannot be.
 base::Result<Controller::Options> to_options(const Flags& flags);
 
-/// No core dumps, files for this user alone: private keys are in this process's memory.
-void harden_process();
 void start_log(const char* program, const Flags& flags);
 
 }  // namespace penstock::program

@@ -159,15 +159,5 @@ TEST(CheckServer, PlainHttpOnlyOnLoopback) {
   EXPECT_FALSE(check_server("https://"));
 }
 
-TEST(Base64, Decodes) {
-  EXPECT_EQ(*decode_base64(""), "");
-  EXPECT_EQ(*decode_base64("YQ=="), "a");
-  EXPECT_EQ(*decode_base64("YWI="), "ab");
-  EXPECT_EQ(*decode_base64("YWJj\nZGVm\n"), "abcdef");
-  for (const char* bad : {"YQ", "YQ=", "YQ==YQ==", "====", "Y===", "Y-==", "="}) {
-    EXPECT_FALSE(decode_base64(bad)) << bad;
-  }
-}
-
 }  // namespace
 }  // namespace penstock::kube

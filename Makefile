@@ -9,8 +9,11 @@ help: ## Print this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 .PHONY: deps
-deps: ## Install what building and testing needs (Debian 12, root)
+deps: ## Install what building and running needs (Debian 12, root)
 	@tests/support/install-deps.sh
+
+.PHONY: test-deps
+test-deps: deps ## Install what only the tests need: peers, real servers, the pieces of a node
 	@tests/support/install-test-deps.sh
 
 .PHONY: build
@@ -27,7 +30,7 @@ check: build ## The quick tests: unit tests and the rules of the tree
 	ctest --preset dev -L unit
 
 .PHONY: test
-test: deps ## Everything: sanitizers first, then all tests of the optimised build
+test: test-deps ## Everything: sanitizers first, then all tests of the optimised build
 	@tests/support/run-all.sh
 
 .PHONY: bench

@@ -57,6 +57,11 @@ image: ## Build the image from the release build, without an engine, into build/
 fmt: ## Format every C++ file
 	git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
 
+.PHONY: tidy
+tidy: ## clang-tidy over the programs
+	cmake --preset clang
+	git ls-files 'proxy/*.cpp' 'controller/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy-19 --quiet -p build/clang
+
 .PHONY: clean
 clean: ## Remove the build folder
 	rm -rf build

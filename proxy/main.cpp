@@ -42,6 +42,7 @@ class Proxy {
     wait_for_signal();
     client_->start();
     io_.run();
+    if (joiner_.joinable()) joiner_.join();  // two must not wait for one worker
     pool_.reset();
     return 0;
   }

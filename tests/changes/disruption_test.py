@@ -123,6 +123,19 @@ class Restarts(TestCase):
         self.proxy.start()
         self.wait_answer('web.test')
 
+    def test_a_second_sigterm_ends(self):
+        slow = threading.Thread(target=lambda: self.ask('web.test', '/delay/20000', timeout=30))
+        slow.start()
+        time.sleep(0.5)
+        self.proxy.popen.send_signal(signal.SIGTERM)
+        wait_until('it drains', lambda: self.ask('web.test', timeout=1) is None)
+        self.assertIsNone(self.proxy.popen.poll())
+        self.proxy.popen.send_signal(signal.SIGTERM)
+        self.assertEqual(self.proxy.popen.wait(5), 0)
+        slow.join()
+        self.proxy.start()
+        self.wait_answer('web.test')
+
 
 class NameServer(threading.Thread):
     """Answers A questions for one name from `address`, with `ttl`; silent while `is_away`."""

@@ -1,9 +1,11 @@
 """Every kind of object, created, changed and deleted on a real API server while requests flow."""
+import http.server
 import pathlib
 import socket
+import ssl
 import sys
+import threading
 import time
-import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from penstock_testing import Load, TestCase, main, status, wait_until  # noqa: E402
@@ -82,6 +84,32 @@ class Objects(TestCase):
         self.cluster.delete('Secret', 'cert', self.name)
         wait_until('the default one is back', lambda: self.presented('tls.test') == default)
         self.wait_answer('tls.test', tls=True, server='one')
+
+    def test_upstream_over_https(self):
+        self.certificate('upstream', 'inside.test')
+        folder = pathlib.Path(self.folder)
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                text = f'server secure\nHost: {self.headers["Host"]}\n'.encode()
+                self.send_response(200)
+                self.send_header('Content-Length', str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_):
+                pass
+        server = http.server.ThreadingHTTPServer((f'10.245.{self.number}.14', 8443), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / 'cert.pem', folder / 'key.pem')
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.service('secure', [14], target=8443)
+        self.ingress('secure', ('secure.test', [('Prefix', '/', 'secure')]),
+                     annotations={'backend-protocol': 'HTTPS', 'upstream-vhost': 'inside.test'})
+        answer = self.wait_answer('secure.test', server='secure')
+        self.assertIn('Host: inside.test', answer.body)
+        server.shutdown()
 
     def test_settings_and_annotations(self):
         self.service('limits', [11])

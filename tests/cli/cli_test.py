@@ -172,6 +172,16 @@ class Run(unittest.TestCase):
             stream.sendall(b'hello')
             self.assertEqual(stream.recv(5), b'hello')
 
+    def test_ipv6(self):
+        connection = http.client.HTTPConnection('::1', self.port, timeout=5)
+        connection.request('GET', '/', headers={'Host': 'demo.localhost'})
+        answer = connection.getresponse()
+        self.assertIn('X-Real-IP: ::1', answer.read().decode())
+        connection.close()
+        with socket.create_connection(('::1', self.tcp), 5) as stream:
+            stream.sendall(b'hello')
+            self.assertEqual(stream.recv(5), b'hello')
+
     def test_an_edited_file_is_live(self):
         path = self.manifests / 'http.yaml'
         before = path.read_text()

@@ -123,6 +123,60 @@ class Restarts(TestCase):
         self.proxy.start()
         self.wait_answer('web.test')
 
+    def tcp_stream(self, port, host, target):
+        """A connection through a TCP port, once it is open."""
+        self.service(f'tcp{port}', [host], port=target, target=target)
+        self.config('tcp', **{str(port): f'{self.name}/tcp{port}:{target}'})
+
+        def connect():
+            try:
+                return socket.create_connection((self.address, port), 5)
+            except OSError:
+                return None
+        return wait_until('the port is open', connect)
+
+    def test_a_reset_is_passed_on_as_a_reset(self):
+        server = socket.create_server(('10.245.21.31', 7100))
+        stream = self.tcp_stream(2131, 31, 7100)
+        inside, _ = server.accept()
+        stream.sendall(b'hello')
+        self.assertEqual(inside.recv(5), b'hello')
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        stream.close()
+        inside.settimeout(10)
+        with self.assertRaises(ConnectionResetError):
+            inside.recv(1)
+        server.close()
+
+    def test_streams_end_with_the_shutdown_timeout(self):
+        self.config('settings', worker_shutdown_timeout='2s')
+        server = socket.create_server(('10.245.21.32', 7100))
+        stream = self.tcp_stream(2132, 32, 7100)
+        inside, _ = server.accept()
+        began = time.monotonic()
+        self.proxy.popen.send_signal(signal.SIGTERM)
+        time.sleep(1)
+        stream.sendall(b'still')
+        self.assertEqual(inside.recv(5), b'still', 'a stream goes on in a drain')
+        self.assertEqual(self.proxy.popen.wait(10), 0)
+        self.assertGreater(time.monotonic() - began, 1.8)
+        self.cluster.delete('ConfigMap', 'settings', self.name)
+        self.proxy.start()
+        self.wait_answer('web.test')
+
+    def test_sigusr1_opens_the_access_log_anew(self):
+        path = pathlib.Path(self.folder) / 'access.log'
+        self.config('settings', access_log_path=str(path))
+
+        def logged(name):
+            self.ask('web.test', '/' + name)
+            return path.exists() and name in path.read_text()
+        wait_until('lines go to the file', lambda: logged('first'))
+        path.rename(path.with_suffix('.1'))
+        self.proxy.popen.send_signal(signal.SIGUSR1)
+        wait_until('lines go to a new file', lambda: logged('second'))
+        self.cluster.delete('ConfigMap', 'settings', self.name)
+
     def test_a_second_sigterm_ends(self):
         slow = threading.Thread(target=lambda: self.ask('web.test', '/delay/20000', timeout=30))
         slow.start()

@@ -49,8 +49,9 @@ class Restarts(TestCase):
         with Load(self, 'web.test') as load:
             self.controller.popen.send_signal(signal.SIGSTOP)
             self.endpoints('web', [12])
-            self.cluster.delete('Ingress', 'web', self.name)
+            # In this order there is an Ingress for the host at every moment.
             self.ingress('web2', ('web.test', [('Prefix', '/', 'web')]))
+            self.cluster.delete('Ingress', 'web', self.name)
             for i in range(20):
                 self.config('noise', number=str(i))
             self.cluster.ctl('kill', 'apiserver')

@@ -26,12 +26,21 @@ CLI_MAY_USE = {'routing', 'http', 'filters'}
 MOST_LINES = 400
 
 
+def files():
+    """The files of the project; in a tree without its history, all that are no products."""
+    done = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard'],
+                          cwd=ROOT, capture_output=True, text=True)
+    if done.returncode == 0:
+        found = [ROOT / name for name in done.stdout.splitlines()]
+    else:
+        found = [path for path in ROOT.rglob('*')
+                 if path.relative_to(ROOT).parts[0] not in ('build', '.git')]
+    return [path for path in found if path.is_file()]
+
+
 def sources():
-    names = subprocess.run(['git', 'ls-files', '--cached', '--others', '--exclude-standard', 'proxy',
-                            'controller', 'tests'], cwd=ROOT, check=True, capture_output=True,
-                           text=True).stdout.split()
-    return [ROOT / name for name in names if name.endswith(('.h', '.cpp')) and
-            (ROOT / name).exists()]
+    return [path for path in files() if path.suffix in ('.h', '.cpp') and
+            path.relative_to(ROOT).parts[0] in ('proxy', 'controller', 'tests')]
 
 
 def place(path):
@@ -99,11 +108,8 @@ WORDS = ['sess' + r'ion \d', 'clau' + 'de', 'anthr' + 'opic', 'chat' + 'gpt', r'
 
 
 def words():
-    names = subprocess.run(['git', 'ls-files'], cwd=ROOT, check=True, capture_output=True,
-                           text=True).stdout.split('\n')
-    for name in filter(None, names):
-        path = ROOT / name
-        if path.suffix in ('.sum', '.tar') or not path.exists():
+    for path in files():
+        if path.suffix in ('.sum', '.tar'):
             continue
         try:
             text = path.read_text()

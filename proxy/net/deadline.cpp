@@ -28,6 +28,8 @@ void Deadline::unlink() {
 }
 
 void DeadlineWheel::link(Deadline& deadline) {
+  // A wheel that stood still has no slots to catch up with.
+  if (linked_ == 0) swept_until_ = std::max(swept_until_, clock_.now());
   const auto furthest = swept_until_ + kTick * static_cast<int>(kSlots - 2);
   // One tick on, so that the slot is swept when the time has surely passed.
   deadline.slot_time_ =
@@ -39,47 +41,38 @@ void DeadlineWheel::link(Deadline& deadline) {
   slots_[deadline.slot_] = &deadline;
   deadline.is_linked_ = true;
   ++linked_;
-  start_timer();
 }
 
-void DeadlineWheel::start_timer() {
-  if (is_ticking_ || linked_ == 0) return;
-  is_ticking_ = true;
-  timer_.expires_after(kTick);
-  timer_.async_wait([this](base::error_code code) {
-    is_ticking_ = false;
-    if (code) return;
-    sweep(std::chrono::steady_clock::now());
-    start_timer();
-  });
+base::Duration DeadlineWheel::until_next_tick(base::SteadyTime now) const {
+  if (linked_ == 0) return base::Duration(-1);
+  const auto left = std::chrono::ceil<base::Duration>(swept_until_ + kTick - now);
+  return std::max(left, base::Duration(0));
 }
 
 void DeadlineWheel::sweep(base::SteadyTime now) {
-  const auto ticks = std::min<std::int64_t>((now - swept_until_) / kTick, kSlots);
-  if (now - swept_until_ > kTick * static_cast<int>(kSlots))
-    swept_until_ = now - kTick * static_cast<int>(kSlots);
-  for (std::int64_t i = 0; i < ticks; ++i) {
+  if (now - swept_until_ < kTick) return;
+  const auto behind = kTick * static_cast<int>(kSlots);
+  swept_until_ = std::max(swept_until_, now - behind);
+  while (now - swept_until_ >= kTick) {
     swept_until_ += kTick;
-    const auto slot = slot_of(swept_until_);
-    Deadline* rest = std::exchange(slots_[slot], nullptr);
-    while (rest != nullptr) {
-      auto* deadline = rest;
-      rest = deadline->next_;
-      if (rest != nullptr) rest->previous_ = nullptr;
-      deadline->next_ = deadline->previous_ = nullptr;
-      deadline->is_linked_ = false;
-      --linked_;
-      if (!deadline->is_armed_) continue;
-      if (deadline->at_ > now) {
-        link(*deadline);
-        continue;
-      }
-      deadline->is_armed_ = false;
-      deadline->has_expired_ = true;
-      // Only closes: the pending operation completes later, from the loop, never from here.
-      deadline->target_->close();
-    }
+    // One at a time: what a target does may unlink others. Those that are linked anew go to a
+    // later slot.
+    auto& slot = slots_[slot_of(swept_until_)];
+    while (slot != nullptr) fire(*slot, now);
   }
+}
+
+void DeadlineWheel::fire(Deadline& deadline, base::SteadyTime now) {
+  deadline.unlink();
+  if (!deadline.is_armed_) return;
+  if (deadline.at_ > now) {
+    link(deadline);
+    return;
+  }
+  deadline.is_armed_ = false;
+  deadline.has_expired_ = true;
+  // A stream only closes: its pending operation completes later, from the loop, never from here.
+  deadline.target_->close();
 }
 
 }  // namespace penstock::net

@@ -1,13 +1,12 @@
 #pragma once
 // Timeouts without a timer operation per request. A connection owns one Deadline for its whole
-// life; each phase only moves the time, which is one store. One timer per worker sweeps a wheel of
-// 50 ms slots and closes the sockets of those that are due, which ends their pending operation.
-// Everything here belongs to one worker.
+// life; each phase only moves the time, which is one store. The worker's loop wakes at the next tick
+// of a wheel of 50 ms slots and closes the sockets of those that are due, which ends their pending
+// operation. Everything here belongs to one worker.
 #include <array>
 #include <chrono>
 #include <cstddef>
 
-#include "proxy/base/asio.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/duration.h"
 
@@ -55,35 +54,32 @@ class Deadline {
 
 class DeadlineWheel {
  public:
-  DeadlineWheel(asio::io_context& io, base::CoarseClock& clock) : clock_(clock), timer_(io) {}
+  explicit DeadlineWheel(const base::CoarseClock& clock) : clock_(clock) {}
   DeadlineWheel(const DeadlineWheel&) = delete;
   DeadlineWheel& operator=(const DeadlineWheel&) = delete;
 
   /// Accuracy: a deadline fires up to one tick late.
   static constexpr std::chrono::milliseconds kTick{50};
 
-  /// Fires what is due at `now`. Called by the wheel's own timer, and by tests.
+  /// Fires what is due at `now`. Called by the loop, and by tests.
   void sweep(base::SteadyTime now);
-  void stop() { timer_.cancel(); }
+  /// How long the loop may sleep: negative where nothing is linked.
+  base::Duration until_next_tick(base::SteadyTime now) const;
 
  private:
   friend class Deadline;
   static constexpr std::size_t kSlots = 512;
 
   void link(Deadline& deadline);
-  void start_timer();
+  void fire(Deadline& deadline, base::SteadyTime now);
   static std::size_t slot_of(base::SteadyTime time) {
     return static_cast<std::size_t>(time.time_since_epoch() / kTick) % kSlots;
   }
 
-  base::CoarseClock& clock_;
-  asio::basic_waitable_timer<std::chrono::steady_clock,
-                             asio::wait_traits<std::chrono::steady_clock>, base::Executor>
-      timer_;
+  const base::CoarseClock& clock_;
   std::array<Deadline*, kSlots> slots_{};
   base::SteadyTime swept_until_ = std::chrono::steady_clock::now();
   std::size_t linked_ = 0;
-  bool is_ticking_ = false;
 };
 
 }  // namespace penstock::net

@@ -1,7 +1,10 @@
 #include "proxy/net/listener.h"
 
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 
 #include "proxy/base/ip_net.h"
@@ -9,11 +12,17 @@
 namespace penstock::net {
 namespace {
 
-using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-/// Connections taken per wake-up, so that a flood of new ones does not starve those being served.
-constexpr int kBatch = 64;
+/// Most connections taken at one event, so that a flood does not starve those being served.
+constexpr int kMostAtOnce = 64;
+constexpr int kBacklog = 4096;
+constexpr base::Duration kPause{100};
 
 }  // namespace
+
+Listener::Listener(Reactor& reactor, OnAccept on_accept)
+    : reactor_(reactor), on_accept_(std::move(on_accept)), pause_(reactor, [this] {
+        if (descriptor_) reactor_.pause(descriptor_.get(), *this, false);
+      }) {}
 
 base::IoResult<void> Listener::open(const std::string& address, std::uint16_t port) {
   if (!address.empty()) {
@@ -30,62 +39,61 @@ base::IoResult<void> Listener::open(const std::string& address, std::uint16_t po
 }
 
 base::IoResult<void> Listener::open_endpoint(const base::TcpEndpoint& endpoint) {
-  base::error_code code;
-  const auto step = [&](auto&& call) {
-    if (!code) call();
+  const auto kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const auto family = endpoint.protocol().family();
+  base::Descriptor descriptor(::socket(family, kind, 0));
+  const auto set = [&](int level, int option, int value) {
+    return ::setsockopt(descriptor.get(), level, option, &value, sizeof value) == 0;
   };
-  step([&] { acceptor_.open(endpoint.protocol(), code); });
-  step([&] { acceptor_.set_option(asio::socket_base::reuse_address(true), code); });
-  step([&] { acceptor_.set_option(ReusePort(true), code); });
-  if (endpoint.protocol() == asio::ip::tcp::v6()) {
-    // A wildcard takes both families; a named IPv6 address is only itself.
-    const asio::ip::v6_only only(!endpoint.address().is_unspecified());
-    step([&] { acceptor_.set_option(only, code); });
-  }
-  step([&] { acceptor_.bind(endpoint, code); });
-  step([&] { acceptor_.listen(4096, code); });
-  step([&] { acceptor_.non_blocking(true, code); });
-  if (code) {
-    close();
-    return base::io_fail(code);
-  }
-  port_ = acceptor_.local_endpoint(code).port();
+  // A wildcard takes both families; a named IPv6 address is only itself.
+  const bool is_open =
+      descriptor && set(SOL_SOCKET, SO_REUSEADDR, 1) && set(SOL_SOCKET, SO_REUSEPORT, 1) &&
+      set(IPPROTO_TCP, TCP_NODELAY, 1) &&  // inherited by what is accepted
+      (family != AF_INET6 ||
+       set(IPPROTO_IPV6, IPV6_V6ONLY, endpoint.address().is_unspecified() ? 0 : 1)) &&
+      ::bind(descriptor.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
+      ::listen(descriptor.get(), kBacklog) == 0;
+  if (!is_open) return base::io_fail(base::last_error());
+  base::TcpEndpoint bound;
+  auto size = static_cast<socklen_t>(bound.capacity());
+  if (::getsockname(descriptor.get(), bound.data(), &size) == 0) bound.resize(size);
+  port_ = bound.port();
+  descriptor_ = std::move(descriptor);
   return {};
 }
 
-void Listener::accept() {
-  acceptor_.async_accept(io_.get_executor(), [this](base::error_code code, base::TcpSocket socket) {
-    if (code == asio::error::operation_aborted || !acceptor_.is_open()) return;
-    if (code == asio::error::no_descriptors || code == asio::error::no_buffer_space) {
-      // Out of descriptors: asking again at once would spin; some connection will end.
-      timer_.expires_after(std::chrono::milliseconds(100));
-      timer_.async_wait([this](base::error_code stopped) {
-        if (!stopped && acceptor_.is_open()) accept();
-      });
-      return;
-    }
-    if (!code) {
-      on_accept_(std::move(socket));
-      accept_waiting();
-    }
-    if (acceptor_.is_open()) accept();
-  });
-}
+void Listener::start() { reactor_.watch_level(descriptor_.get(), *this); }
 
-void Listener::accept_waiting() {
-  for (int i = 0; i < kBatch && acceptor_.is_open(); ++i) {
-    base::error_code code;
-    base::TcpSocket socket(io_.get_executor());
-    acceptor_.accept(socket, code);
-    if (code) return;
-    on_accept_(std::move(socket));
+void Listener::on_events(std::uint32_t) {
+  int taken = 0;
+  while (taken < allowance_ && descriptor_) {
+    Accepted accepted;
+    auto size = static_cast<socklen_t>(accepted.peer.capacity());
+    accepted.descriptor = base::Descriptor(::accept4(descriptor_.get(), accepted.peer.data(), &size,
+                                                     SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!accepted.descriptor) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+        // Out of descriptors: asking again at once would spin; some connection will end.
+        reactor_.pause(descriptor_.get(), *this, true);
+        pause_.start(kPause);
+      }
+      break;
+    }
+    ++taken;
+    accepted.peer.resize(size);
+    on_accept_(std::move(accepted));
   }
+  // As many as came last time are asked for at once: neither a failed accept for each single
+  // connection, nor a turn of the loop for each of a burst.
+  allowance_ = taken == allowance_ ? std::min(allowance_ * 2, kMostAtOnce) : std::max(taken, 1);
 }
 
 void Listener::close() {
-  base::error_code ignored;
-  timer_.cancel();
-  acceptor_.close(ignored);
+  if (!descriptor_) return;
+  reactor_.forget(*this);
+  pause_.cancel();
+  descriptor_.reset();
 }
 
 }  // namespace penstock::net

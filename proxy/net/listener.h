@@ -5,35 +5,44 @@
 #include <string>
 
 #include "proxy/base/asio.h"
+#include "proxy/base/descriptor.h"
 #include "proxy/base/result.h"
+#include "proxy/net/reactor.h"
 
 namespace penstock::net {
 
-class Listener {
+class Listener final : public Watched {
  public:
-  using OnAccept = std::function<void(base::TcpSocket)>;
+  /// Non-blocking, TCP_NODELAY set.
+  struct Accepted {
+    base::Descriptor descriptor;
+    base::TcpEndpoint peer;
+  };
+  using OnAccept = std::function<void(Accepted)>;
 
-  Listener(asio::io_context& io, OnAccept on_accept)
-      : io_(io), acceptor_(io), timer_(io), on_accept_(std::move(on_accept)) {}
+  Listener(Reactor& reactor, OnAccept on_accept);
+  ~Listener() { close(); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
 
   /// An empty address listens on every address of both families (IPv4 alone where the host has no
   /// IPv6). Fails with errno: EADDRINUSE, EACCES.
   base::IoResult<void> open(const std::string& address, std::uint16_t port);
   /// Starts to accept; `on_accept` runs on the worker. Stops at `close`.
-  void start() { accept(); }
-  void close();
+  void start();
+  void close() override;
   std::uint16_t port() const { return port_; }
 
  private:
   base::IoResult<void> open_endpoint(const base::TcpEndpoint& endpoint);
-  void accept();
-  void accept_waiting();
+  void on_events(std::uint32_t events) override;
 
-  asio::io_context& io_;
-  base::TcpAcceptor acceptor_;
-  asio::steady_timer timer_;
+  Reactor& reactor_;
   OnAccept on_accept_;
+  base::Descriptor descriptor_;
+  Timer pause_;
   std::uint16_t port_ = 0;
+  int allowance_ = 1;  // connections taken at one event
 };
 
 }  // namespace penstock::net

@@ -1,125 +1,145 @@
 #include "proxy/net/stream.h"
 
-#include <openssl/err.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <utility>
+
+#include "proxy/net/tls_io.h"
 
 namespace penstock::net {
-namespace {
 
-constexpr int kTlsFailed = -1;
-constexpr int kTlsEnded = -2;
-
-auto wait_type(int wanted) {
-  return wanted == POLLOUT ? base::TcpSocket::wait_write : base::TcpSocket::wait_read;
+Stream::Stream(Reactor& reactor, base::Descriptor accepted)
+    : reactor_(reactor), descriptor_(std::move(accepted)), is_writable_(true) {
+  // A connection that the kernel will not tell us of could never go on.
+  if (!reactor_.watch(descriptor_.get(), *this)) descriptor_.reset();
 }
 
-base::error_code tls_failure() {
-  return boost::system::errc::make_error_code(boost::system::errc::protocol_error);
-}
-
-}  // namespace
-
-Stream::Stream(base::TcpSocket socket) : socket_(std::move(socket)) {
-  if (socket_.is_open()) socket_.non_blocking(true);
-}
+Stream::~Stream() { close(); }
 
 void Stream::close() {
-  base::error_code ignored;
-  socket_.close(ignored);
+  if (!descriptor_) return;
+  reactor_.forget(*this);
+  descriptor_.reset();
+  abort(reader_);
+  abort(writer_);
+}
+
+void Stream::abort(Operation*& slot) {
+  auto* const operation = std::exchange(slot, nullptr);
+  if (operation == nullptr) return;
+  operation->error_ = asio::error::operation_aborted;
+  reactor_.schedule(operation->caller_);
+}
+
+void Stream::suspend(Operation& operation, Operation*& slot, std::coroutine_handle<> caller) {
+  in_a_row_ = 0;
+  if (operation.is_over_) {
+    reactor_.schedule(caller);
+    return;
+  }
+  operation.caller_ = caller;
+  slot = &operation;
+}
+
+void Stream::on_events(std::uint32_t events) {
+  in_a_row_ = 0;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) has_ended_ = true;
+  if (has_ended_ || (events & EPOLLIN) != 0) is_readable_ = true;
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) is_writable_ = true;
+  const auto ready =
+      (is_readable_ ? EPOLLIN : std::uint32_t{0}) | (is_writable_ ? EPOLLOUT : std::uint32_t{0});
+  const auto take = [&](Operation*& slot) -> std::coroutine_handle<> {
+    if (slot == nullptr || (slot->wants_ & ready) == 0 || !slot->attempt()) return {};
+    return std::exchange(slot, nullptr)->caller_;
+  };
+  const auto reader = take(reader_);
+  const auto writer = take(writer_);
+  // The first one to run may destroy this stream, never the coroutine of the other.
+  if (reader && writer) reactor_.schedule(writer);
+  if (reader) {
+    reader.resume();
+  } else if (writer) {
+    writer.resume();
+  }
+}
+
+ssize_t Stream::receive(char* into, std::size_t size) {
+  for (;;) {
+    const auto got = ::recv(descriptor_.get(), into, size, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) is_readable_ = false;
+    // Fewer than asked for: there was no more, and what comes is told anew.
+    if (got > 0 && static_cast<std::size_t>(got) < size && !has_ended_) is_readable_ = false;
+    return got;
+  }
+}
+
+ssize_t Stream::send(const iovec* parts, std::size_t count, std::size_t total) {
+  msghdr message{};
+  message.msg_iov = const_cast<iovec*>(parts);
+  message.msg_iovlen = count;
+  for (;;) {
+    const auto sent =
+        count == 1 ? ::send(descriptor_.get(), parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                   : ::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    if (sent < 0 ? errno == EAGAIN : static_cast<std::size_t>(sent) < total) is_writable_ = false;
+    return sent;
+  }
 }
 
 void Stream::shutdown_send() {
-  // close_notify is sent once and not waited for: the FIN that follows ends the direction anyway.
-  if (ssl_ && SSL_is_init_finished(ssl_.get())) {
-    ERR_clear_error();
-    SSL_shutdown(ssl_.get());
-  }
-  base::error_code ignored;
-  socket_.shutdown(base::TcpSocket::shutdown_send, ignored);
+  if (!descriptor_) return;
+  if (ssl_) TlsIo::notify_close(*this);
+  ::shutdown(descriptor_.get(), SHUT_WR);
 }
 
 void Stream::reset_on_close() {
-  base::error_code ignored;
-  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  const linger now{1, 0};
+  ::setsockopt(descriptor_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 }
 
-bool Stream::is_quiet() {
-  pollfd poll{socket_.native_handle(), POLLIN | POLLRDHUP, 0};
-  return socket_.is_open() && (!ssl_ || SSL_pending(ssl_.get()) == 0) && ::poll(&poll, 1, 0) == 0;
+void Stream::set_no_delay() {
+  const int on = 1;
+  ::setsockopt(descriptor_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-int Stream::wanted_after(int ssl_result) {
-  switch (SSL_get_error(ssl_.get(), ssl_result)) {
-    case SSL_ERROR_WANT_READ:
-      return POLLIN;
-    case SSL_ERROR_WANT_WRITE:
-      return POLLOUT;
-    case SSL_ERROR_ZERO_RETURN:
-      return kTlsEnded;
-    default:
-      break;
+bool Stream::is_surely_quiet() const {
+  pollfd poll{descriptor_.get(), POLLIN | POLLRDHUP, 0};
+  return is_quiet() && ::poll(&poll, 1, 0) == 0;
+}
+
+base::TcpEndpoint Stream::local_endpoint() const {
+  base::TcpEndpoint endpoint;
+  auto size = static_cast<socklen_t>(endpoint.capacity());
+  if (::getsockname(descriptor_.get(), endpoint.data(), &size) == 0) endpoint.resize(size);
+  return endpoint;
+}
+
+bool ReadOperation::attempt_read(Operation& self) {
+  auto& operation = static_cast<ReadOperation&>(self);
+  auto& stream = operation.stream_;
+  if (!stream.is_open()) return operation.fail(asio::error::operation_aborted);
+  if (operation.into_.empty()) {
+    if (stream.is_readable_ || (stream.ssl_ && TlsIo::has_pending(stream))) return true;
+    stream.is_fresh_ = true;
+    return operation.wait_for(EPOLLIN);
   }
-  const auto saved = errno;
-  const auto code = ERR_peek_last_error();
-  tls_error_ = code != 0 ? ERR_reason_error_string(code) != nullptr ? ERR_reason_error_string(code)
-                                                                    : "unknown TLS error"
-                         : "connection closed";
-  ERR_clear_error();
-  errno = saved;
-  return kTlsFailed;
-}
-
-bool ReadOperation::await_ready() { return stream_.ssl_ && try_tls(); }
-
-void ReadOperation::await_suspend(std::coroutine_handle<> caller) {
-  caller_ = caller;
-  if (stream_.ssl_) {
-    wait();
-    return;
-  }
-  stream_.socket_.async_read_some(asio::buffer(into_.data(), into_.size()),
-                                  [this](base::error_code code, std::size_t size) {
-                                    if (code != asio::error::eof) error_ = code;
-                                    size_ = size;
-                                    caller_.resume();
-                                  });
-}
-
-bool ReadOperation::try_tls() {
-  if (!stream_.is_open()) {
-    error_ = asio::error::operation_aborted;
-    return true;
-  }
-  ERR_clear_error();
-  const auto limit = static_cast<int>(std::min<std::size_t>(into_.size(), 1 << 30));
-  const auto got = SSL_read(stream_.ssl_.get(), into_.data(), limit);
-  if (got > 0) {
-    size_ = static_cast<std::size_t>(got);
-    return true;
-  }
-  wanted_ = stream_.wanted_after(got);
-  if (wanted_ == kTlsEnded) return true;
-  if (wanted_ == kTlsFailed) error_ = errno == ECONNRESET ? base::last_error() : tls_failure();
-  return wanted_ < 0;
-}
-
-void ReadOperation::wait() {
-  stream_.socket_.async_wait(wait_type(wanted_), [this](base::error_code code) {
-    if (code) {
-      error_ = code;
-    } else if (!try_tls()) {
-      wait();
-      return;
-    }
-    caller_.resume();
-  });
+  if (stream.ssl_) return TlsIo::read(operation);
+  if (!stream.is_readable_) return operation.wait_for(EPOLLIN);
+  const auto got = stream.receive(operation.into_.data(), operation.into_.size());
+  if (got < 0 && errno == EAGAIN) return operation.wait_for(EPOLLIN);
+  if (got < 0) return operation.fail(base::last_error());
+  operation.size_ = static_cast<std::size_t>(got);
+  stream.received_ += operation.size_;
+  return true;
 }
 
 WriteOperation::WriteOperation(Stream& stream, std::string_view first, std::string_view second)
-    : stream_(stream), parts_{first, second} {
+    : Operation(stream, attempt_write), parts_{first, second} {
   if (parts_[0].empty()) std::swap(parts_[0], parts_[1]);
 }
 
@@ -131,105 +151,64 @@ void WriteOperation::consume(std::size_t size) {
   if (parts_[0].empty()) std::swap(parts_[0], parts_[1]);
 }
 
-bool WriteOperation::attempt() {
-  if (parts_[0].empty()) return true;
-  if (!stream_.is_open()) {
-    error_ = asio::error::operation_aborted;
-    return true;
+bool WriteOperation::attempt_write(Operation& self) {
+  auto& operation = static_cast<WriteOperation&>(self);
+  auto& stream = operation.stream_;
+  auto& parts = operation.parts_;
+  if (parts[0].empty()) return true;
+  if (!stream.is_open()) return operation.fail(asio::error::operation_aborted);
+  if (stream.ssl_) return TlsIo::write(operation);
+  if (!stream.is_writable_) return operation.wait_for(EPOLLOUT);
+  const std::array<iovec, 2> vectors{{{const_cast<char*>(parts[0].data()), parts[0].size()},
+                                      {const_cast<char*>(parts[1].data()), parts[1].size()}}};
+  const auto total = parts[0].size() + parts[1].size();
+  const auto sent = stream.send(vectors.data(), parts[1].empty() ? 1 : 2, total);
+  if (sent < 0 && errno == EAGAIN) return operation.wait_for(EPOLLOUT);
+  if (sent < 0) return operation.fail(base::last_error());
+  operation.consume(static_cast<std::size_t>(sent));
+  return parts[0].empty() || operation.wait_for(EPOLLOUT);
+}
+
+ConnectOperation::ConnectOperation(Stream& stream, const base::TcpEndpoint& peer)
+    : Operation(stream, attempt_connect) {
+  const auto kind = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  base::Descriptor descriptor(::socket(peer.protocol().family(), kind, 0));
+  const auto connect = [&] {
+    return ::connect(descriptor.get(), peer.data(), static_cast<socklen_t>(peer.size())) == 0 ||
+           errno == EINPROGRESS;
+  };
+  if (!descriptor || !connect() || !stream.reactor_.watch(descriptor.get(), stream)) {
+    is_over_ = fail(base::last_error());
+    return;
   }
-  return stream_.ssl_ ? attempt_tls() : attempt_clear();
+  stream.descriptor_ = std::move(descriptor);
+  wait_for(EPOLLOUT);
 }
 
-bool WriteOperation::attempt_clear() {
-  while (!parts_[0].empty()) {
-    std::array<iovec, 2> vectors{{{const_cast<char*>(parts_[0].data()), parts_[0].size()},
-                                  {const_cast<char*>(parts_[1].data()), parts_[1].size()}}};
-    msghdr message{};
-    message.msg_iov = vectors.data();
-    message.msg_iovlen = parts_[1].empty() ? 1 : 2;
-    const auto asked = parts_[0].size() + parts_[1].size();
-    const auto sent =
-        ::sendmsg(stream_.socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0) {
-      if (errno == EINTR) continue;
-      wanted_ = POLLOUT;
-      if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
-      error_ = base::last_error();
-      return true;
-    }
-    consume(static_cast<std::size_t>(sent));
-    if (static_cast<std::size_t>(sent) < asked) {
-      // A short write means a full buffer: asking again would only be told EAGAIN.
-      wanted_ = POLLOUT;
-      return parts_[0].empty();
-    }
-  }
-  return true;
+ConnectOperation Stream::connect(const base::TcpEndpoint& peer) {
+  return ConnectOperation(*this, peer);
 }
 
-bool WriteOperation::attempt_tls() {
-  while (!parts_[0].empty()) {
-    ERR_clear_error();
-    const auto limit = static_cast<int>(std::min<std::size_t>(parts_[0].size(), 1 << 30));
-    const auto sent = SSL_write(stream_.ssl_.get(), parts_[0].data(), limit);
-    if (sent <= 0) {
-      wanted_ = stream_.wanted_after(sent);
-      if (wanted_ > 0) return false;
-      error_ = tls_failure();
-      return true;
-    }
-    consume(static_cast<std::size_t>(sent));
-  }
-  return true;
-}
-
-void WriteOperation::wait() {
-  stream_.socket_.async_wait(wait_type(wanted_), [this](base::error_code code) {
-    if (code) {
-      error_ = code;
-    } else if (!attempt()) {
-      wait();
-      return;
-    }
-    caller_.resume();
-  });
-}
-
-void ConnectOperation::await_suspend(std::coroutine_handle<> caller) {
-  socket_.async_connect(peer_, [this, caller](base::error_code code) {
-    error_ = code;
-    caller.resume();
-  });
+bool ConnectOperation::attempt_connect(Operation& self) {
+  auto& operation = static_cast<ConnectOperation&>(self);
+  const auto& stream = operation.stream_;
+  if (!stream.has_ended_) return true;
+  int code = 0;
+  socklen_t size = sizeof code;
+  ::getsockopt(stream.descriptor_.get(), SOL_SOCKET, SO_ERROR, &code, &size);
+  return code == 0 || operation.fail({code, boost::system::system_category()});
 }
 
 HandshakeOperation Stream::handshake(SslPtr ssl) {
   ssl_ = std::move(ssl);
-  SSL_set_fd(ssl_.get(), socket_.native_handle());
-  SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                               SSL_MODE_RELEASE_BUFFERS);
+  TlsIo::attach(*this);
   return HandshakeOperation(*this);
 }
 
-bool HandshakeOperation::attempt() {
-  ERR_clear_error();
-  const auto done = SSL_do_handshake(stream_.ssl_.get());
-  if (done == 1) return true;
-  wanted_ = stream_.wanted_after(done);
-  if (wanted_ > 0) return false;
-  error_ = tls_failure();
-  return true;
-}
-
-void HandshakeOperation::wait() {
-  stream_.socket_.async_wait(wait_type(wanted_), [this](base::error_code code) {
-    if (code) {
-      error_ = code;
-    } else if (!attempt()) {
-      wait();
-      return;
-    }
-    caller_.resume();
-  });
+bool HandshakeOperation::attempt_handshake(Operation& self) {
+  auto& operation = static_cast<HandshakeOperation&>(self);
+  if (!operation.stream_.is_open()) return operation.fail(asio::error::operation_aborted);
+  return TlsIo::handshake(operation);
 }
 
 }  // namespace penstock::net

@@ -1,8 +1,11 @@
 #pragma once
 // The seam between the data path and the network: one connection, clear or TLS, as awaitable
 // operations. Everything above it reads and writes through these calls, so that what lies beneath
-// can change without anybody noticing. Reads go through Asio's completion handlers (one recv when
-// data is there); writes call send directly and wait only after EAGAIN.
+// can change without anybody noticing.
+//
+// Beneath lies edge-triggered epoll: a stream remembers whether the kernel may have bytes or room
+// for it, tries a system call only then, and takes a short read for "drained". So a read costs one
+// recv, waiting costs none, and nothing is registered anew for as long as the connection lives.
 //
 // At most one read and one write may be pending at a time; they may overlap each other. `close`
 // ends both with operation_aborted. A stream belongs to one worker.
@@ -13,11 +16,13 @@
 #include <coroutine>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "proxy/base/asio.h"
+#include "proxy/base/descriptor.h"
 #include "proxy/base/result.h"
-#include "proxy/net/deadline.h"
+#include "proxy/net/reactor.h"
 
 namespace penstock::net {
 
@@ -26,20 +31,58 @@ struct SslFree {
 };
 using SslPtr = std::unique_ptr<SSL, SslFree>;
 
+class Stream;
 class ReadOperation;
 class WriteOperation;
-class HandshakeOperation;
 class ConnectOperation;
+class HandshakeOperation;
 
-class Stream final : public Closable {
+/// What a coroutine waits for on a stream. Lives in the coroutine's frame.
+class Operation {
  public:
-  explicit Stream(base::TcpSocket socket);
-  ~Stream() = default;
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+ protected:
+  friend class Stream;
+  friend class TlsIo;
+  using Attempt = bool (*)(Operation&);
+  Operation(Stream& stream, Attempt function) : stream_(stream), attempt_(function) {}
+  ~Operation() = default;
+
+  /// Tries; true once it is over, one way or the other.
+  bool attempt() { return is_over_ = attempt_(*this); }
+  bool fail(base::error_code code) {
+    error_ = code;
+    return true;
+  }
+  bool wait_for(std::uint32_t events) {
+    wants_ = events;
+    return false;
+  }
+
+  Stream& stream_;
+  Attempt attempt_;
+  std::coroutine_handle<> caller_;
+  base::error_code error_;
+  std::uint32_t wants_ = 0;  // EPOLLIN or EPOLLOUT, while it waits
+  bool is_over_ = false;
+};
+
+class Stream final : public Watched {
+ public:
+  /// A stream that is not connected yet.
+  explicit Stream(Reactor& reactor) : reactor_(reactor) {}
+  /// Takes over a connection that a listener has accepted.
+  Stream(Reactor& reactor, base::Descriptor accepted);
+  ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
   /// Up to `into.size()` bytes; 0 at the orderly end of what the peer sends.
   ReadOperation read_some(std::span<char> into);
+  /// Until a read would not have to wait (or the stream is closed): no buffer is needed meanwhile.
+  ReadOperation readable();
   /// All of `data`, or an error. The bytes must live until it returns.
   WriteOperation write(std::string_view data);
   /// All of both, in one system call where the kernel takes it (head and body).
@@ -54,63 +97,83 @@ class Stream final : public Closable {
   /// The next close sends RST instead of FIN.
   void reset_on_close();
   void close() override;
-  bool is_open() const { return socket_.is_open(); }
-  /// False when the peer has closed or sent something while the connection was idle.
-  bool is_quiet();
+  bool is_open() const { return static_cast<bool>(descriptor_); }
+  /// False when the peer has closed or sent something while the connection was idle, as far as the
+  /// loop has heard: no system call.
+  bool is_quiet() const { return is_open() && !is_readable_; }
+  /// The same, asking the kernel.
+  bool is_surely_quiet() const;
 
-  base::TcpSocket& socket() { return socket_; }
+  /// TCP_NODELAY; what a listener accepts has it from the listener.
+  void set_no_delay();
+  base::TcpEndpoint local_endpoint() const;
   SSL* ssl() const { return ssl_.get(); }
   /// The last TLS failure as OpenSSL words it, for a log line.
-  const std::string& tls_error() const { return tls_error_; }
+  const char* tls_error() const { return tls_error_; }
   /// Bytes of the application since the beginning, inside of TLS where there is TLS.
   std::uint64_t received() const { return received_; }
   std::uint64_t sent() const { return sent_; }
 
  private:
+  friend class Operation;
   friend class ReadOperation;
   friend class WriteOperation;
   friend class HandshakeOperation;
+  friend class ConnectOperation;
+  friend class TlsIo;
 
-  /// What an SSL call wants next: 0 nothing (done), POLLIN or POLLOUT, or -1 for a failure.
-  int wanted_after(int ssl_result);
+  void on_events(std::uint32_t events) override;
+  void suspend(Operation& operation, Operation*& slot, std::coroutine_handle<> caller);
+  void abort(Operation*& slot);
+  /// Lets others have their turn now and then: a fast sender is always ready.
+  bool may_go_on() { return ++in_a_row_ < kMostInARow; }
+  /// One recv: bytes, 0 at the end, or a failure with errno (EAGAIN: wait for EPOLLIN).
+  ssize_t receive(char* into, std::size_t size);
+  ssize_t send(const iovec* parts, std::size_t count, std::size_t total);
 
-  base::TcpSocket socket_;
+  Reactor& reactor_;
+  Operation* reader_ = nullptr;
+  Operation* writer_ = nullptr;
   SslPtr ssl_;
-  std::string tls_error_;
+  const char* tls_error_ = "";
   std::uint64_t received_ = 0;
   std::uint64_t sent_ = 0;
+  base::Descriptor descriptor_;
+  bool is_readable_ = false;  // a recv may find bytes, the end or a failure
+  bool is_writable_ = false;
+  bool has_ended_ = false;      // the peer will send no more: the end stays readable
+  bool is_fresh_ = true;        // TLS: nothing was sent since the last wait for the peer
+  std::uint8_t in_a_row_ = 0;   // operations since the loop last had its turn
+  static constexpr std::uint8_t kMostInARow = 64;
 };
 
-class ReadOperation {
+class ReadOperation : public Operation {
  public:
-  ReadOperation(Stream& stream, std::span<char> into) : stream_(stream), into_(into) {}
-  bool await_ready();
-  void await_suspend(std::coroutine_handle<> caller);
+  ReadOperation(Stream& stream, std::span<char> into)
+      : Operation(stream, attempt_read), into_(into) {}
+  bool await_ready() { return attempt() && stream_.may_go_on(); }
+  void await_suspend(std::coroutine_handle<> caller) {
+    stream_.suspend(*this, stream_.reader_, caller);
+  }
   base::IoResult<std::size_t> await_resume() const {
     if (error_) return base::io_fail(error_);
-    stream_.received_ += size_;
     return size_;
   }
 
  private:
-  bool try_tls();
-  void wait();
+  friend class TlsIo;
+  static bool attempt_read(Operation& self);
 
-  Stream& stream_;
   std::span<char> into_;
-  std::coroutine_handle<> caller_;
   std::size_t size_ = 0;
-  base::error_code error_;
-  int wanted_ = 0;
 };
 
-class WriteOperation {
+class WriteOperation : public Operation {
  public:
   WriteOperation(Stream& stream, std::string_view first, std::string_view second);
-  bool await_ready() { return attempt(); }
+  bool await_ready() { return attempt() && stream_.may_go_on(); }
   void await_suspend(std::coroutine_handle<> caller) {
-    caller_ = caller;
-    wait();
+    stream_.suspend(*this, stream_.writer_, caller);
   }
   base::IoResult<void> await_resume() const {
     if (error_) return base::io_fail(error_);
@@ -118,43 +181,35 @@ class WriteOperation {
   }
 
  private:
-  bool attempt();
-  bool attempt_clear();
-  bool attempt_tls();
+  friend class TlsIo;
+  static bool attempt_write(Operation& self);
   void consume(std::size_t size);
-  void wait();
 
-  Stream& stream_;
   std::array<std::string_view, 2> parts_;
-  std::coroutine_handle<> caller_;
-  base::error_code error_;
-  int wanted_ = 0;
 };
 
-class ConnectOperation {
+class ConnectOperation : public Operation {
  public:
-  ConnectOperation(base::TcpSocket& socket, const base::TcpEndpoint& peer)
-      : socket_(socket), peer_(peer) {}
-  bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> caller);
+  ConnectOperation(Stream& stream, const base::TcpEndpoint& peer);
+  bool await_ready() const { return is_over_; }
+  void await_suspend(std::coroutine_handle<> caller) {
+    stream_.suspend(*this, stream_.writer_, caller);
+  }
   base::IoResult<void> await_resume() const {
     if (error_) return base::io_fail(error_);
     return {};
   }
 
  private:
-  base::TcpSocket& socket_;
-  base::TcpEndpoint peer_;
-  base::error_code error_;
+  static bool attempt_connect(Operation& self);
 };
 
-class HandshakeOperation {
+class HandshakeOperation : public Operation {
  public:
-  explicit HandshakeOperation(Stream& stream) : stream_(stream) {}
+  explicit HandshakeOperation(Stream& stream) : Operation(stream, attempt_handshake) {}
   bool await_ready() { return attempt(); }
   void await_suspend(std::coroutine_handle<> caller) {
-    caller_ = caller;
-    wait();
+    stream_.suspend(*this, stream_.reader_, caller);
   }
   base::IoResult<void> await_resume() const {
     if (error_) return base::io_fail(error_);
@@ -162,24 +217,16 @@ class HandshakeOperation {
   }
 
  private:
-  bool attempt();
-  void wait();
-
-  Stream& stream_;
-  std::coroutine_handle<> caller_;
-  base::error_code error_;
-  int wanted_ = 0;
+  static bool attempt_handshake(Operation& self);
 };
 
 inline ReadOperation Stream::read_some(std::span<char> into) { return ReadOperation(*this, into); }
+inline ReadOperation Stream::readable() { return ReadOperation(*this, {}); }
 inline WriteOperation Stream::write(std::string_view data) {
   return WriteOperation(*this, data, {});
 }
 inline WriteOperation Stream::write(std::string_view first, std::string_view second) {
   return WriteOperation(*this, first, second);
-}
-inline ConnectOperation Stream::connect(const base::TcpEndpoint& peer) {
-  return ConnectOperation(socket_, peer);
 }
 
 }  // namespace penstock::net

@@ -195,8 +195,7 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
 }
 
 base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
-  connection_ =
-      std::make_unique<UpstreamConnection>(worker_.io, worker_.wheel, worker_.clock.now());
+  connection_ = std::make_unique<UpstreamConnection>(worker_.reactor);
   worker_.metrics.upstream_connects.add();
   auto& stream = connection_->stream;
   connection_->deadline.expire_in(policy_.timeouts.connect);
@@ -205,9 +204,7 @@ base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
   failure.is_timeout = connection_->deadline.has_expired();
   failure.status = failure.is_timeout ? 504 : 502;
   if (!connected) co_return fail(failure);
-  base::error_code ignored;
-  stream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
-  stream.socket().non_blocking(true, ignored);
+  stream.set_no_delay();
   if (policy_.backend.protocol == snapshot::BackendProtocol::kHttps) {
     // No server name unless one is configured, as in the original.
     auto ssl = worker_.tls_client.new_session(policy_.backend.virtual_host,

@@ -16,7 +16,6 @@ struct ClientSide {
   std::uint16_t server_port = 0;  // where; 443 on every TLS port, as in the original
   bool is_tls = false;
   base::TcpEndpoint socket_peer;  // who connected
-  base::TcpEndpoint socket_local;
   bool has_proxy_header = false;
   bool is_tls_before = false;    // PROXY protocol names port 443: TLS ended in front of us
   std::uint64_t connection = 0;  // serial number within the worker

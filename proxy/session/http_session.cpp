@@ -26,16 +26,16 @@ std::string_view find_header(const void* headers, std::string_view name) {
 
 }  // namespace
 
-HttpSession::HttpSession(WorkerParts& worker, base::TcpSocket socket, bool is_tls)
-    : worker_(worker), stream_(std::move(socket)), deadline_(worker.wheel, stream_) {
-  base::error_code code;
-  side_.peer = base::unmapped(stream_.socket().remote_endpoint(code).address());
-  side_.server_port = is_tls ? kHttpsPort : stream_.socket().local_endpoint(code).port();
+HttpSession::HttpSession(WorkerParts& worker, net::Listener::Accepted accepted, bool is_tls,
+                         std::uint16_t port)
+    : worker_(worker),
+      stream_(worker.reactor, std::move(accepted.descriptor)),
+      deadline_(worker.wheel, stream_) {
+  side_.peer = base::unmapped(accepted.peer.address());
+  side_.server_port = is_tls ? kHttpsPort : port;
   side_.is_tls = is_tls;
-  side_.socket_peer = stream_.socket().remote_endpoint(code);
-  side_.socket_local = stream_.socket().local_endpoint(code);
+  side_.socket_peer = accepted.peer;
   side_.connection = ++worker_.connections;
-  stream_.socket().set_option(asio::ip::tcp::no_delay(true), code);
 }
 
 base::Task<void> HttpSession::serve(std::unique_ptr<HttpSession> session,
@@ -167,7 +167,7 @@ base::Task<HttpSession::Next> HttpSession::serve_one() {
 telemetry::HttpRecord HttpSession::record(bool is_parsed) const {
   telemetry::HttpRecord out;
   out.client = {side_.socket_peer, exchange_.client_address,     side_.has_proxy_header,
-                side_.server_port, side_.socket_local.address(), side_.connection};
+                side_.server_port, stream_.local_endpoint().address(), side_.connection};
   out.requests = served_;
   out.status = exchange_.status;
   out.now = worker_.clock.wall();

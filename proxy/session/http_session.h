@@ -7,6 +7,7 @@
 #include "proxy/base/gate.h"
 #include "proxy/filters/exchange.h"
 #include "proxy/http/h1_parser.h"
+#include "proxy/net/listener.h"
 #include "proxy/session/forward.h"
 #include "proxy/session/heads.h"
 #include "proxy/session/worker_parts.h"
@@ -15,7 +16,8 @@ namespace penstock::session {
 
 class HttpSession {
  public:
-  HttpSession(WorkerParts& worker, base::TcpSocket socket, bool is_tls);
+  HttpSession(WorkerParts& worker, net::Listener::Accepted accepted, bool is_tls,
+              std::uint16_t port);
 
   /// Serves until the connection ends; the session lives as long as the coroutine.
   static base::Task<void> serve(std::unique_ptr<HttpSession> session, base::Gate::Pass pass);

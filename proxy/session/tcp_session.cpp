@@ -19,18 +19,15 @@ bool contains(const std::vector<base::IpNet>& nets, const base::Address& address
 
 }  // namespace
 
-TcpSession::TcpSession(WorkerParts& worker, base::TcpSocket socket, snapshot::PartPtr stream)
+TcpSession::TcpSession(WorkerParts& worker, net::Listener::Accepted accepted,
+                       snapshot::PartPtr stream)
     : worker_(worker),
       table_(worker.table),
       part_(std::move(stream)),
       stream_(std::get<snapshot::Stream>(*part_)),
-      client_(std::move(socket)) {
-  base::error_code code;
-  socket_peer_ = client_.socket().remote_endpoint(code);
-  socket_local_ = client_.socket().local_endpoint(code);
-  peer_ = base::unmapped(socket_peer_.address());
-  client_.socket().set_option(asio::ip::tcp::no_delay(true), code);
-}
+      client_(worker.reactor, std::move(accepted.descriptor)),
+      peer_(base::unmapped(accepted.peer.address())),
+      socket_peer_(accepted.peer) {}
 
 base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
                                    [[maybe_unused]] base::Gate::Pass pass) {
@@ -63,8 +60,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     const upstream::PickInput input{peer_, worker_.clock.now()};
     auto lease = state == nullptr ? std::nullopt : state->pick(input, tried);
     if (!lease) break;
-    auto connection =
-        std::make_unique<UpstreamConnection>(worker_.io, worker_.wheel, worker_.clock.now());
+    auto connection = std::make_unique<UpstreamConnection>(worker_.reactor);
     tries_.emplace_back().address = lease->endpoint()->address;
     const auto attempted = worker_.clock.now();
     connection->deadline.expire_in(stream_.connect_timeout);
@@ -119,9 +115,10 @@ base::Task<bool> TcpSession::send_header(net::Stream& upstream,
                                          snapshot::ProxyProtocolOut version) {
   std::string bytes;
   if (version != snapshot::ProxyProtocolOut::kNone) {
+    const auto local = client_.local_endpoint();
     const auto addresses = named_.value_or(
         net::ProxyAddresses{{base::unmapped(socket_peer_.address()), socket_peer_.port()},
-                            {base::unmapped(socket_local_.address()), socket_local_.port()}});
+                            {base::unmapped(local.address()), local.port()}});
     bytes = version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
                                                        : net::encode_proxy_v2(addresses);
   }
@@ -163,10 +160,8 @@ base::Task<std::uint16_t> TcpSession::carry() {
   if (backend == nullptr) co_return kNoEndpoint;
   const auto connection = co_await connect(*backend);
   if (!connection) co_return kNoEndpoint;
-  base::error_code ignored;
   auto& upstream = connection->stream;
-  upstream.socket().set_option(asio::ip::tcp::no_delay(true), ignored);
-  upstream.socket().non_blocking(true, ignored);
+  upstream.set_no_delay();
   const bool has_early =
       !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
   if (has_early) {
@@ -186,8 +181,8 @@ base::Task<std::uint16_t> TcpSession::carry() {
 void TcpSession::finish(std::uint16_t status) {
   if (!stream_.is_logged || !worker_.logs.stream_is_enabled) return;
   telemetry::StreamRecord record;
-  record.client = {socket_peer_, peer_, named_.has_value(), stream_.port, socket_local_.address(),
-                   serial_};
+  record.client = {socket_peer_, peer_, named_.has_value(), stream_.port,
+                   client_.is_open() ? client_.local_endpoint().address() : base::Address(), serial_};
   record.name = stream_.log_name;
   record.status = status;
   record.bytes_received = client_.received();

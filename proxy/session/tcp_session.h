@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "proxy/base/gate.h"
+#include "proxy/net/listener.h"
 #include "proxy/net/proxy_protocol.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/stream.h"
@@ -16,7 +17,7 @@ namespace penstock::session {
 
 class TcpSession {
  public:
-  TcpSession(WorkerParts& worker, base::TcpSocket socket, snapshot::PartPtr stream);
+  TcpSession(WorkerParts& worker, net::Listener::Accepted accepted, snapshot::PartPtr stream);
 
   static base::Task<void> serve(std::unique_ptr<TcpSession> session, base::Gate::Pass pass);
 
@@ -38,7 +39,6 @@ class TcpSession {
   net::Stream client_;
   base::Address peer_;
   base::TcpEndpoint socket_peer_;
-  base::TcpEndpoint socket_local_;
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
   std::string early_;                         // bytes that were looked at for a header and are none
   std::uint64_t serial_ = 0;

@@ -12,10 +12,10 @@ namespace penstock::session {
 
 /// A connection to an endpoint, in use by one exchange or idle in the pool.
 struct UpstreamConnection {
-  UpstreamConnection(asio::io_context& io, net::DeadlineWheel& wheel, base::SteadyTime now)
-      : stream(base::TcpSocket(io.get_executor())), deadline(wheel, stream), created(now) {}
+  explicit UpstreamConnection(net::Reactor& reactor)
+      : stream(reactor), deadline(reactor.wheel(), stream), created(reactor.clock().now()) {}
 
-  bool is_quiet() { return input.empty() && stream.is_quiet(); }
+  bool is_quiet() const { return input.empty() && stream.is_quiet(); }
 
   net::Stream stream;
   net::Deadline deadline;

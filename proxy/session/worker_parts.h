@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "proxy/base/clock.h"
-#include "proxy/net/deadline.h"
+#include "proxy/net/reactor.h"
 #include "proxy/net/tls_context.h"
 #include "proxy/routing/routing_table.h"
 #include "proxy/session/upstream_connection.h"
@@ -30,13 +30,13 @@ struct Logs {
 };
 
 struct WorkerParts {
-  WorkerParts(asio::io_context& loop, telemetry::WorkerMetrics& counters,
+  WorkerParts(net::Reactor& loop, telemetry::WorkerMetrics& counters,
               telemetry::LogWriter* writer)
-      : io(loop), metrics(counters), log(writer) {}
+      : reactor(loop), metrics(counters), log(writer) {}
 
-  asio::io_context& io;
-  base::CoarseClock clock;
-  net::DeadlineWheel wheel{io, clock};
+  net::Reactor& reactor;
+  const base::CoarseClock& clock = reactor.clock();
+  net::DeadlineWheel& wheel = reactor.wheel();
   upstream::Random random{std::random_device{}()};
   std::mt19937_64 ids{std::random_device{}()};  // request ids
   std::shared_ptr<const routing::RoutingTable> table;

@@ -9,17 +9,24 @@
 namespace penstock::worker {
 namespace {
 
-constexpr std::chrono::seconds kSweep{5};
-constexpr std::chrono::seconds kLogFlush{1};
+constexpr base::Duration kSweep{5'000};
+constexpr base::Duration kLogFlush{1'000};
 
 }  // namespace
 
 Worker::Worker(Telemetry telemetry)
     : own_metrics_(telemetry.metrics == nullptr ? std::make_unique<telemetry::WorkerMetrics>()
                                                 : nullptr),
-      parts_(io_, own_metrics_ ? *own_metrics_ : *telemetry.metrics, telemetry.log) {
-  schedule_sweep();
-  if (telemetry.log != nullptr) schedule_log_flush();
+      parts_(reactor_, own_metrics_ ? *own_metrics_ : *telemetry.metrics, telemetry.log),
+      sweep_timer_(reactor_, [this] { sweep(); }),
+      log_timer_(reactor_,
+                 [this] {
+                   parts_.log.flush();
+                   log_timer_.start(kLogFlush);
+                 }),
+      drain_timer_(reactor_, [this] { reactor_.stop(); }) {
+  sweep_timer_.start(kSweep);
+  if (telemetry.log != nullptr) log_timer_.start(kLogFlush);
 }
 
 Worker::~Worker() {
@@ -28,28 +35,23 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this] { reactor_.run(); });
 }
 
 void Worker::join() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Worker::run() {
-  // One handler at a time, so that the coarse clock is never older than the event being handled.
-  while (io_.run_one() > 0) parts_.clock.refresh();
-}
-
 void Worker::adopt(std::shared_ptr<const routing::RoutingTable> table, routing::TableChange change,
                    Done done) {
-  asio::post(io_,
-             [this, table = std::move(table), change = std::move(change), done = std::move(done)] {
-               // This worker's own count on top of the shared one: requests copy the pointer
-               // without touching a cache line of another core.
-               auto local = std::make_shared<std::shared_ptr<const routing::RoutingTable>>(table);
-               const std::shared_ptr<const routing::RoutingTable> mine(local, table.get());
-               done(take(mine, change));
-             });
+  reactor_.post(
+      [this, table = std::move(table), change = std::move(change), done = std::move(done)] {
+        // This worker's own count on top of the shared one: requests copy the pointer without
+        // touching a cache line of another core.
+        auto local = std::make_shared<std::shared_ptr<const routing::RoutingTable>>(table);
+        const std::shared_ptr<const routing::RoutingTable> mine(local, table.get());
+        done(take(mine, change));
+      });
 }
 
 std::vector<ListenProblem> Worker::take(const std::shared_ptr<const routing::RoutingTable>& table,
@@ -99,15 +101,6 @@ void Worker::make_logs() {
                  telemetry::StreamLogFormat(settings.stream_format, settings.escape)};
 }
 
-void Worker::schedule_log_flush() {
-  log_timer_.expires_after(kLogFlush);
-  log_timer_.async_wait([this](base::error_code code) {
-    if (code) return;
-    parts_.log.flush();
-    schedule_log_flush();
-  });
-}
-
 void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
   std::map<std::string, std::unique_ptr<net::Listener>> next;
   for (const auto& wanted : parts_.table->global().listeners) {
@@ -117,14 +110,15 @@ void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
       next.insert(std::move(node));
       continue;
     }
-    const auto is_tls = wanted.is_tls;
-    auto listener = std::make_unique<net::Listener>(io_, [this, is_tls](base::TcpSocket socket) {
-      auto pass = connections_.try_enter();
-      if (!pass) return;
-      auto session = std::make_unique<session::HttpSession>(parts_, std::move(socket), is_tls);
-      base::spawn("HTTP connection",
-                  session::HttpSession::serve(std::move(session), std::move(*pass)));
-    });
+    auto listener = std::make_unique<net::Listener>(
+        reactor_, [this, is_tls = wanted.is_tls, port = wanted.port](auto accepted) {
+          auto pass = connections_.try_enter();
+          if (!pass) return;
+          auto session = std::make_unique<session::HttpSession>(parts_, std::move(accepted), is_tls,
+                                                                port);
+          base::spawn("HTTP connection",
+                      session::HttpSession::serve(std::move(session), std::move(*pass)));
+        });
     if (const auto opened = listener->open(wanted.address, wanted.port); !opened) {
       problems.push_back({key, opened.error()});
       continue;
@@ -132,8 +126,7 @@ void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
     listener->start();
     next.emplace(key, std::move(listener));
   }
-  for (auto& [key, listener] : http_listeners_) retire(std::move(listener));
-  http_listeners_ = std::move(next);
+    http_listeners_ = std::move(next);
 }
 
 void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems) {
@@ -141,18 +134,17 @@ void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem
   const auto open = stream_listeners_.find(name);
   if (part == nullptr) {
     if (open != stream_listeners_.end()) {
-      retire(std::move(open->second));
-      stream_listeners_.erase(open);
+            stream_listeners_.erase(open);
     }
     return;
   }
   if (open != stream_listeners_.end()) return;  // sessions look their stream up as they begin
   const auto& stream = std::get<snapshot::Stream>(**part);
-  auto listener = std::make_unique<net::Listener>(io_, [this, name](base::TcpSocket socket) {
+  auto listener = std::make_unique<net::Listener>(reactor_, [this, name](auto accepted) {
     const auto* current = parts_.table->streams().find(name);
     auto pass = connections_.try_enter();
     if (!pass || current == nullptr) return;
-    auto session = std::make_unique<session::TcpSession>(parts_, std::move(socket), *current);
+    auto session = std::make_unique<session::TcpSession>(parts_, std::move(accepted), *current);
     base::spawn("TCP stream", session::TcpSession::serve(std::move(session), std::move(*pass)));
   });
   if (const auto opened = listener->open(stream.address, stream.port); !opened) {
@@ -163,27 +155,16 @@ void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem
   stream_listeners_.emplace(name, std::move(listener));
 }
 
-void Worker::retire(std::unique_ptr<net::Listener> listener) {
-  listener->close();
-  // Its last completion may be queued already; this comes after it.
-  asio::post(io_, [gone = std::move(listener)] {});
-}
-
-void Worker::schedule_sweep() {
-  sweep_timer_.expires_after(kSweep);
-  sweep_timer_.async_wait([this](base::error_code code) {
-    if (code) return;
-    parts_.clock.refresh();
-    parts_.pool.sweep(parts_.clock.now());
-    parts_.metrics.sweep();
-    schedule_sweep();
-  });
+void Worker::sweep() {
+  parts_.pool.sweep(parts_.clock.now());
+  parts_.metrics.sweep();
+  sweep_timer_.start(kSweep);
 }
 
 void Worker::drain(base::Duration limit) {
-  asio::post(io_, [this, limit] {
+  reactor_.post([this, limit] {
     if (parts_.is_draining) {
-      io_.stop();
+      reactor_.stop();
       return;
     }
     parts_.is_draining = true;
@@ -191,17 +172,15 @@ void Worker::drain(base::Duration limit) {
     for (auto& [name, listener] : stream_listeners_) listener->close();
     parts_.pool.clear();
     for (auto* stream : parts_.idle_clients) stream->close();
-    drain_timer_.expires_after(limit);
-    drain_timer_.async_wait([this](base::error_code code) {
-      if (!code) io_.stop();
-    });
+    if (limit.count() <= 0) return reactor_.stop();
+    drain_timer_.start(limit);
     base::spawn("drain", drained());
   });
 }
 
 base::Task<void> Worker::drained() {
   co_await connections_.close();
-  io_.stop();
+  reactor_.stop();
 }
 
 }  // namespace penstock::worker

@@ -10,6 +10,7 @@
 
 #include "proxy/base/gate.h"
 #include "proxy/net/listener.h"
+#include "proxy/net/reactor.h"
 #include "proxy/routing/compile.h"
 #include "proxy/session/worker_parts.h"
 
@@ -48,26 +49,22 @@ class Worker {
   void join();
 
  private:
-  void run();
   std::vector<ListenProblem> take(const std::shared_ptr<const routing::RoutingTable>& table,
                                   const routing::TableChange& change);
   void reconcile_upstream(std::uint32_t slot);
   void reconcile_http_listeners(std::vector<ListenProblem>& problems);
   void reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems);
-  void retire(std::unique_ptr<net::Listener> listener);
   void make_tls();
   void make_logs();
-  void schedule_log_flush();
-  void schedule_sweep();
+  void sweep();
   base::Task<void> drained();
 
-  asio::io_context io_{1};
-  asio::executor_work_guard<base::Executor> work_{io_.get_executor()};
+  net::Reactor reactor_;
   std::unique_ptr<telemetry::WorkerMetrics> own_metrics_;
   session::WorkerParts parts_;
-  asio::steady_timer sweep_timer_{io_};
-  asio::steady_timer log_timer_{io_};
-  asio::steady_timer drain_timer_{io_};
+  net::Timer sweep_timer_;
+  net::Timer log_timer_;
+  net::Timer drain_timer_;
   base::Gate connections_;
   std::map<std::string, std::unique_ptr<net::Listener>> http_listeners_;
   std::map<std::string, std::unique_ptr<net::Listener>> stream_listeners_;

@@ -34,7 +34,13 @@ test: test-deps ## Everything: sanitizers first, then all tests of the optimised
 	@tests/support/run-all.sh
 
 .PHONY: bench
-bench: build ## 10,000 Ingresses on a real API server: start, memory, change to live
+bench: build ## CPU time beside nginx, HAProxy and Envoy; then bench-scale (BENCH=full, UNITS=..)
+	@tests/support/install-bench-deps.sh
+	python3 tests/load/bench.py
+	@if [ -z "$(UNITS)" ] && [ "$(SCALE)" != 0 ]; then $(MAKE) --no-print-directory bench-scale; fi
+
+.PHONY: bench-scale
+bench-scale: build ## 10,000 Ingresses on a real API server: start, memory, change to live
 	TC=scale python3 tests/load/scale.py
 
 .PHONY: docs

@@ -1,0 +1,88 @@
+"""CPU time of the proxy per unit of work: Penstock beside nginx, HAProxy and Envoy, in one run.
+
+Prints a Markdown table and writes build/bench/bench.md and bench.json.
+
+  BENCH=full            more rounds, longer ones
+  UNITS=get_1k,close    these only
+  CONTENDERS=a,b        of penstock, nginx, haproxy, envoy; ratios are to nginx
+  ROUNDS=n              instead of 3, or 9 of the full bench
+  PENSTOCK_BIN=folder   with penstock and penstock-proxy, instead of build/dev/bin
+"""
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import machine
+import report
+from contenders import BACKEND, CONTENDERS, ROOT
+from measure import Bench, measure_cpu
+from programs import Backend
+from units import UNITS
+
+
+class Options:
+    """What the environment asks for."""
+
+    def __init__(self):
+        is_full = os.environ.get('BENCH') == 'full'
+        self.rounds = int(os.environ.get('ROUNDS') or (9 if is_full else 3))
+        self.run_ms = 1000 if is_full else 300
+        self.warm_ms = 200 if is_full else 80
+        self.units = self.chosen('UNITS', UNITS)
+        self.contenders = self.chosen('CONTENDERS', CONTENDERS)
+
+    @staticmethod
+    def chosen(variable, known):
+        names = [each for each in os.environ.get(variable, '').split(',') if each] or list(known)
+        for name in names:
+            if name not in known:
+                sys.exit(f'bench: {variable}: expected some of {",".join(known)}, got {name!r}')
+        return {name: known[name] for name in names}
+
+
+def make_certificate(folder):
+    machine.run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt',
+                'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30', '-subj', '/CN=bench.test',
+                '-addext', 'subjectAltName=DNS:bench.test,DNS:*.bench.test', '-keyout',
+                folder / 'tls.key', '-out', folder / 'tls.crt', stderr=subprocess.DEVNULL)
+
+
+def measure_all(options, folder):
+    load, proxy = machine.processors()
+    machine.prepare_namespace()
+    programs = machine.compile_programs(pathlib.Path(__file__).parent, ROOT / 'build/bench')
+    os.sched_setaffinity(0, {load})
+    make_certificate(folder)
+    facts = {**machine.describe(), 'versions': {
+        name: kind.version() for name, kind in options.contenders.items()}}
+    results = []
+    with Backend(programs['backend'], BACKEND) as backend:
+        bench = Bench(options, folder, programs, backend, proxy)
+        try:
+            for unit in options.units.values():
+                began = time.monotonic()
+                results += measure_cpu(bench, unit)
+                print(f'bench: {unit.name}: {time.monotonic() - began:.1f} s', file=sys.stderr)
+        finally:
+            bench.stop_all()
+            if results:
+                print(report.write(results, facts, ROOT / 'build/bench'))
+
+
+def main():
+    options = Options()
+    folder = os.environ.get(machine.INSIDE)
+    if not folder:
+        sys.exit(machine.run_in_namespace())
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        measure_all(options, pathlib.Path(folder))
+    except KeyboardInterrupt:
+        sys.exit('bench: stopped')
+
+
+if __name__ == '__main__':
+    main()

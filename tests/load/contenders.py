@@ -1,0 +1,177 @@
+"""The proxies that are compared: how each is configured and started, and which processes are its."""
+import base64
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import time
+
+import machine
+from template import expand
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PEERS = pathlib.Path(__file__).resolve().parent / 'peers'
+BIN = pathlib.Path(os.environ.get('PENSTOCK_BIN', ROOT / 'build/dev/bin'))
+CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
+BACKEND = {'BACKEND_HTTP': 9080, 'BACKEND_ECHO': 9007, 'BACKEND_BULK': 9009}
+LONGEST_START = 60
+
+# What every proxy must add to a request, as the backend gets it. Values that are not the same each
+# time are patterns.
+ADDED = {'host': r'{host}', 'x-request-id': r'[0-9a-f-]{{32,36}}', 'x-real-ip': r'127\.0\.0\.1',
+         'x-forwarded-for': r'127\.0\.0\.1', 'x-forwarded-host': r'{host}',
+         'x-forwarded-port': r'{port}', 'x-forwarded-proto': 'http', 'x-forwarded-scheme': 'http',
+         'x-scheme': 'http'}
+
+
+def sites(variant):
+    """The hosts with their paths: one, or 5,000 with four paths each."""
+    if variant != 'routes':
+        return [{'HOST': 'bench.test', 'path': [{'PATH': '/'}]}]
+    paths = [{'PATH': f'/p{i}/'} for i in range(4)]
+    return [{'HOST': f'h{i}.bench.test', 'path': paths} for i in range(5000)]
+
+
+class Contender:
+    """One running proxy. A variant is `plain`, `log` or `routes`."""
+
+    name = ''
+    templates = ()
+
+    def __init__(self, number, variant, folder, processor):
+        self.variant = variant
+        self.folder = pathlib.Path(folder) / f'{self.name}-{variant}'
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        base = 1000 * (number + 1) + 100 * ('plain', 'log', 'routes').index(variant)
+        self.ports = {'HTTP': base + 80, 'HTTPS': base + 43, 'TCP': base + 7, 'BULK': base + 9,
+                      'ADMIN': base + 90, 'STATUS': base + 91}
+        self.configure(pathlib.Path(folder))
+        self.output = open(self.folder / 'output.log', 'wb')
+        self.process = machine.start_on(processor, self.command(), stdout=self.stdout(),
+                                        stderr=self.output, cwd=self.folder)
+        self.wait_ready()
+        self.pids = self.measured()
+
+    def configure(self, shared):
+        hosts = sites(self.variant)
+        certificate = (shared / 'tls.crt').read_bytes()
+        key = (shared / 'tls.key').read_bytes()
+        (self.folder / 'tls.crt').write_bytes(certificate)
+        (self.folder / 'tls.key').write_bytes(key)
+        (self.folder / 'tls.pem').write_bytes(certificate + key)
+        values = {'FOLDER': self.folder, 'DESCRIPTORS': machine.DESCRIPTORS, 'host': hosts,
+                  'CERTIFICATE_BASE64': base64.b64encode(certificate).decode(),
+                  'KEY_BASE64': base64.b64encode(key).decode(),
+                  'service': [{'SERVICE': name, 'BACKEND': BACKEND['BACKEND_' + kind]}
+                              for name, kind in (('web', 'HTTP'), ('echo', 'ECHO'),
+                                                 ('bulk', 'BULK'))],
+                  'quiet': self.variant != 'log', 'log': self.variant == 'log',
+                  **self.ports, **BACKEND}
+        for name in self.templates:
+            target = self.folder / 'config' / name
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(expand((PEERS / name).read_text(), values))
+
+    def config(self):
+        return self.folder / 'config' / self.templates[0]
+
+    def stdout(self):
+        return self.output
+
+    def measured(self):
+        """The processes whose time and memory count: all of them."""
+        return [pid for pid, _ in machine.descendants(self.process.pid)]
+
+    def wait_ready(self):
+        end = time.monotonic() + LONGEST_START
+        while not self.is_ready():
+            if self.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f'{self.name} does not serve:\n{self.log_text()}')
+            time.sleep(0.02)
+
+    def is_ready(self):
+        try:
+            for port in ('HTTPS', 'TCP', 'BULK'):
+                socket.create_connection(('127.0.0.1', self.ports[port]), 2).close()
+            return self.get('1k')[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def get(self, what):
+        """(status, body) of a request to the last path of the last host."""
+        last = sites(self.variant)[-1]
+        connection = http.client.HTTPConnection('127.0.0.1', self.ports['HTTP'], timeout=10)
+        connection.request('GET', last['path'][-1]['PATH'] + what, headers={'Host': last['HOST']})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer.status, body
+
+    def check_headers(self):
+        """That the backend gets what all of the others send it, too."""
+        lines = self.get('head')[1].decode().splitlines()
+        got = dict(line.lower().split(': ', 1) for line in lines[1:] if ': ' in line)
+        host = re.escape(sites(self.variant)[-1]['HOST'])
+        for name, pattern in ADDED.items():
+            wanted = pattern.format(host=host, port=self.ports['HTTP'])
+            if not re.fullmatch(wanted, got.get(name, '')):
+                raise RuntimeError(f'{self.name} sends {name}: {got.get(name)!r}, not {wanted}')
+
+    def log_lines(self):
+        path = self.folder / 'access.log'
+        return path.read_bytes().count(b'\n') if path.exists() else 0
+
+    def log_text(self):
+        return (self.folder / 'output.log').read_text(errors='replace')[-3000:]
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.output.close()
+
+
+class Penstock(Contender):
+    name = 'penstock'
+    templates = ('penstock.yaml',)
+
+    def command(self):
+        return [BIN / 'penstock', 'run', '--manifests', self.config().parent, '--workers', 1,
+                '--http-port', self.ports['HTTP'], '--https-port', self.ports['HTTPS'],
+                '--listen-address', '127.0.0.1', '--configmap', 'default/penstock',
+                '--tcp-services-configmap', 'default/tcp-services',
+                '--default-ssl-certificate', 'default/tls',
+                '--admin-address', f'127.0.0.1:{self.ports["ADMIN"]}',
+                '--status-address', f'127.0.0.1:{self.ports["STATUS"]}', '--log-level', 'warn']
+
+    def measured(self):
+        """The proxy alone: the controller does nothing while nothing changes."""
+        return [pid for pid, name in machine.descendants(self.process.pid)
+                if name == 'penstock-proxy']
+
+    @staticmethod
+    def version():
+        return machine.run(BIN / 'penstock', '--version').strip()
+
+
+class Nginx(Contender):
+    name = 'nginx'
+    templates = ('nginx.conf',)
+
+    def command(self):
+        return ['nginx', '-p', self.folder, '-c', self.config()]
+
+    @staticmethod
+    def version():
+        done = subprocess.run(['nginx', '-v'], check=True, stderr=subprocess.PIPE, text=True)
+        return done.stderr.split('/')[-1].strip()
+
+
+CONTENDERS = {each.name: each for each in (Penstock, Nginx)}

@@ -32,7 +32,12 @@ class Options:
         self.run_ms = 1000 if is_full else 300
         self.warm_ms = 200 if is_full else 80
         self.units = self.chosen('UNITS', UNITS)
-        self.contenders = self.chosen('CONTENDERS', CONTENDERS)
+        self.contenders = {}
+        for name, kind in self.chosen('CONTENDERS', CONTENDERS).items():
+            if kind.is_installed():
+                self.contenders[name] = kind
+            else:
+                print(f'bench: WITHOUT {name}: it is not installed', file=sys.stderr)
 
     @staticmethod
     def chosen(variable, known):

@@ -21,9 +21,9 @@ LONGEST_START = 60
 
 # What every proxy must add to a request, as the backend gets it. Values that are not the same each
 # time are patterns.
-ADDED = {'host': r'{host}', 'x-request-id': r'[0-9a-f-]{{32,36}}', 'x-real-ip': r'127\.0\.0\.1',
-         'x-forwarded-for': r'127\.0\.0\.1', 'x-forwarded-host': r'{host}',
-         'x-forwarded-port': r'{port}', 'x-forwarded-proto': 'http', 'x-forwarded-scheme': 'http',
+ADDED = {'host': '{host}', 'x-request-id': '[0-9a-f-]{{32,36}}', 'x-real-ip': r'127\.0\.0\.1',
+         'x-forwarded-for': r'127\.0\.0\.1', 'x-forwarded-host': '{host}',
+         'x-forwarded-port': '{port}', 'x-forwarded-proto': 'http', 'x-forwarded-scheme': 'http',
          'x-scheme': 'http'}
 
 
@@ -69,12 +69,16 @@ class Contender:
                   'service': [{'SERVICE': name, 'BACKEND': BACKEND['BACKEND_' + kind]}
                               for name, kind in (('web', 'HTTP'), ('echo', 'ECHO'),
                                                  ('bulk', 'BULK'))],
-                  'quiet': self.variant != 'log', 'log': self.variant == 'log',
+                  'tls': self.variant != 'routes', 'quiet': self.variant != 'log', 'log': self.variant == 'log',
                   **self.ports, **BACKEND}
         for name in self.templates:
             target = self.folder / 'config' / name
             target.parent.mkdir(exist_ok=True)
             target.write_text(expand((PEERS / name).read_text(), values))
+
+    @classmethod
+    def is_installed(cls):
+        return True
 
     def config(self):
         return self.folder / 'config' / self.templates[0]
@@ -95,7 +99,7 @@ class Contender:
 
     def is_ready(self):
         try:
-            for port in ('HTTPS', 'TCP', 'BULK'):
+            for port in ('TCP', 'BULK') if self.variant == 'routes' else ('HTTPS', 'TCP', 'BULK'):
                 socket.create_connection(('127.0.0.1', self.ports[port]), 2).close()
             return self.get('1k')[0] == 200
         except (OSError, http.client.HTTPException):
@@ -174,4 +178,37 @@ class Nginx(Contender):
         return done.stderr.split('/')[-1].strip()
 
 
-CONTENDERS = {each.name: each for each in (Penstock, Nginx)}
+class Haproxy(Contender):
+    name = 'haproxy'
+    templates = ('haproxy.cfg', 'haproxy.map')
+
+    def command(self):
+        return ['haproxy', '-db', '-f', self.config()]
+
+    def stdout(self):
+        return open(self.folder / 'access.log', 'ab') if self.variant == 'log' else self.output
+
+    @staticmethod
+    def version():
+        return machine.run('haproxy', '-v').split()[2]
+
+
+class Envoy(Contender):
+    name = 'envoy'
+    templates = ('envoy.yaml',)
+    program = CACHE / 'penstock/envoy/envoy/_bin/envoy'
+
+    def command(self):
+        return [self.program, '--concurrency', 1, '--disable-hot-restart', '-l', 'error', '-c',
+                self.config()]
+
+    @classmethod
+    def is_installed(cls):
+        return cls.program.exists()
+
+    @classmethod
+    def version(cls):
+        return machine.run(cls.program, '--version').split('version:')[1].split('/')[1]
+
+
+CONTENDERS = {each.name: each for each in (Penstock, Nginx, Haproxy, Envoy)}

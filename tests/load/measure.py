@@ -56,21 +56,25 @@ def cpu_run(bench, unit, proxy):
         time.sleep(0.002)
         spent = machine.cpu_ns(proxy.pids) - start
         after = bench.backend.counters()
-    check(unit, warm['units'] + result['units'], before, after)
-    return {'cpu_us': spent / 1000 / result['units'],
-            'per_second': result['units'] / result['seconds']}
+    check(unit, warm, result, before, after)
+    units = result['units'] * unit.units
+    return {'cpu_us': spent / 1000 / units, 'per_second': units / result['seconds']}
 
 
-def check(unit, units, before, after):
+def check(unit, warm, result, before, after):
     """That the backend has served what was counted, undamaged and on kept connections."""
     change = {name: after[name] - before[name] for name in after}
+    units = warm['units'] + result['units']
     if change['damaged'] or change['failed']:
         raise RuntimeError(f'the backend got {change["damaged"]} damaged bodies and '
                            f'{change["failed"]} requests that it could not read')
     if change['requests'] + change['messages'] < units:
         raise RuntimeError(f'{units} units, but the backend served {change}')
-    if change['accepted'] * unit.units_per_connection > units + 64 * unit.units_per_connection:
+    most = units / unit.units_per_connection + 64 if unit.units_per_connection else units
+    if change['accepted'] > most:
         raise RuntimeError(f'no keepalive: {units} units on {change["accepted"]} connections')
+    if result['resumed'] < unit.resumed * result['opened']:
+        raise RuntimeError(f'{result["resumed"]} of {result["opened"]} TLS sessions resumed')
 
 
 def measure_cpu(bench, unit):

@@ -1,6 +1,8 @@
 """The units of work that the bench measures, and what Penstock is to reach in each."""
 import dataclasses
 
+MEBIBYTE = 1024 * 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
@@ -10,14 +12,42 @@ class Unit:
     options: dict       # of the generator
     port: str = 'HTTP'
     variant: str = 'plain'
-    # The backend must have seen so many units on each of its connections, at least.
+    # What one unit of the generator counts for.
+    units: int = 1
+    # The backend must have seen so many units on each of its connections, at least; 0: not checked.
     units_per_connection: int = 10
+    # At least this share of the connections must have resumed a TLS session.
+    resumed: float = 0
+    measure: str = 'cpu'
 
 
-def get(size, what, **options):
-    return {'protocol': 'get', 'what': what, 'size': size, 'connections': 64, **options}
+def get(what='1k', size=1024, connections=64, **options):
+    return {'protocol': 'get', 'what': what, 'size': size, 'connections': connections, **options}
+
+
+def stream(protocol, connections=64, **options):
+    return {'protocol': protocol, 'connections': connections, **options}
 
 
 UNITS = {each.name: each for each in (
-    Unit('get_1k', 'GET 1 KiB, 64 connections', 0.80, get(1024, '1k')),
+    Unit('get_1k', 'GET 1 KiB, 64 connections', 0.80, get()),
+    Unit('get_1k_single', 'GET 1 KiB, 1 connection', None, get(connections=1)),
+    Unit('get_100k', 'GET 100 KiB, 64 connections', 0.90, get('100k', 100 * 1024)),
+    Unit('get_10m', 'GET 10 MiB, 8 connections', 0.65, get('10m', 10 * MEBIBYTE, 8),
+         units_per_connection=1),
+    Unit('post_10k', 'POST 10 KiB, 64 connections', 0.70,
+         stream('post', what='post', size=10 * 1024)),
+    Unit('close', 'connection, GET 1 KiB, close', 0.92, get(once=1)),
+    Unit('tls_1k', 'TLS 1.3, GET 1 KiB, 64 connections', 0.92, get(tls=1), 'HTTPS'),
+    Unit('tls_handshake', 'TLS 1.3 connection, GET 1 KiB, close', 0.95,
+         get(tls=1, once=1, connections=16), 'HTTPS'),
+    Unit('tls_resumed', 'the same, each resumes the session of the last', 0.95,
+         get(tls=1, once=1, resumes=1, connections=16), 'HTTPS', resumed=0.99),
+    Unit('websocket', 'message of 100 bytes and its echo, 64 connections', 0.88,
+         stream('websocket')),
+    Unit('tcp_pingpong', 'TCP, 64 bytes and their echo, 64 connections', 1.00, stream('ping'), 'TCP'),
+    Unit('tcp_bulk', 'TCP, 1 MiB, 4 connections up and 4 down', 0.45,
+         stream('bulk', 8, size=8 * MEBIBYTE), 'BULK', units=8, units_per_connection=0),
+    Unit('tcp_connect', 'TCP connection, 64 bytes and their echo, close', 0.97,
+         stream('ping', once=1), 'TCP', units_per_connection=0),
 )}

@@ -11,7 +11,7 @@
 
 struct Options options = {.what = "1k", .connections = 64, .size = 1024};
 
-static const struct Protocol* const kProtocols[] = {&kGet, &kPost};
+static const struct Protocol* const kProtocols[] = {&kGet, &kPost, &kWebSocket, &kPing, &kBulk};
 
 static void choose_protocol(const char* name) {
   for (size_t i = 0; i < sizeof kProtocols / sizeof *kProtocols; i++)

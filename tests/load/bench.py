@@ -6,6 +6,7 @@ Prints a Markdown table and writes build/bench/bench.md and bench.json.
   UNITS=get_1k,close    these only
   CONTENDERS=a,b        of penstock, nginx, haproxy, envoy; ratios are to nginx
   ROUNDS=n              instead of 3, or 9 of the full bench
+  STRACE=1              system calls per unit as well, by strace
   PENSTOCK_BIN=folder   with penstock and penstock-proxy, instead of build/dev/bin
 """
 import os
@@ -31,6 +32,7 @@ class Options:
         self.rounds = int(os.environ.get('ROUNDS') or (9 if is_full else 3))
         self.run_ms = 1000 if is_full else 300
         self.warm_ms = 200 if is_full else 80
+        self.counts_syscalls = os.environ.get('STRACE') == '1'
         self.units = self.chosen('UNITS', UNITS)
         self.contenders = {}
         for name, kind in self.chosen('CONTENDERS', CONTENDERS).items():

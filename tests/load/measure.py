@@ -4,6 +4,7 @@ import time
 
 import machine
 from programs import Generator
+from syscalls import syscalls_run
 
 AGAIN = 'nginx again'
 
@@ -84,7 +85,13 @@ def measure_cpu(bench, unit):
     for _ in range(bench.options.rounds):
         rounds.append({name: cpu_run(bench, unit, proxy)
                        for name, proxy in bench.in_turn(proxies)})
-    return summarize(unit, rounds, 'cpu_us')
+    results = summarize(unit, rounds, 'cpu_us')
+    if bench.options.counts_syscalls:
+        for result in results:
+            if result['contender'] in proxies:
+                proxy = proxies[result['contender']]
+                result['extra']['syscalls'] = syscalls_run(bench, unit, proxy)
+    return results
 
 
 def summarize(unit, rounds, key):

@@ -33,6 +33,22 @@ def row(unit, results):
     return '| ' + ' | '.join(cells) + ' |'
 
 
+def syscalls_table(by_unit, names):
+    """What STRACE=1 has counted: the total, and the most frequent ones."""
+    def cell(result):
+        calls = dict(result['extra']['syscalls']) if result else {}
+        total = calls.pop('total', None)
+        most = ', '.join(f'{name} {each:.2f}' for name, each in list(calls.items())[:4])
+        return '-' if total is None else f'{total:.2f} ({most})'
+    lines = ['', 'System calls per unit, by strace.', '', '| unit | ' + ' | '.join(names) + ' |',
+             '|---' * (len(names) + 1) + '|']
+    for unit, found in by_unit.items():
+        if any('syscalls' in each['extra'] for each in found.values()):
+            cells = [unit, *(cell(found.get(name)) for name in names)]
+            lines.append('| ' + ' | '.join(cells) + ' |')
+    return lines if len(lines) > 5 else []
+
+
 def table(results, machine):
     by_unit = {}
     for each in results:
@@ -44,7 +60,7 @@ def table(results, machine):
     versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
     return '\n'.join([
         'CPU time of the proxy for one unit of work, as a ratio to nginx\'s in the same round: '
-        'median (least..most).', '', *lines, '',
+        'median (least..most).', '', *lines, *syscalls_table(by_unit, machine['versions']), '',
         f'{machine["cpu"]}, Linux {machine["kernel"]}; {versions}.']) + '\n'
 
 

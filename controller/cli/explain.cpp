@@ -61,7 +61,7 @@ std::string describe(const snapshot::Route& route) {
 }
 
 const char* why_not(const snapshot::Route& route, const snapshot::Route& chosen,
-                    const std::string& path) {
+                    std::string_view path) {
   const bool takes =
       route.match == snapshot::PathMatch::kExact
           ? path == route.path
@@ -103,10 +103,12 @@ class Explanation {
     exchange_.is_tls = url->is_tls;
     exchange_.scheme = url->is_tls ? "https" : "http";
     exchange_.client_address = base::unmapped(*client);
-    if (!http::normalise_path(head_.path, exchange_.path)) {
+    const auto path = http::normalised(head_.path, exchange_.path_storage);
+    if (!path) {
       std::cout << "answer    400: the path is malformed\n";
       return 0;
     }
+    exchange_.path = *path;
     print_route();
     return 0;
   }

@@ -20,12 +20,19 @@ struct AddedHeader {
   std::string value;
 };
 
+/// Texts of the global settings, made once when they change.
+struct GlobalTexts {
+  std::string hsts;  // empty: no such header
+};
+
 struct Exchange {
   const http::RequestHead* request = nullptr;
   const snapshot::Global* global = nullptr;
+  const GlobalTexts* texts = nullptr;
   base::Address client_address;  // after PROXY protocol and trusted forwarded headers
   std::string host;              // lower case, no port, no trailing dot: what routed the request
-  std::string path;              // normalised: what routed the request
+  std::string_view path;         // normalised: what routed the request
+  std::string path_storage;      // of `path`, where it is not the request's own
   bool is_tls = false;           // of the client's connection
   std::string_view scheme = "http";  // effective: a trusted X-Forwarded-Proto counts
   bool has_endpoints = false;        // of the route's upstream
@@ -38,6 +45,23 @@ struct Exchange {
   std::uint16_t status = 0;
   std::uint64_t head_sent = 0;  // bytes of the response head
   std::vector<telemetry::UpstreamTry> tries;
+
+  /// As new, but for the memory that it has.
+  void reset();
 };
+
+inline void Exchange::reset() {
+  Exchange fresh;
+  fresh.host.swap(host);
+  fresh.path_storage.swap(path_storage);
+  fresh.request_id.swap(request_id);
+  fresh.response_headers.swap(response_headers);
+  fresh.tries.swap(tries);
+  fresh.host.clear();
+  fresh.request_id.clear();
+  fresh.response_headers.clear();
+  fresh.tries.clear();
+  *this = std::move(fresh);
+}
 
 }  // namespace penstock::filters

@@ -9,17 +9,20 @@ namespace {
 class Hsts final : public Filter {
  public:
   void on_response(Exchange& exchange) const override {
-    const auto& tls = exchange.global->tls;
-    if (!exchange.is_tls || !tls.has_hsts) return;
-    auto value = fmt::format("max-age={}{}{}", tls.hsts_max_age_seconds,
-                             tls.hsts_includes_subdomains ? "; includeSubDomains" : "",
-                             tls.hsts_preload ? "; preload" : "");
-    AddedHeader header{"Strict-Transport-Security", std::move(value)};
+    if (!exchange.is_tls || exchange.texts->hsts.empty()) return;
+    AddedHeader header{"Strict-Transport-Security", exchange.texts->hsts};
     exchange.response_headers.push_back(std::move(header));
   }
 };
 
 }  // namespace
+
+std::string hsts_text(const snapshot::TlsSettings& tls) {
+  if (!tls.has_hsts) return {};
+  return fmt::format("max-age={}{}{}", tls.hsts_max_age_seconds,
+                     tls.hsts_includes_subdomains ? "; includeSubDomains" : "",
+                     tls.hsts_preload ? "; preload" : "");
+}
 
 FilterPtr make_hsts(const snapshot::Route&) { return std::make_unique<Hsts>(); }
 

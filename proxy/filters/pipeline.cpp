@@ -20,6 +20,8 @@ constexpr PipelineEntry kPipeline[] = {
 
 }  // namespace
 
+GlobalTexts make_texts(const snapshot::Global& global) { return {hsts_text(global.tls)}; }
+
 std::vector<FilterPtr> make_filters(const snapshot::Route& route) {
   std::vector<FilterPtr> filters;
   for (const auto& entry : kPipeline) {

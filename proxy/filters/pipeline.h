@@ -11,6 +11,10 @@ namespace penstock::filters {
 /// The filters that this route uses, in order.
 std::vector<FilterPtr> make_filters(const snapshot::Route& route);
 
+/// What filters need of the global settings, as text.
+GlobalTexts make_texts(const snapshot::Global& global);
+std::string hsts_text(const snapshot::TlsSettings& tls);
+
 // Null where the route does not use the feature.
 FilterPtr make_denied(const snapshot::Route& route);
 FilterPtr make_https_redirect(const snapshot::Route& route);

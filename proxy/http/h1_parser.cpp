@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/base/text.h"
+#include "proxy/http/scan.h"
 
 namespace penstock::http {
 namespace {
@@ -25,9 +26,9 @@ constexpr std::array<bool, 256> make_token_table() {
 }
 constexpr auto kToken = make_token_table();
 
+bool is_token_byte(char c) { return kToken[static_cast<unsigned char>(c)]; }
 bool is_token(std::string_view text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](char c) { return kToken[static_cast<unsigned char>(c)]; });
+  return !text.empty() && std::ranges::all_of(text, is_token_byte);
 }
 
 /// RFC 9110 5.5: visible characters, SP, HTAB and obs-text.
@@ -51,35 +52,56 @@ std::optional<std::string_view> take_line(std::string_view& rest) {
   return line;
 }
 
-std::string_view trim_blanks(std::string_view text) {
-  while (!text.empty() && base::is_space(text.front())) text.remove_prefix(1);
-  while (!text.empty() && base::is_space(text.back())) text.remove_suffix(1);
-  return text;
+/// The line that begins at `line` and is not "name: value": why.
+HeadFailure explain_line(std::string_view line) {
+  const auto end = line.find('\n');
+  if (end == std::string_view::npos || end == 0 || line[end - 1] != '\r') {
+    return bad("a line does not end in CRLF");
+  }
+  line = line.substr(0, end - 1);
+  if (line.contains('\r')) return bad("a line does not end in CRLF");
+  if (!line.empty() && base::is_space(line.front())) return bad("folded header line");
+  if (!line.contains(':')) return bad("a header line has no colon");
+  return bad("a header name is not a token");
 }
 
+/// One pass: names by table, values by the first byte that cannot stand in one.
 HeadFailure parse_fields(std::string_view rest, const HeadLimits& limits, Headers& out) {
   out.clear();
+  const auto* at = rest.data();
+  const auto* const end = at + rest.size();
   for (;;) {
-    const auto line = take_line(rest);
-    if (!line) return bad("a line does not end in CRLF");
-    if (line->empty()) return rest.empty() ? kOk : bad("bytes after the empty line");
-    if (line->size() > limits.max_line) return {431, "a header line is too long"};
-    if (base::is_space(line->front())) return bad("folded header line");
-    const auto colon = line->find(':');
-    if (colon == std::string_view::npos) return bad("a header line has no colon");
-    const auto name = line->substr(0, colon);
-    if (!is_token(name)) return bad("a header name is not a token");
-    const auto value = trim_blanks(line->substr(colon + 1));
-    if (!is_field_value(value)) return bad("a control byte in a header value");
-    if (!limits.keeps_underscores && name.contains('_')) continue;
+    if (end - at >= 2 && at[0] == '\r' && at[1] == '\n') {
+      return at + 2 == end ? kOk : bad("bytes after the empty line");
+    }
+    const auto* const begin = at;
+    bool has_underscore = false;
+    for (; at != end && is_token_byte(*at); ++at) has_underscore |= *at == '_';
+    if (at == begin || at == end || *at != ':') return explain_line({begin, end});
+    const std::string_view name(begin, at);
+    ++at;
+    while (at != end && base::is_space(*at)) ++at;
+    const auto* const value = at;
+    at = find_not_field_byte(at, end);
+    if (end - at < 2 || at[0] != '\r' || at[1] != '\n') {
+      if (at != end && *at != '\r' && *at != '\n') return bad("a control byte in a header value");
+      return bad("a line does not end in CRLF");
+    }
+    const auto* last = at;
+    while (last != value && base::is_space(last[-1])) --last;
+    at += 2;
+    const auto size = static_cast<std::size_t>(at - begin);
+    if (size > limits.max_line + 2) return {431, "a header line is too long"};
+    if (has_underscore && !limits.keeps_underscores) continue;
     if (out.size() >= limits.max_fields) return {431, "too many headers"};
-    out.add(name, value);
+    out.add(name, {value, last}, static_cast<std::uint32_t>(size));
   }
 }
 
 /// The one length of all Content-Length fields; equal repeats would be legal to fold, but no honest
 /// client sends them (RFC 9112 6.3 (5)).
 HeadFailure read_content_length(const Headers& headers, std::optional<std::uint64_t>& out) {
+  if (!headers.has(Name::kContentLength)) return kOk;
   for (const auto& field : headers) {
     if (field.id != Name::kContentLength) continue;
     if (out) return bad("several Content-Length headers");
@@ -94,6 +116,7 @@ HeadFailure read_content_length(const Headers& headers, std::optional<std::uint6
 
 /// Transfer-Encoding is understood as exactly "chunked", once (RFC 9112 6.1).
 HeadFailure read_transfer_encoding(const Headers& headers, bool& is_chunked) {
+  if (!headers.has(Name::kTransferEncoding)) return kOk;
   for (const auto& field : headers) {
     if (field.id != Name::kTransferEncoding) continue;
     if (is_chunked) return bad("several Transfer-Encoding headers");
@@ -108,9 +131,9 @@ HeadFailure read_transfer_encoding(const Headers& headers, bool& is_chunked) {
 }
 
 bool connection_has(const Headers& headers, std::string_view token) {
-  return std::ranges::any_of(headers, [&](const Header& field) {
-    return field.id == Name::kConnection && list_has(field.value, token);
-  });
+  return headers.has(Name::kConnection) && std::ranges::any_of(headers, [&](const Header& field) {
+           return field.id == Name::kConnection && list_has(field.value, token);
+         });
 }
 
 /// "HTTP/1.x": the minor version, or a failure.
@@ -122,6 +145,22 @@ HeadFailure read_version(std::string_view text, std::uint8_t& minor) {
   if (text[5] != '1') return {505, "the major version is not 1"};
   minor = text[7] == '0' ? 0 : 1;
   return kOk;
+}
+
+constexpr std::array<bool, 256> make_host_table() {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
+  for (const char c : std::string_view("-._~")) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}
+constexpr auto kHost = make_host_table();
+bool is_host_byte(char c) { return kHost[static_cast<unsigned char>(c)]; }
+
+bool is_ipv6_byte(char c) {
+  return is_digit(c) || c == ':' || c == '.' ||
+         (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'f');
 }
 
 bool is_target_byte(char c) {
@@ -152,6 +191,7 @@ HeadFailure read_target(RequestHead& out) {
     out.authority = target.substr(0, path_start);
     target = path_start == std::string_view::npos ? "/" : target.substr(path_start);
     if (out.authority.empty()) return bad("the request target has no authority");
+    out.is_absolute = true;
     if (target.front() == '?') return bad("the request target has no path");
   }
   out.path_and_query = target;
@@ -181,13 +221,16 @@ HeadFailure read_host(RequestHead& out) {
     host = &field;
   }
   if (host == nullptr && out.minor_version >= 1) return bad("no Host header");
-  if (host != nullptr && !host->value.empty() && host_of(host->value).empty()) {
+  std::string_view named;
+  if (host != nullptr && !host->value.empty() && !split_authority(host->value, named)) {
     return bad("the Host header is not a host");
   }
-  if (!out.authority.empty() && host_of(out.authority).empty()) {
+  if (out.authority.empty()) {
+    out.host = named;
+    if (host != nullptr) out.authority = host->value;
+  } else if (!split_authority(out.authority, out.host)) {
     return bad("the authority of the request target is not a host");
   }
-  if (out.authority.empty() && host != nullptr) out.authority = host->value;
   return kOk;
 }
 
@@ -252,6 +295,8 @@ HeadFailure parse_request_head(std::string_view head, const HeadLimits& limits, 
   auto rest = head;
   const auto line = take_line(rest);
   if (!line) return bad("the request line does not end in CRLF");
+  out.line = {head.data(), line->size() + 2};
+  out.size = head.size();
   if (line->size() > limits.max_line) return {414, "the request line is too long"};
   if (head.size() > limits.max_head) return {431, "the request head is too large"};
   if (const auto failure = read_request_line(*line, out)) return failure;
@@ -283,6 +328,8 @@ HeadFailure parse_response_head(std::string_view head, const HeadLimits& limits,
   auto rest = head;
   const auto line = take_line(rest);
   if (!line || line->size() < 12) return bad("malformed status line");
+  out.line = {head.data(), line->size() + 2};
+  out.size = head.size();
   if (read_version(line->substr(0, 8), out.minor_version)) return bad("malformed status line");
   const auto status = base::parse_integer<std::uint16_t>(line->substr(9, 3));
   if (!status || (*line)[8] != ' ' || *status < 100 || *status > 599 ||
@@ -318,21 +365,16 @@ HeadFailure parse_response_head(std::string_view head, const HeadLimits& limits,
   return kOk;
 }
 
-std::string host_of(std::string_view authority) {
-  auto host = authority;
+bool split_authority(std::string_view authority, std::string_view& host) {
+  host = authority;
   std::string_view port;
   if (host.starts_with('[')) {
     const auto close = host.find(']');
-    if (close == std::string_view::npos) return {};
+    if (close == std::string_view::npos) return false;
     port = host.substr(close + 1);
     host = host.substr(0, close + 1);
     const auto inside = host.substr(1, host.size() - 2);
-    if (inside.empty() || !std::ranges::all_of(inside, [](char c) {
-          return is_digit(c) || c == ':' || c == '.' ||
-                 (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'f');
-        })) {
-      return {};
-    }
+    if (inside.empty() || !std::ranges::all_of(inside, is_ipv6_byte)) return false;
   } else {
     const auto colon = host.find(':');
     if (colon != std::string_view::npos) {
@@ -340,18 +382,17 @@ std::string host_of(std::string_view authority) {
       host = host.substr(0, colon);
     }
     if (host.ends_with('.')) host.remove_suffix(1);
-    if (host.empty() || host.size() > 255 || !std::ranges::all_of(host, [](char c) {
-          return is_digit(c) || (base::to_lower(c) >= 'a' && base::to_lower(c) <= 'z') ||
-                 c == '-' || c == '.' || c == '_' || c == '~';
-        })) {
-      return {};
-    }
+    if (host.empty() || host.size() > 255 || !std::ranges::all_of(host, is_host_byte)) return false;
   }
-  if (!port.empty()) {
-    port.remove_prefix(1);
-    if (port.size() > 5 || !std::ranges::all_of(port, is_digit)) return {};
-  }
-  return base::to_lower(host);
+  if (port.empty()) return true;
+  if (port.front() != ':') return false;
+  port.remove_prefix(1);
+  return port.size() <= 5 && std::ranges::all_of(port, is_digit);
+}
+
+std::string host_of(std::string_view authority) {
+  std::string_view host;
+  return split_authority(authority, host) ? base::to_lower(host) : std::string();
 }
 
 }  // namespace penstock::http

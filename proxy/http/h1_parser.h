@@ -47,6 +47,10 @@ HeadFailure parse_request_head(std::string_view head, const HeadLimits& limits, 
 HeadFailure parse_response_head(std::string_view head, const HeadLimits& limits,
                                 std::string_view method, ResponseHead& out);
 
+/// The host within an authority, in any case, without port and trailing dot, "[::1]" with brackets.
+/// False when it is not a valid authority (RFC 9110 4.2.4: no user information, no list).
+bool split_authority(std::string_view authority, std::string_view& host);
+
 /// The host of an authority: lower case, without port and trailing dot, "[::1]" with brackets.
 /// Empty when it is not a valid authority (RFC 9110 4.2.4: no user information, no list).
 std::string host_of(std::string_view authority);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "proxy/base/text.h"
 
@@ -70,20 +71,43 @@ constexpr Index make_index() {
 
 constexpr Index kIndex = make_index();
 
+std::uint64_t eight_bytes(const char* at) {
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, at, sizeof bytes);
+  return bytes;
+}
+
+/// `known` is in lower case and holds letters, digits and '-' alone; no other token character
+/// becomes one of those when the bit that makes a letter small is set.
+bool is_same_name(std::string_view known, std::string_view text) {
+  constexpr std::uint64_t kSmall = 0x2020202020202020ULL;
+  const auto size = known.size();
+  if (text.size() != size) return false;
+  if (size < 8) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if ((text[i] | 0x20) != known[i]) return false;
+    }
+    return true;
+  }
+  for (std::size_t i = 0; i + 8 < size; i += 8) {
+    if ((eight_bytes(text.data() + i) | kSmall) != eight_bytes(known.data() + i)) return false;
+  }
+  return (eight_bytes(text.data() + size - 8) | kSmall) == eight_bytes(known.data() + size - 8);
+}
+
 }  // namespace
 
 Name name_of(std::string_view text) {
   if (text.empty()) return Name::kOther;
   for (const auto candidate : kIndex.slots[slot_of(text)]) {
     if (candidate == Name::kOther) break;
-    if (base::equals_ignoring_case(kNames[static_cast<std::size_t>(candidate)], text)) {
-      return candidate;
-    }
+    if (is_same_name(kNames[static_cast<std::size_t>(candidate)], text)) return candidate;
   }
   return Name::kOther;
 }
 
 const Header* Headers::find(Name id) const {
+  if (!has(id)) return nullptr;
   const auto found = std::ranges::find(fields_, id, &Header::id);
   return found == fields_.end() ? nullptr : &*found;
 }

@@ -23,11 +23,15 @@ struct RequestHead {
   std::string_view query;           // without '?'
   std::string_view path_and_query;  // what goes to the upstream, byte for byte
   std::string_view authority;  // Host, or of an absolute-form target, which wins (RFC 9112 3.2.2)
+  std::string_view host;       // of the authority: without port and trailing dot, in any case
+  std::string_view line;       // the request line as received, with its CRLF
+  std::size_t size = 0;        // bytes of the whole head
   std::uint8_t minor_version = 1;
   Headers headers;
   Framing framing = Framing::kNone;
   std::uint64_t content_length = 0;  // with Framing::kLength
   bool keeps_alive = true;
+  bool is_absolute = false;  // the target named the authority
   bool expects_continue = false;
   bool upgrades_to_websocket = false;
 };
@@ -35,6 +39,8 @@ struct RequestHead {
 struct ResponseHead {
   std::uint16_t status = 0;
   std::string_view reason;
+  std::string_view line;  // the status line as received, with its CRLF
+  std::size_t size = 0;   // bytes of the whole head
   std::uint8_t minor_version = 1;
   Headers headers;
   Framing framing = Framing::kNone;

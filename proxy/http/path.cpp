@@ -25,6 +25,27 @@ bool close_segment(std::string& out) {
 
 }  // namespace
 
+namespace {
+
+/// Nothing to decode, merge or resolve.
+bool is_normal(std::string_view path) {
+  if (!path.starts_with('/')) return false;
+  char before = '\0';
+  for (const char c : path) {
+    if (c == '%' || (before == '/' && (c == '/' || c == '.'))) return false;
+    before = c;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<std::string_view> normalised(std::string_view path, std::string& storage) {
+  if (is_normal(path)) return path;
+  if (!normalise_path(path, storage)) return std::nullopt;
+  return storage;
+}
+
 bool normalise_path(std::string_view path, std::string& out) {
   out.clear();
   for (std::size_t i = 0; i < path.size(); ++i) {

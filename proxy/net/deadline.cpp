@@ -10,6 +10,7 @@ void Deadline::expire_in(base::Duration duration) {
     is_armed_ = false;
     return;
   }
+  duration_ = duration;
   at_ = wheel_->clock_.now() + duration;
   is_armed_ = true;
   // A slot that comes up earlier looks at the deadline again, so only an earlier time moves it.
@@ -66,6 +67,11 @@ void DeadlineWheel::fire(Deadline& deadline, base::SteadyTime now) {
   deadline.unlink();
   if (!deadline.is_armed_) return;
   if (deadline.at_ > now) {
+    link(deadline);
+    return;
+  }
+  if (deadline.target_->is_moving()) {
+    deadline.at_ = now + deadline.duration_;
     link(deadline);
     return;
   }

@@ -1,8 +1,8 @@
 #pragma once
 // Timeouts without a timer operation per request. A connection owns one Deadline for its whole
-// life; each phase only moves the time, which is one store. The worker's loop wakes at the next tick
-// of a wheel of 50 ms slots and closes the sockets of those that are due, which ends their pending
-// operation. Everything here belongs to one worker.
+// life; each phase only moves the time, which is one store. The worker's loop wakes at the next
+// tick of a wheel of 50 ms slots and closes the sockets of those that are due, which ends their
+// pending operation. Everything here belongs to one worker.
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -18,6 +18,8 @@ class DeadlineWheel;
 class Closable {
  public:
   virtual void close() = 0;
+  /// Asked when time is up: true where something still moves, which gives it the same time again.
+  virtual bool is_moving() { return false; }
 
  protected:
   ~Closable() = default;
@@ -46,7 +48,8 @@ class Deadline {
   base::SteadyTime slot_time_;
   Deadline* previous_ = nullptr;
   Deadline* next_ = nullptr;
-  std::size_t slot_ = 0;
+  base::Duration duration_{0};
+  std::uint32_t slot_ = 0;
   bool is_linked_ = false;
   bool is_armed_ = false;
   bool has_expired_ = false;
@@ -72,8 +75,8 @@ class DeadlineWheel {
 
   void link(Deadline& deadline);
   void fire(Deadline& deadline, base::SteadyTime now);
-  static std::size_t slot_of(base::SteadyTime time) {
-    return static_cast<std::size_t>(time.time_since_epoch() / kTick) % kSlots;
+  static std::uint32_t slot_of(base::SteadyTime time) {
+    return static_cast<std::uint32_t>(time.time_since_epoch() / kTick) % kSlots;
   }
 
   const base::CoarseClock& clock_;

@@ -82,9 +82,9 @@ ssize_t Stream::send(const iovec* parts, std::size_t count, std::size_t total) {
   message.msg_iov = const_cast<iovec*>(parts);
   message.msg_iovlen = count;
   for (;;) {
-    const auto sent =
-        count == 1 ? ::send(descriptor_.get(), parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
-                   : ::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL);
+    const auto sent = count == 1
+                          ? ::send(descriptor_.get(), parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                          : ::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 ? errno == EAGAIN : static_cast<std::size_t>(sent) < total) is_writable_ = false;
     return sent;
@@ -166,6 +166,7 @@ bool WriteOperation::attempt_write(Operation& self) {
   if (sent < 0 && errno == EAGAIN) return operation.wait_for(EPOLLOUT);
   if (sent < 0) return operation.fail(base::last_error());
   operation.consume(static_cast<std::size_t>(sent));
+  stream.has_moved_ = !parts[0].empty();
   return parts[0].empty() || operation.wait_for(EPOLLOUT);
 }
 

@@ -60,6 +60,19 @@ class Operation {
     wants_ = events;
     return false;
   }
+  Stream& stream() const { return stream_; }
+  // What operations outside of this file may do with the stream.
+  int descriptor() const;
+  bool is_readable() const;
+  bool is_writable() const;
+  void drained();  // a read was told EAGAIN
+  void filled();   // a write was
+  void count_received(std::size_t size);
+  void count_sent(std::size_t size);
+  void has_moved(bool and_waits);
+  bool may_go_on();
+  void wait_as_reader(std::coroutine_handle<> caller);
+  void wait_as_writer(std::coroutine_handle<> caller);
 
   Stream& stream_;
   Attempt attempt_;
@@ -97,6 +110,8 @@ class Stream final : public Watched {
   /// The next close sends RST instead of FIN.
   void reset_on_close();
   void close() override;
+  /// A slow reader is no dead one: a write that goes on bit by bit is not cut short.
+  bool is_moving() override { return std::exchange(has_moved_, false); }
   bool is_open() const { return static_cast<bool>(descriptor_); }
   /// False when the peer has closed or sent something while the connection was idle, as far as the
   /// loop has heard: no system call.
@@ -141,9 +156,10 @@ class Stream final : public Watched {
   base::Descriptor descriptor_;
   bool is_readable_ = false;  // a recv may find bytes, the end or a failure
   bool is_writable_ = false;
-  bool has_ended_ = false;      // the peer will send no more: the end stays readable
-  bool is_fresh_ = true;        // TLS: nothing was sent since the last wait for the peer
-  std::uint8_t in_a_row_ = 0;   // operations since the loop last had its turn
+  bool has_ended_ = false;     // the peer will send no more: the end stays readable
+  bool is_fresh_ = true;       // TLS: nothing was sent since the last wait for the peer
+  bool has_moved_ = false;     // a write that still waits has sent something
+  std::uint8_t in_a_row_ = 0;  // operations since the loop last had its turn
   static constexpr std::uint8_t kMostInARow = 64;
 };
 
@@ -151,10 +167,8 @@ class ReadOperation : public Operation {
  public:
   ReadOperation(Stream& stream, std::span<char> into)
       : Operation(stream, attempt_read), into_(into) {}
-  bool await_ready() { return attempt() && stream_.may_go_on(); }
-  void await_suspend(std::coroutine_handle<> caller) {
-    stream_.suspend(*this, stream_.reader_, caller);
-  }
+  bool await_ready() { return attempt() && may_go_on(); }
+  void await_suspend(std::coroutine_handle<> caller) { wait_as_reader(caller); }
   base::IoResult<std::size_t> await_resume() const {
     if (error_) return base::io_fail(error_);
     return size_;
@@ -171,10 +185,8 @@ class ReadOperation : public Operation {
 class WriteOperation : public Operation {
  public:
   WriteOperation(Stream& stream, std::string_view first, std::string_view second);
-  bool await_ready() { return attempt() && stream_.may_go_on(); }
-  void await_suspend(std::coroutine_handle<> caller) {
-    stream_.suspend(*this, stream_.writer_, caller);
-  }
+  bool await_ready() { return attempt() && may_go_on(); }
+  void await_suspend(std::coroutine_handle<> caller) { wait_as_writer(caller); }
   base::IoResult<void> await_resume() const {
     if (error_) return base::io_fail(error_);
     return {};
@@ -192,9 +204,7 @@ class ConnectOperation : public Operation {
  public:
   ConnectOperation(Stream& stream, const base::TcpEndpoint& peer);
   bool await_ready() const { return is_over_; }
-  void await_suspend(std::coroutine_handle<> caller) {
-    stream_.suspend(*this, stream_.writer_, caller);
-  }
+  void await_suspend(std::coroutine_handle<> caller) { wait_as_writer(caller); }
   base::IoResult<void> await_resume() const {
     if (error_) return base::io_fail(error_);
     return {};
@@ -208,9 +218,7 @@ class HandshakeOperation : public Operation {
  public:
   explicit HandshakeOperation(Stream& stream) : Operation(stream, attempt_handshake) {}
   bool await_ready() { return attempt(); }
-  void await_suspend(std::coroutine_handle<> caller) {
-    stream_.suspend(*this, stream_.reader_, caller);
-  }
+  void await_suspend(std::coroutine_handle<> caller) { wait_as_reader(caller); }
   base::IoResult<void> await_resume() const {
     if (error_) return base::io_fail(error_);
     return {};
@@ -219,6 +227,22 @@ class HandshakeOperation : public Operation {
  private:
   static bool attempt_handshake(Operation& self);
 };
+
+inline int Operation::descriptor() const { return stream_.descriptor_.get(); }
+inline bool Operation::is_readable() const { return stream_.is_readable_; }
+inline bool Operation::is_writable() const { return stream_.is_writable_; }
+inline void Operation::drained() { stream_.is_readable_ = false; }
+inline void Operation::filled() { stream_.is_writable_ = false; }
+inline void Operation::count_received(std::size_t size) { stream_.received_ += size; }
+inline void Operation::count_sent(std::size_t size) { stream_.sent_ += size; }
+inline void Operation::has_moved(bool and_waits) { stream_.has_moved_ = and_waits; }
+inline bool Operation::may_go_on() { return stream_.may_go_on(); }
+inline void Operation::wait_as_reader(std::coroutine_handle<> caller) {
+  stream_.suspend(*this, stream_.reader_, caller);
+}
+inline void Operation::wait_as_writer(std::coroutine_handle<> caller) {
+  stream_.suspend(*this, stream_.writer_, caller);
+}
 
 inline ReadOperation Stream::read_some(std::span<char> into) { return ReadOperation(*this, into); }
 inline ReadOperation Stream::readable() { return ReadOperation(*this, {}); }

@@ -128,9 +128,11 @@ bool TlsIo::write(WriteOperation& operation) {
     errno = 0;
     const auto sent = SSL_write(stream.ssl_.get(), record.data(), static_cast<int>(record.size()));
     if (sent <= 0) return conclude(operation, sent, false);
+    stream.has_moved_ = true;
     stream.is_fresh_ = false;
     operation.consume(static_cast<std::size_t>(sent));
   }
+  stream.has_moved_ = false;
   return true;
 }
 

@@ -52,6 +52,7 @@ Compiler::Build::Build(const Compiler& compiler, const snapshot::Update& update)
       streams_(update.base == 0 ? decltype(Table::streams_)() : last_.streams_) {
   table_->version_ = update.version;
   table_->global_ = last_.global_;
+  table_->texts_ = last_.texts_;
   table_->upstreams_ = last_.upstreams_;
   if (update.base != 0) return;
   last_.slots_.for_each([&](const std::string& name, std::uint32_t slot) {
@@ -99,7 +100,10 @@ base::Result<void> Compiler::Build::take(const snapshot::PartKey& key, const Par
   const bool is_known = part || slots_.find(key.name) != nullptr;
   switch (key.kind) {
     case PartKind::kGlobal:
-      if (part) table_->global_ = part;
+      if (part) {
+        table_->global_ = part;
+        table_->texts_ = filters::make_texts(table_->global());
+      }
       change_.is_global_changed = true;
       return {};
     case PartKind::kCertificate:
@@ -192,6 +196,7 @@ Compiled Compiler::Build::finish() {
 Compiler::Compiler() {
   auto empty = std::make_shared<RoutingTable>();
   empty->global_ = std::make_shared<const snapshot::Part>(snapshot::Global{});
+  empty->texts_ = filters::make_texts(empty->global());
   last_ = std::move(empty);
 }
 

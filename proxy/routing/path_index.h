@@ -1,14 +1,13 @@
 #pragma once
 // The routes of one host by path (docs/reference: Exact first, then the longest prefix by path
-// element). Immutable; a lookup allocates nothing.
+// element), as a compressed trie: a lookup walks the path once, compares each byte at most once and
+// allocates nothing, however many routes there are. Immutable.
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "proxy/base/persistent_map.h"
 #include "proxy/snapshot/route.h"
 
 namespace penstock::routing {
@@ -26,14 +25,28 @@ class PathIndex {
   std::optional<Match> find(std::string_view path) const;
 
  private:
-  struct Entry {
-    std::optional<std::size_t> exact;
-    std::optional<std::size_t> prefix;
-  };
-  const Entry* entry(std::string_view path) const;
+  static constexpr std::uint32_t kNone = static_cast<std::uint32_t>(-1);
 
-  std::unordered_map<std::string, Entry, base::TextHash, std::equal_to<>> entries_;
-  std::size_t longest_ = 0;  // no longer prefix is worth hashing
+  /// A text that begins some routes' paths: its parent's text and its label. Siblings begin with
+  /// different bytes.
+  struct Node {
+    std::uint32_t label = 0;  // offset into labels_
+    std::uint32_t size = 0;
+    std::uint32_t child = kNone;  // the first one
+    std::uint32_t sibling = kNone;
+    std::uint32_t exact = kNone;  // routes whose path is this text
+    std::uint32_t prefix = kNone;
+  };
+
+  std::uint32_t insert(std::string_view path);
+  void split(std::uint32_t node, std::uint32_t at);
+  std::uint32_t child_of(std::uint32_t node, char first) const;
+  std::string_view label_of(const Node& node) const {
+    return {labels_.data() + node.label, node.size};
+  }
+
+  std::vector<Node> nodes_;  // the first is the root, with an empty label
+  std::string labels_;
 };
 
 }  // namespace penstock::routing

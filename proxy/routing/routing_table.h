@@ -62,6 +62,7 @@ class RoutingTable {
   const CompiledUpstream* upstream(std::uint32_t slot) const;
   std::optional<std::uint32_t> upstream_slot(std::string_view name) const;
   const base::PersistentMap<snapshot::PartPtr>& streams() const { return streams_; }
+  const filters::GlobalTexts& texts() const { return texts_; }
   const snapshot::Global& global() const { return std::get<snapshot::Global>(*global_); }
   std::uint64_t version() const { return version_; }
   std::size_t host_count() const { return hosts_.size(); }
@@ -73,6 +74,7 @@ class RoutingTable {
 
   std::uint64_t version_ = 0;
   snapshot::PartPtr global_;
+  filters::GlobalTexts texts_;
   base::PersistentMap<std::shared_ptr<const CompiledHost>> hosts_;
   base::PersistentMap<std::shared_ptr<const net::TlsIdentity>> identities_;
   base::PersistentMap<std::uint32_t> slots_;

@@ -3,23 +3,19 @@
 #include <algorithm>
 
 namespace penstock::session {
-namespace {
 
-constexpr std::size_t kPiece = 16 << 10;
-
-}  // namespace
-
-BodyReader::BodyReader(net::Stream& stream, Input& input, http::Framing framing,
-                       std::uint64_t length)
+BodyReader::BodyReader(net::Stream& stream, BufferPool& buffers, std::string_view here,
+                       http::Framing framing, std::uint64_t length)
     : stream_(stream),
-      input_(input),
-      framing_(framing),
+      buffers_(buffers),
+      unread_(here),
       left_(length),
+      framing_(framing),
       is_done_(framing == http::Framing::kNone) {}
 
 std::string_view BodyReader::take(std::size_t size) {
-  const auto piece = input_.unread().substr(0, size);
-  input_.consume(piece.size());
+  const auto piece = unread_.substr(0, size);
+  unread_.remove_prefix(piece.size());
   received_ += piece.size();
   return piece;
 }
@@ -30,9 +26,9 @@ std::string_view BodyReader::next_buffered() {
     case http::Framing::kNone:
       return {};
     case http::Framing::kUntilClose:
-      return take(input_.unread().size());
+      return take(unread_.size());
     case http::Framing::kLength: {
-      const auto piece = take(std::min<std::uint64_t>(left_, input_.unread().size()));
+      const auto piece = take(std::min<std::uint64_t>(left_, unread_.size()));
       left_ -= piece.size();
       is_done_ = left_ == 0;
       return piece;
@@ -40,9 +36,9 @@ std::string_view BodyReader::next_buffered() {
     case http::Framing::kChunked:
       break;
   }
-  while (!input_.empty()) {
-    const auto step = decoder_.feed(input_.unread());
-    input_.consume(step.consumed);
+  while (!unread_.empty()) {
+    const auto step = decoder_.feed(unread_);
+    unread_.remove_prefix(step.consumed);
     if (decoder_.state() == http::ChunkedDecoder::State::kDone) is_done_ = true;
     if (decoder_.state() == http::ChunkedDecoder::State::kFailed) problem_ = Problem::kMalformed;
     if (!step.data.empty()) {
@@ -54,20 +50,15 @@ std::string_view BodyReader::next_buffered() {
   return {};
 }
 
-base::Task<void> BodyReader::fill() {
-  input_.reserve(kPiece);
-  const auto got = co_await stream_.read_some(input_.space());
+void BodyReader::filled(const base::IoResult<std::size_t>& got) {
   if (!got) {
-    error_ = got.error();
-    problem_ = Problem::kConnection;
-  } else if (*got == 0) {
-    if (framing_ == http::Framing::kUntilClose) {
-      is_done_ = true;
-    } else {
-      problem_ = Problem::kTruncated;
-    }
+    fail(Problem::kConnection, got.error());
+  } else if (*got > 0) {
+    unread_ = {buffer_.span().data(), *got};
+  } else if (framing_ == http::Framing::kUntilClose) {
+    is_done_ = true;
   } else {
-    input_.filled(*got);
+    problem_ = Problem::kTruncated;
   }
 }
 
@@ -75,7 +66,15 @@ base::Task<std::string_view> BodyReader::next() {
   for (;;) {
     const auto piece = next_buffered();
     if (!piece.empty() || is_done_ || problem_ != Problem::kNone) co_return piece;
-    co_await fill();
+    buffer_.give_back();
+    const auto ready = co_await stream_.readable();
+    if (!ready) {
+      filled(ready);
+      continue;
+    }
+    buffer_ = buffers_.lend();
+    const auto got = co_await stream_.read_some(buffer_.span());
+    filled(got);
   }
 }
 

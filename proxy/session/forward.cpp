@@ -1,13 +1,23 @@
 #include "proxy/session/forward.h"
 
-#include <fmt/format.h>
+#include <charconv>
 
 #include "proxy/base/text.h"
 #include "proxy/http/h1_parser.h"
-#include "proxy/session/relay.h"
+#include "proxy/session/splice_body.h"
 #include "proxy/upstream/retry.h"
 
 namespace penstock::session {
+
+void append_chunk(std::string& out, std::string_view piece, bool is_last) {
+  if (!piece.empty()) {
+    char size[20];
+    const auto end = std::to_chars(size, size + sizeof size, piece.size(), 16).ptr;
+    out.append(size, end).append("\r\n").append(piece).append("\r\n");
+  }
+  if (is_last) out.append("0\r\n\r\n");
+}
+
 namespace {
 
 constexpr base::Duration kLinger{5'000};
@@ -15,15 +25,21 @@ constexpr std::uint16_t kClientClosed = 499;
 
 }  // namespace
 
-Forward::Forward(WorkerParts& worker, ClientConnection client, filters::Exchange& exchange,
+Forward::Forward(WorkerParts& worker, ClientConnection client, Workspace& work,
                  const routing::CompiledRoute& route)
     : worker_(worker),
       client_(client),
-      exchange_(exchange),
+      work_(work),
+      exchange_(work.exchange),
       route_(route),
       policy_(route.route->policy),
-      request_body_(client.stream, client.input, exchange.request->framing,
-                    exchange.request->content_length) {}
+      request_body_(
+          client.stream, worker.buffers,
+          work.request.framing == http::Framing::kNone ? std::string_view() : work.input.take_all(),
+          work.request.framing, work.request.content_length) {
+  work_.buffered.clear();
+  work_.tried.clear();
+}
 
 Forward::~Forward() = default;
 
@@ -40,24 +56,30 @@ std::uint64_t Forward::pool_key() const {
 
 base::Task<Forward::Outcome> Forward::run(bool keeps_client) {
   outcome_.keeps_client = keeps_client;
-  if (!co_await buffer_body()) {
-    outcome_.status = body_status_;
-    outcome_.keeps_client = false;
-    co_return outcome_;
+  if (!request_body_.is_done()) {
+    const bool is_good = co_await buffer_body();
+    if (!is_good) {
+      outcome_.status = body_status_;
+      outcome_.keeps_client = false;
+      co_return outcome_;
+    }
   }
-  const auto begun = worker_.clock.now();
+  begun_ = worker_.clock.now();
   bool may_reuse = true;
-  for (std::uint32_t number = 1;; ++number) {
+  for (attempts_ = 1;; ++attempts_) {
     auto* state = worker_.upstream(route_.upstream);
     const upstream::PickInput input{exchange_.client_address, worker_.clock.now()};
-    auto lease = state == nullptr ? std::nullopt : state->pick(input, tried_);
+    auto lease = state == nullptr ? std::nullopt : state->pick(input, work_.tried);
     if (!lease) {
       outcome_.status = 503;
       break;
     }
     const auto result = co_await attempt(*lease, may_reuse);
-    co_await stop_pump();
-    if (result == Result::kDone) co_return outcome_;
+    if (is_pumping_) co_await stop_pump();
+    if (result == Result::kDone) {
+      work_.pipelined = request_body_.rest();
+      co_return outcome_;
+    }
     connection_.reset();
     if (body_status_ != 0) {
       outcome_.status = body_status_;
@@ -69,51 +91,71 @@ base::Task<Forward::Outcome> Forward::run(bool keeps_client) {
       // Not counted as a try: the endpoint never saw the request.
       exchange_.tries.pop_back();
       may_reuse = false;
-      --number;
+      --attempts_;
       continue;
     }
     state = worker_.upstream(route_.upstream);
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
     worker_.metrics.upstream_failures.add();
-    tried_.push_back(lease->endpoint());
-    if (!may_try_again(number, begun)) break;
+    work_.tried.push_back(lease->endpoint());
+    if (!failure_.is_status && !may_try_again()) break;
   }
   outcome_.keeps_client &= request_body_.is_done() && !outcome_.is_answered;
+  work_.pipelined = request_body_.rest();
   co_return outcome_;
 }
 
-bool Forward::may_try_again(std::uint32_t number, base::SteadyTime begun) const {
+bool Forward::may_try_again() const {
   upstream::Attempt attempt;
   using Ended = upstream::Attempt::Outcome;
   attempt.outcome = failure_.is_timeout   ? Ended::kTimeout
                     : failure_.is_invalid ? Ended::kInvalidHeader
+                    : failure_.is_status  ? Ended::kStatus
                                           : Ended::kError;
-  attempt.number = number;
+  attempt.status = failure_.status;
+  attempt.number = attempts_;
   attempt.is_request_sent = is_sent_;
   attempt.is_response_started = outcome_.is_answered;
   attempt.can_replay = request_body_.is_done();
   attempt.is_idempotent = upstream::is_idempotent(exchange_.request->method);
-  attempt.elapsed = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun);
+  attempt.elapsed = since(begun_);
   return upstream::may_retry(policy_.next_upstream, attempt);
+}
+
+/// An answer that another endpoint shall have a chance to better (proxy_next_upstream http_503 and
+/// the like). Where none may be asked the answer is passed on as it is.
+bool Forward::is_unwanted_status() {
+  if (policy_.next_upstream.on_status.empty() || work_.response.status < 300) return false;
+  const auto before = failure_;
+  failure_ = {};
+  failure_.status = work_.response.status;
+  failure_.is_status = true;
+  const auto* state = worker_.upstream(route_.upstream);
+  if (state != nullptr && state->size() > work_.tried.size() + 1 && may_try_again()) return true;
+  failure_ = before;
+  return false;
 }
 
 /// Reads the body before an endpoint is bothered with it, as far as the buffer goes. A longer one
 /// is streamed from there on, with back-pressure instead of a file.
 base::Task<bool> Forward::buffer_body() {
   const auto limit = policy_.body.buffer_size.bytes;
-  if (request_body_.is_done()) co_return true;
-  if (exchange_.request->expects_continue && client_.input.empty()) {
+  if (exchange_.request->expects_continue && request_body_.rest().empty()) {
     is_continue_sent_ = true;
-    if (!co_await client_.stream.write("HTTP/1.1 100 Continue\r\n\r\n")) {
+    const auto sent = co_await client_.stream.write("HTTP/1.1 100 Continue\r\n\r\n");
+    if (!sent) {
       body_status_ = kClientClosed;
       co_return false;
     }
   }
-  while (!request_body_.is_done() && buffered_.size() < limit) {
-    client_.deadline.expire_in(exchange_.global->client.body_timeout);
+  auto& buffered = work_.buffered;
+  while (!request_body_.is_done() && buffered.size() < limit) {
     auto piece = request_body_.next_buffered();
-    if (piece.empty() && policy_.body.is_buffered) piece = co_await request_body_.next();
-    buffered_.append(piece);
+    if (piece.empty() && policy_.body.is_buffered && !request_body_.is_done()) {
+      client_.deadline.expire_in(exchange_.global->client.body_timeout);
+      piece = co_await request_body_.next();
+    }
+    buffered.append(piece);
     if (is_body_refused()) co_return false;
     if (piece.empty() && !policy_.body.is_buffered) break;
   }
@@ -157,7 +199,7 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
   exchange_.tries.emplace_back().address = endpoint.address;
   is_sent_ = false;
   is_reused_ = false;
-  if (may_reuse) connection_ = worker_.pool.take(endpoint, pool_key(), begun);
+  if (may_reuse) take_kept(endpoint);
   if (connection_) {
     is_reused_ = true;
     worker_.metrics.upstream_reuses.add();
@@ -174,12 +216,16 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
     co_return Result::kFailed;
   }
   current_try().header = since(begun);
-  current_try().status = response_.status;
+  current_try().status = work_.response.status;
+  if (is_unwanted_status()) {
+    end_try(begun, received_before);
+    co_return Result::kFailed;
+  }
   auto* state = worker_.upstream(route_.upstream);
   if (state != nullptr) {
     state->report_success(endpoint, worker_.clock.now() - begun, worker_.clock.now());
   }
-  if (response_.status == 101) {
+  if (work_.response.status == 101) {
     co_await tunnel();
     end_try(begun, received_before);
     co_return Result::kDone;
@@ -192,6 +238,15 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
     worker_.pool.put(lease.endpoint(), pool_key(), std::move(connection_), worker_.clock.now());
   }
   co_return Result::kDone;
+}
+
+/// A kept connection, if a live one is there. A request that must not be sent twice asks the kernel
+/// whether it really is, for it could not be repeated.
+void Forward::take_kept(const upstream::Endpoint& endpoint) {
+  const bool is_safe = upstream::is_idempotent(exchange_.request->method);
+  do {
+    connection_ = worker_.pool.take(endpoint, pool_key(), worker_.clock.now());
+  } while (connection_ && !is_safe && !connection_->stream.is_surely_quiet());
 }
 
 base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
@@ -219,24 +274,25 @@ base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
 
 base::Task<Forward::Result> Forward::send_request() {
   const auto& request = *exchange_.request;
+  auto& out = work_.out;
   UpstreamBody body;
   if (request_body_.is_done()) {
-    body.has_length = request.framing != http::Framing::kNone || !buffered_.empty();
-    body.length = buffered_.size();
+    body.has_length = request.framing != http::Framing::kNone || !work_.buffered.empty();
+    body.length = work_.buffered.size();
   } else {
     body.is_chunked = request.framing == http::Framing::kChunked;
     body.has_length = !body.is_chunked;
     body.length = request.content_length;
   }
-  out_.clear();
-  append_request_head(exchange_, client_.side, policy_.backend, exchange_.request_id, body, out_);
-  if (body.is_chunked && !buffered_.empty()) {
-    fmt::format_to(std::back_inserter(out_), "{:x}\r\n{}\r\n", buffered_.size(), buffered_);
+  write_request_head(exchange_, client_.side, policy_.backend, body, out);
+  if (body.is_chunked && !work_.buffered.empty()) {
+    append_chunk(out, work_.buffered, false);
   }
-  const std::string_view rest = body.is_chunked ? std::string_view() : buffered_;
+  const std::string_view rest =
+      body.is_chunked ? std::string_view() : std::string_view(work_.buffered);
   connection_->deadline.expire_in(policy_.timeouts.send);
   is_sent_ = true;
-  const auto sent = co_await connection_->stream.write(out_, rest);
+  const auto sent = co_await connection_->stream.write(out, rest);
   if (!sent) {
     Failure failure;
     failure.is_timeout = connection_->deadline.has_expired();
@@ -269,7 +325,18 @@ base::Task<void> Forward::pump_body() {
       connection_->stream.close();
       break;
     }
-    if (!co_await pump_piece(piece) || request_body_.is_done()) break;
+    const bool is_sent = co_await pump_piece(piece);
+    if (!is_sent || request_body_.is_done()) break;
+    if (!may_splice(request_body_, client_.stream, connection_->stream)) continue;
+    const TransferSide from{client_.stream, client_.deadline,
+                            exchange_.global->client.body_timeout};
+    const TransferSide to{connection_->stream, connection_->deadline, policy_.timeouts.send};
+    const bool is_moved = co_await splice_body(worker_, request_body_, from, to);
+    if (is_body_refused()) {
+      connection_->stream.close();
+      break;
+    }
+    if (!is_moved || request_body_.is_done()) break;
   }
   client_.deadline.cancel();
   if (!is_pump_stopped_ && connection_) connection_->deadline.expire_in(policy_.timeouts.read);
@@ -278,13 +345,9 @@ base::Task<void> Forward::pump_body() {
 }
 
 base::Task<bool> Forward::pump_piece(std::string_view piece) {
-  const bool is_chunked = exchange_.request->framing == http::Framing::kChunked;
   std::string chunk;
-  if (is_chunked) {
-    if (!piece.empty()) {
-      fmt::format_to(std::back_inserter(chunk), "{:x}\r\n{}\r\n", piece.size(), piece);
-    }
-    if (request_body_.is_done()) chunk += "0\r\n\r\n";
+  if (exchange_.request->framing == http::Framing::kChunked) {
+    append_chunk(chunk, piece, request_body_.is_done());
     piece = chunk;
   }
   connection_->deadline.expire_in(policy_.timeouts.send);
@@ -294,7 +357,6 @@ base::Task<bool> Forward::pump_piece(std::string_view piece) {
 }
 
 base::Task<void> Forward::stop_pump() {
-  if (!is_pumping_) co_return;
   is_pump_stopped_ = true;
   outcome_.keeps_client = false;
   if (connection_) connection_->stream.close();

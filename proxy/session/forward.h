@@ -19,13 +19,15 @@ namespace penstock::session {
 struct ClientConnection {
   net::Stream& stream;
   net::Deadline& deadline;
-  Input& input;
   const ClientSide& side;
 };
 
+/// The chunked coding of one piece (RFC 9112 7.1), with the end of the body where it is the last.
+void append_chunk(std::string& out, std::string_view piece, bool is_last);
+
 class Forward {
  public:
-  Forward(WorkerParts& worker, ClientConnection client, filters::Exchange& exchange,
+  Forward(WorkerParts& worker, ClientConnection client, Workspace& work,
           const routing::CompiledRoute& route);
   ~Forward();
   Forward(const Forward&) = delete;
@@ -45,7 +47,8 @@ class Forward {
     std::uint16_t status = 502;
     bool is_timeout = false;
     bool is_invalid = false;
-    bool is_stale = false;  // a kept connection that had died: not the endpoint's fault
+    bool is_status = false;  // an answer that the route would rather have from another endpoint
+    bool is_stale = false;   // a kept connection that had died: not the endpoint's fault
   };
   using Connection = std::unique_ptr<UpstreamConnection>;
 
@@ -57,11 +60,13 @@ class Forward {
   base::Task<Result> read_response_head();
   base::Task<Result> relay_response();
   base::Task<Result> relay_body(BodyReader& reader, bool is_chunked);
+  void take_kept(const upstream::Endpoint& endpoint);
   base::Task<void> tunnel();
   base::Task<void> pump_body();
   base::Task<bool> pump_piece(std::string_view piece);
   base::Task<void> stop_pump();
-  bool may_try_again(std::uint32_t number, base::SteadyTime begun) const;
+  bool may_try_again() const;
+  bool is_unwanted_status();
   std::uint64_t pool_key() const;
   Result fail(Failure failure);
   telemetry::UpstreamTry& current_try() { return exchange_.tries.back(); }
@@ -70,11 +75,11 @@ class Forward {
 
   WorkerParts& worker_;
   ClientConnection client_;
+  Workspace& work_;
   filters::Exchange& exchange_;
   const routing::CompiledRoute& route_;
   const snapshot::RoutePolicy& policy_;
   BodyReader request_body_;
-  std::string buffered_;  // the part of the body read before an upstream was chosen
   bool is_continue_sent_ = false;
   bool is_pumping_ = false;
   bool is_pump_stopped_ = false;
@@ -82,13 +87,11 @@ class Forward {
   std::uint16_t body_status_ = 0;  // why the body could not be read: 400, 408, 413, 499
 
   Connection connection_;
-  std::vector<upstream::EndpointPtr> tried_;
   bool is_sent_ = false;
   bool is_reused_ = false;
   Failure failure_;
-  http::ResponseHead response_;
-  std::string head_bytes_;  // of the response; `response_` points into it
-  std::string out_;
+  base::SteadyTime begun_;      // of the first attempt
+  std::uint32_t attempts_ = 0;  // this one included
   Outcome outcome_;
 };
 

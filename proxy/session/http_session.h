@@ -1,6 +1,6 @@
 #pragma once
-// One client's HTTP connection from accept to close: TLS, then request after request.
-#include <list>
+// One client's HTTP connection from accept to close: TLS, then request after request. Between two
+// requests it holds nothing but itself: no buffer, no parsed head, no nested coroutine.
 #include <memory>
 #include <string>
 
@@ -14,7 +14,7 @@
 
 namespace penstock::session {
 
-class HttpSession {
+class HttpSession final : private telemetry::Connection {
  public:
   HttpSession(WorkerParts& worker, net::Listener::Accepted accepted, bool is_tls,
               std::uint16_t port);
@@ -25,33 +25,36 @@ class HttpSession {
  private:
   enum class Next : std::uint8_t { kRequest, kClose };
 
-  base::Task<void> run();
   base::Task<bool> begin();
   base::Task<bool> read_proxy_header(const snapshot::ForwardedHeaders& forwarded);
+  void begin_waiting();
+  void end_waiting();
   base::Task<Next> serve_one();
   base::Task<bool> read_head(http::HeadFailure& failure);
-  base::Task<base::IoResult<std::size_t>> read_while_idle();
+  void begin_exchange(const routing::RoutingTable& table);
   base::Task<Next> answer(const routing::RoutingTable& table);
+  base::Task<Next> forward(const routing::CompiledRoute& route, bool may_go_on);
   base::Task<Next> reply(std::uint16_t status, std::string_view location, Next next);
+  base::Task<void> linger();
   void set_scheme();
+  void set_request_id();
   void finish(bool is_parsed);
   telemetry::HttpRecord record(bool is_parsed) const;
-  std::string request_id();
-  http::HeadLimits limits(const snapshot::ClientLimits& client) const;
+
+  base::Address server_address() const override { return stream_.local_endpoint().address(); }
+  std::string_view tls_protocol() const override;
+  std::string_view tls_cipher() const override;
 
   WorkerParts& worker_;
   net::Stream stream_;
   net::Deadline deadline_;
+  IdleClient idle_{stream_};
   ClientSide side_;
-  Input input_;
-  std::string head_bytes_;
-  http::RequestHead request_;
-  filters::Exchange exchange_;
+  WorkspacePool::Loan work_{nullptr, {nullptr}};  // while a request is here
   std::uint32_t served_ = 0;
   base::SteadyTime begun_;         // of this exchange
   std::uint64_t sent_before_ = 0;  // bytes of the connection before this exchange
   std::uint64_t received_before_ = 0;
-  std::list<net::Stream*> idle_node_{&stream_};  // moves to the worker's list while idle
 };
 
 }  // namespace penstock::session

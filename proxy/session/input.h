@@ -38,12 +38,15 @@ class Input {
     filled(bytes.size());
   }
 
-  /// Gives the memory back while a connection is idle.
-  void release() {
-    if (!empty()) return;
-    begin_ = end_ = 0;
-    std::vector<char>().swap(buffer_);
+  void clear() { begin_ = end_ = 0; }
+  /// Everything unread, for a reader of its own; the bytes stay where they are until the next
+  /// `reserve` or `put`.
+  std::string_view take_all() {
+    const auto all = unread();
+    begin_ = end_;
+    return all;
   }
+  std::size_t capacity() const { return buffer_.size(); }
 
  private:
   std::vector<char> buffer_;

@@ -1,16 +1,18 @@
 #include "proxy/session/relay.h"
 
-#include <memory>
-#include <span>
-
 #include "proxy/base/event.h"
 
 namespace penstock::session {
 namespace {
 
-constexpr std::size_t kBufferSize = 16 << 10;
+/// Two buffers filled to the brim one after the other are no conversation but a transfer.
+constexpr int kFullReads = 2;
+/// A pipe that brings this little, this often, costs more than a buffer.
+constexpr std::size_t kLittle = 32 << 10;
+constexpr int kLittleReads = 8;
 
 struct Relaying {
+  WorkerParts& worker;
   net::Stream& client;
   net::Stream& upstream;
   net::Deadline& deadline;
@@ -29,48 +31,83 @@ struct Relaying {
     client.close();
     upstream.close();
   }
+  net::Stream& stream(Side side) const { return side == Side::kClient ? client : upstream; }
+  std::uint64_t& count(Side side) {
+    return side == Side::kClient ? result.from_client : result.from_upstream;
+  }
 };
 
-base::Task<void> carry(Relaying& both, Side from_side) {
-  auto& from = from_side == Side::kClient ? both.client : both.upstream;
-  auto& to = from_side == Side::kClient ? both.upstream : both.client;
-  const auto to_side = from_side == Side::kClient ? Side::kUpstream : Side::kClient;
-  auto& count = from_side == Side::kClient ? both.result.from_client : both.result.from_upstream;
-  const auto buffer = std::make_unique_for_overwrite<char[]>(kBufferSize);
-  for (;;) {
-    const auto got = co_await from.read_some(std::span(buffer.get(), kBufferSize));
+constexpr Side other(Side side) { return side == Side::kClient ? Side::kUpstream : Side::kClient; }
+
+/// True: the direction has ended, in order or not. False: go on with buffers.
+base::Task<bool> carry_by_pipe(Relaying& both, Side from, net::Pipe& pipe) {
+  auto& source = both.stream(from);
+  auto& sink = both.stream(other(from));
+  for (int little = 0; little < kLittleReads;) {
+    const auto got = co_await net::SpliceInOperation(source, pipe, net::PipePool::kPipeSize);
+    both.deadline.expire_in(both.idle);
     if (!got) {
-      both.fail(from_side, got.error());
-      co_return;
+      both.fail(from, got.error());
+      co_return true;
     }
-    both.deadline.expire_in(both.idle);
     if (*got == 0) {
-      to.shutdown_send();
-      co_return;
+      sink.shutdown_send();
+      co_return true;
     }
-    const auto sent = co_await to.write(std::string_view(buffer.get(), *got));
+    const auto moved = *got;
+    const auto sent = co_await net::SpliceOutOperation(pipe, sink);
     if (!sent) {
-      both.fail(to_side, sent.error());
-      co_return;
+      both.fail(other(from), sent.error());
+      co_return true;
     }
-    count += *got;
+    both.count(from) += moved;
     both.deadline.expire_in(both.idle);
+    little = moved < kLittle ? little + 1 : 0;
+  }
+  co_return false;
+}
+
+base::Task<void> carry(Relaying& both, Side from) {
+  auto& source = both.stream(from);
+  auto& sink = both.stream(other(from));
+  const bool may_splice = source.ssl() == nullptr && sink.ssl() == nullptr;
+  int full = 0;
+  for (;;) {
+    const auto ready = co_await source.readable();
+    if (!ready) co_return both.fail(from, ready.error());
+    auto buffer = both.worker.buffers.lend();
+    const auto got = co_await source.read_some(buffer.span());
+    if (!got) co_return both.fail(from, got.error());
+    both.deadline.expire_in(both.idle);
+    if (*got == 0) co_return sink.shutdown_send();
+    const auto sent = co_await sink.write(std::string_view(buffer.span().data(), *got));
+    if (!sent) co_return both.fail(other(from), sent.error());
+    both.count(from) += *got;
+    full = *got == BufferPool::kSize ? full + 1 : 0;
+    if (full < kFullReads || !may_splice) continue;
+    full = 0;
+    buffer.give_back();
+    auto pipe = both.worker.pipes.lend();
+    if (!pipe.is_open()) continue;
+    const bool is_over = co_await carry_by_pipe(both, from, pipe);
+    both.worker.pipes.give_back(std::move(pipe));
+    if (is_over) co_return;
   }
 }
 
-base::Task<void> carry_and_tell(Relaying& both, Side from_side) {
-  co_await carry(both, from_side);
+base::Task<void> carry_and_tell(Relaying& both, Side from) {
+  co_await carry(both, from);
   both.other_is_done.set();
 }
 
 }  // namespace
 
-base::Task<RelayResult> relay(net::Stream& client, net::Stream& upstream, net::DeadlineWheel& wheel,
+base::Task<RelayResult> relay(WorkerParts& worker, net::Stream& client, net::Stream& upstream,
                               base::Duration idle) {
   BothSides sides(client, upstream);
-  net::Deadline deadline(wheel, sides);
+  net::Deadline deadline(worker.wheel, sides);
   deadline.expire_in(idle);
-  Relaying both{client, upstream, deadline, idle, {}, {}};
+  Relaying both{worker, client, upstream, deadline, idle, {}, {}};
   base::spawn("relay from upstream", carry_and_tell(both, Side::kUpstream));
   co_await carry(both, Side::kClient);
   co_await both.other_is_done;

@@ -7,8 +7,7 @@
 #include "proxy/base/asio.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/task.h"
-#include "proxy/net/deadline.h"
-#include "proxy/net/stream.h"
+#include "proxy/session/worker_parts.h"
 
 namespace penstock::session {
 
@@ -30,6 +29,10 @@ class BothSides final : public net::Closable {
     client_.close();
     upstream_.close();
   }
+  bool is_moving() override {
+    const bool to_client = client_.is_moving();
+    return upstream_.is_moving() || to_client;
+  }
 
  private:
   net::Stream& client_;
@@ -39,7 +42,7 @@ class BothSides final : public net::Closable {
 /// Returns when both directions have ended; both streams are closed then. Without a byte either way
 /// for `idle` (0 = no limit), both are closed. Bytes already read from either side go through
 /// `write` before the call.
-base::Task<RelayResult> relay(net::Stream& client, net::Stream& upstream, net::DeadlineWheel& wheel,
+base::Task<RelayResult> relay(WorkerParts& worker, net::Stream& client, net::Stream& upstream,
                               base::Duration idle);
 
 }  // namespace penstock::session

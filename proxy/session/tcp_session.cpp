@@ -129,6 +129,9 @@ base::Task<bool> TcpSession::send_header(net::Stream& upstream,
 base::Task<void> TcpSession::run() {
   begun_ = worker_.clock.now();
   serial_ = ++worker_.connections;
+  if (stream_.is_logged && worker_.logs.stream_is_enabled) {
+    server_address_ = client_.local_endpoint().address();
+  }
   auto* series = worker_.metrics.stream(stream_.name);
   if (series != nullptr) {
     series->sessions.add();
@@ -170,7 +173,7 @@ base::Task<std::uint16_t> TcpSession::carry() {
     connection->deadline.cancel();
     if (!is_sent) co_return kNoEndpoint;
   }
-  co_await relay(client_, upstream, worker_.wheel, stream_.idle_timeout);
+  co_await relay(worker_, client_, upstream, stream_.idle_timeout);
   auto& last = tries_.back();
   last.received = upstream.received();
   last.sent = upstream.sent();
@@ -181,8 +184,8 @@ base::Task<std::uint16_t> TcpSession::carry() {
 void TcpSession::finish(std::uint16_t status) {
   if (!stream_.is_logged || !worker_.logs.stream_is_enabled) return;
   telemetry::StreamRecord record;
-  record.client = {socket_peer_, peer_, named_.has_value(), stream_.port,
-                   client_.is_open() ? client_.local_endpoint().address() : base::Address(), serial_};
+  const auto address = peer_.to_string();
+  record.client = {this, socket_peer_, peer_, address, named_.has_value(), stream_.port, serial_};
   record.name = stream_.log_name;
   record.status = status;
   record.bytes_received = client_.received();

@@ -15,7 +15,7 @@
 
 namespace penstock::session {
 
-class TcpSession {
+class TcpSession final : private telemetry::Connection {
  public:
   TcpSession(WorkerParts& worker, net::Listener::Accepted accepted, snapshot::PartPtr stream);
 
@@ -28,6 +28,9 @@ class TcpSession {
   base::Task<bool> read_header();
   base::Task<bool> send_header(net::Stream& upstream, snapshot::ProxyProtocolOut version);
   void finish(std::uint16_t status);
+  base::Address server_address() const override { return server_address_; }
+  std::string_view tls_protocol() const override { return {}; }
+  std::string_view tls_cipher() const override { return {}; }
   const snapshot::StreamBackend* choose_backend();
   /// A connection to an endpoint of the backend, or null after the tries that the stream allows.
   base::Task<std::unique_ptr<UpstreamConnection>> connect(const snapshot::StreamBackend& backend);
@@ -41,6 +44,7 @@ class TcpSession {
   base::TcpEndpoint socket_peer_;
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
   std::string early_;                         // bytes that were looked at for a header and are none
+  base::Address server_address_;
   std::uint64_t serial_ = 0;
   base::SteadyTime begun_;
   std::vector<telemetry::UpstreamTry> tries_;

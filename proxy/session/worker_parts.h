@@ -1,17 +1,20 @@
 #pragma once
 // What a session borrows from the worker that runs it. One per worker; nothing in it is shared with
 // another thread.
+#include <boost/intrusive/list.hpp>
 #include <cstdint>
-#include <list>
 #include <memory>
 #include <random>
 #include <vector>
 
 #include "proxy/base/clock.h"
 #include "proxy/net/reactor.h"
+#include "proxy/net/splice.h"
 #include "proxy/net/tls_context.h"
 #include "proxy/routing/routing_table.h"
+#include "proxy/session/buffer_pool.h"
 #include "proxy/session/upstream_connection.h"
+#include "proxy/session/workspace.h"
 #include "proxy/telemetry/access_log.h"
 #include "proxy/telemetry/log_format.h"
 #include "proxy/telemetry/metrics.h"
@@ -29,9 +32,16 @@ struct Logs {
   telemetry::StreamLogFormat stream;
 };
 
+/// A client's connection while it waits for its next request.
+struct IdleClient
+    : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  explicit IdleClient(net::Stream& connection) : stream(connection) {}
+  net::Stream& stream;
+};
+using IdleClients = boost::intrusive::list<IdleClient, boost::intrusive::constant_time_size<false>>;
+
 struct WorkerParts {
-  WorkerParts(net::Reactor& loop, telemetry::WorkerMetrics& counters,
-              telemetry::LogWriter* writer)
+  WorkerParts(net::Reactor& loop, telemetry::WorkerMetrics& counters, telemetry::LogWriter* writer)
       : reactor(loop), metrics(counters), log(writer) {}
 
   net::Reactor& reactor;
@@ -47,9 +57,12 @@ struct WorkerParts {
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
   Logs logs;
-  std::uint64_t connections = 0;         // serial number of the last one
-  bool is_draining = false;              // answers say Connection: close
-  std::list<net::Stream*> idle_clients;  // between two requests; closed when a drain begins
+  std::uint64_t connections = 0;  // serial number of the last one
+  bool is_draining = false;       // answers say Connection: close
+  IdleClients idle_clients;       // between two requests; closed when a drain begins
+  BufferPool buffers;
+  net::PipePool pipes;
+  WorkspacePool workspaces;
 
   upstream::UpstreamState* upstream(std::uint32_t slot) const {
     return slot < upstreams.size() ? upstreams[slot].get() : nullptr;

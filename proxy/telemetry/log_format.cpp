@@ -88,8 +88,8 @@ void write_time_iso(base::WallTime now, FieldWriter& out) {
 void write_msec(base::WallTime now, FieldWriter& out) {
   out.seconds(std::chrono::duration_cast<base::Duration>(now.time_since_epoch()));
 }
-void write_address(const base::Address& address, FieldWriter& out) {
-  out.plain(base::unmapped(address).to_string());
+void write_server_address(const Client& client, FieldWriter& out) {
+  out.plain(base::unmapped(client.connection->server_address()).to_string());
 }
 void write_host_name(FieldWriter& out) {
   static const std::string kName = [] {
@@ -148,7 +148,7 @@ constexpr Variable<H> kHttpVariables[] = {
     {"args", [](const H& r, W& w, V) { w.text(r.query); }},
     {"body_bytes_sent", [](const H& r, W& w, V) { w.number(r.body_bytes_sent); }},
     {"bytes_sent", [](const H& r, W& w, V) { w.number(r.bytes_sent); }},
-    {"connection", [](const H& r, W& w, V) { w.number(r.client.connection); }},
+    {"connection", [](const H& r, W& w, V) { w.number(r.client.number); }},
     {"connection_requests", [](const H& r, W& w, V) { w.number(r.requests); }},
     {"host", [](const H& r, W& w, V) { w.text(r.host); }},
     {"hostname", [](const H&, W& w, V) { write_host_name(w); }},
@@ -163,17 +163,17 @@ constexpr Variable<H> kHttpVariables[] = {
          w.text(before);
          w.out() += ", ";
        }
-       write_address(r.client.address, w);
+       w.plain(r.client.address_text);
      }},
     {"proxy_alternative_upstream_name", [](const H&, W& w, V) { w.absent(); }},
     {"proxy_protocol_addr",
      [](const H& r, W& w, V) {
        if (!r.client.has_proxy_header) return w.absent();
-       write_address(r.client.address, w);
+       w.plain(r.client.address_text);
      }},
     {"proxy_upstream_name", write_upstream_name},
     {"query_string", [](const H& r, W& w, V) { w.text(r.query); }},
-    {"remote_addr", [](const H& r, W& w, V) { write_address(r.client.address, w); }},
+    {"remote_addr", [](const H& r, W& w, V) { w.plain(r.client.address_text); }},
     {"remote_port", [](const H& r, W& w, V) { w.number(r.client.peer.port()); }},
     {"remote_user", [](const H&, W& w, V) { w.absent(); }},
     {"req_id", [](const H& r, W& w, V) { w.text(r.request_id); }},
@@ -191,17 +191,17 @@ constexpr Variable<H> kHttpVariables[] = {
     {"request_time", [](const H& r, W& w, V) { w.seconds(r.time); }},
     {"request_uri", [](const H& r, W& w, V) { w.text(r.target); }},
     {"scheme", [](const H& r, W& w, V) { w.plain(r.scheme); }},
-    {"server_addr", [](const H& r, W& w, V) { write_address(r.client.server_address, w); }},
+    {"server_addr", [](const H& r, W& w, V) { write_server_address(r.client, w); }},
     {"server_name", [](const H& r, W& w, V) { w.plain(r.host_name); }},
     {"server_port", [](const H& r, W& w, V) { w.number(r.client.server_port); }},
     {"server_protocol",
      [](const H& r, W& w, V) { w.plain(r.minor_version == 0 ? "HTTP/1.0" : "HTTP/1.1"); }},
     {"service_name", [](const H& r, W& w, V) { w.plain(r.service); }},
     {"service_port", [](const H& r, W& w, V) { w.plain(r.service_port); }},
-    {"ssl_cipher", [](const H& r, W& w, V) { w.plain(r.tls_cipher); }},
-    {"ssl_protocol", [](const H& r, W& w, V) { w.plain(r.tls_protocol); }},
+    {"ssl_cipher", [](const H& r, W& w, V) { w.plain(r.client.connection->tls_cipher()); }},
+    {"ssl_protocol", [](const H& r, W& w, V) { w.plain(r.client.connection->tls_protocol()); }},
     {"status", [](const H& r, W& w, V) { w.number(r.status); }},
-    {"the_real_ip", [](const H& r, W& w, V) { write_address(r.client.address, w); }},
+    {"the_real_ip", [](const H& r, W& w, V) { w.plain(r.client.address_text); }},
     {"time_iso8601", [](const H& r, W& w, V) { write_time_iso(r.now, w); }},
     {"time_local", [](const H& r, W& w, V) { write_time_local(r.now, w); }},
     {"upstream_addr", [](const H& r, W& w, V) { write_upstream_addr(r.tries, w); }},
@@ -225,7 +225,7 @@ constexpr Variable<H> kHttpVariables[] = {
 constexpr Variable<S> kStreamVariables[] = {
     {"bytes_received", [](const S& r, W& w, V) { w.number(r.bytes_received); }},
     {"bytes_sent", [](const S& r, W& w, V) { w.number(r.bytes_sent); }},
-    {"connection", [](const S& r, W& w, V) { w.number(r.client.connection); }},
+    {"connection", [](const S& r, W& w, V) { w.number(r.client.number); }},
     {"hostname", [](const S&, W& w, V) { write_host_name(w); }},
     {"msec", [](const S& r, W& w, V) { write_msec(r.now, w); }},
     {"pid", [](const S&, W& w, V) { w.number(static_cast<std::uint64_t>(getpid())); }},
@@ -233,12 +233,12 @@ constexpr Variable<S> kStreamVariables[] = {
     {"proxy_protocol_addr",
      [](const S& r, W& w, V) {
        if (!r.client.has_proxy_header) return w.absent();
-       write_address(r.client.address, w);
+       w.plain(r.client.address_text);
      }},
     {"proxy_upstream_name", [](const S& r, W& w, V) { w.plain(r.name); }},
-    {"remote_addr", [](const S& r, W& w, V) { write_address(r.client.address, w); }},
+    {"remote_addr", [](const S& r, W& w, V) { w.plain(r.client.address_text); }},
     {"remote_port", [](const S& r, W& w, V) { w.number(r.client.peer.port()); }},
-    {"server_addr", [](const S& r, W& w, V) { write_address(r.client.server_address, w); }},
+    {"server_addr", [](const S& r, W& w, V) { write_server_address(r.client, w); }},
     {"server_port", [](const S& r, W& w, V) { w.number(r.client.server_port); }},
     {"session_time", [](const S& r, W& w, V) { w.seconds(r.time); }},
     {"status", [](const S& r, W& w, V) { w.number(r.status); }},

@@ -32,13 +32,25 @@ struct HeaderLookup {
   }
 };
 
+/// What only some formats ask for, and asking costs a system call or more.
+class Connection {
+ public:
+  virtual base::Address server_address() const = 0;
+  virtual std::string_view tls_protocol() const = 0;  // empty where there is no TLS
+  virtual std::string_view tls_cipher() const = 0;
+
+ protected:
+  ~Connection() = default;
+};
+
 struct Client {
-  base::TcpEndpoint peer;  // who connected
-  base::Address address;   // whom the request speaks for
+  const Connection* connection = nullptr;
+  base::TcpEndpoint peer;         // who connected
+  base::Address address;          // whom the request speaks for
+  std::string_view address_text;  // the same
   bool has_proxy_header = false;
   std::uint16_t server_port = 0;
-  base::Address server_address;
-  std::uint64_t connection = 0;  // serial number of the connection
+  std::uint64_t number = 0;  // serial number of the connection
 };
 
 struct HttpRecord {
@@ -53,8 +65,6 @@ struct HttpRecord {
   std::uint8_t minor_version = 1;
   HeaderLookup header;
   std::string_view request_id;
-  std::string_view tls_protocol;
-  std::string_view tls_cipher;
   std::uint16_t status = 0;
   std::uint64_t bytes_sent = 0;
   std::uint64_t body_bytes_sent = 0;

@@ -10,6 +10,8 @@
 
 namespace penstock::upstream {
 
+struct IdleConnection;
+
 struct Endpoint {
   base::TcpEndpoint address;
   std::string text;  // "10.0.0.1:80", for logs
@@ -21,7 +23,8 @@ struct Endpoint {
   base::SteadyTime down_until;
   double ewma_seconds = 0;  // peak-sensitive response time; 0 = none yet
   base::SteadyTime ewma_touched;
-  bool is_retired = false;  // no longer in its upstream: connections to it are not kept
+  IdleConnection* last_idle = nullptr;  // kept connections, the one used last first (pool.h)
+  bool is_retired = false;              // no longer in its upstream: connections to it are not kept
 
   bool is_up(base::SteadyTime now) const { return now >= down_until; }
 };

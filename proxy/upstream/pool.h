@@ -1,11 +1,9 @@
 #pragma once
 // Idle connections to endpoints, of one worker. The one used last is taken first, so that those no
-// longer needed age out. A connection is kept only after a complete, clean exchange.
-#include <algorithm>
+// longer needed age out. A connection is kept only after a complete, clean exchange. Keeping and
+// taking one touches a few pointers: the links live in the connections.
 #include <cstdint>
-#include <list>
 #include <memory>
-#include <unordered_map>
 
 #include "proxy/base/clock.h"
 #include "proxy/snapshot/global.h"
@@ -13,91 +11,69 @@
 
 namespace penstock::upstream {
 
-/// `Connection` has `created` (SteadyTime), `requests` (count) and `bool is_quiet()`: nothing has
-/// arrived and the peer has not closed.
-template <class Connection>
-class IdlePool {
+/// What a connection must be to be kept. Its links belong to the pool.
+struct IdleConnection {
+  explicit IdleConnection(base::SteadyTime now) : created(now) {}
+  IdleConnection(const IdleConnection&) = delete;
+  IdleConnection& operator=(const IdleConnection&) = delete;
+  virtual ~IdleConnection() = default;
+  /// Nothing has arrived and the peer has not closed.
+  virtual bool is_quiet() const = 0;
+
+  base::SteadyTime created;
+  std::uint32_t requests = 0;
+
+ private:
+  friend class IdleConnections;
+  EndpointPtr endpoint_;  // while it is idle
+  std::uint64_t key_ = 0;
+  base::SteadyTime since_;
+  IdleConnection* older_ = nullptr;  // of all
+  IdleConnection* newer_ = nullptr;
+  IdleConnection* below_ = nullptr;  // of its endpoint
+  IdleConnection* above_ = nullptr;
+};
+
+class IdleConnections {
  public:
+  IdleConnections() = default;
+  IdleConnections(const IdleConnections&) = delete;
+  IdleConnections& operator=(const IdleConnections&) = delete;
+  ~IdleConnections() { clear(); }
+
   void configure(const snapshot::UpstreamKeepalive& settings) { settings_ = settings; }
 
   /// A live connection to the endpoint with the same settings key (what its TLS is like), or null.
-  std::unique_ptr<Connection> take(const Endpoint& endpoint, std::uint64_t key,
-                                   base::SteadyTime now) {
-    auto found = by_endpoint_.find(&endpoint);
-    if (found == by_endpoint_.end()) return nullptr;
-    auto& entries = found->second;
-    for (auto entry = entries.begin(); entry != entries.end();) {
-      const auto current = entry++;
-      if ((*current)->key != key) continue;
-      auto connection = std::move((*current)->connection);
-      const bool is_usable = !has_aged((**current), *connection, now) && connection->is_quiet();
-      forget(*current);
-      if (is_usable) return connection;
-      // `forget` may have erased the list itself.
-      found = by_endpoint_.find(&endpoint);
-      if (found == by_endpoint_.end()) return nullptr;
-    }
-    return nullptr;
-  }
-
+  std::unique_ptr<IdleConnection> take(const Endpoint& endpoint, std::uint64_t key,
+                                       base::SteadyTime now);
   /// Keeps the connection unless a limit says no; the oldest of all makes room for it.
-  void put(EndpointPtr endpoint, std::uint64_t key, std::unique_ptr<Connection> connection,
-           base::SteadyTime now) {
-    if (settings_.connections == 0 || endpoint->is_retired ||
-        connection->requests >= settings_.requests ||
-        now - connection->created >= settings_.max_age) {
-      return;
-    }
-    while (oldest_first_.size() >= settings_.connections) forget(oldest_first_.begin());
-    const auto* raw = endpoint.get();
-    const auto place = oldest_first_.insert(
-        oldest_first_.end(), Entry{std::move(endpoint), key, now, std::move(connection), {}});
-    auto& entries = by_endpoint_[raw];
-    place->in_endpoint = entries.insert(entries.begin(), place);
-  }
-
-  /// Closes what has idled too long, has aged, or leads to an endpoint that is gone.
-  void sweep(base::SteadyTime now) {
-    for (auto entry = oldest_first_.begin(); entry != oldest_first_.end();) {
-      const auto current = entry++;
-      if (current->endpoint->is_retired || has_aged(*current, *current->connection, now)) {
-        forget(current);
-      }
-    }
-  }
-
-  void clear() {
-    by_endpoint_.clear();
-    oldest_first_.clear();
-  }
-  std::size_t size() const { return oldest_first_.size(); }
+  void put(const EndpointPtr& endpoint, std::uint64_t key,
+           std::unique_ptr<IdleConnection> connection, base::SteadyTime now);
+  /// Closes what has idled too long, has aged, was closed by its peer, or leads to an endpoint that
+  /// is gone.
+  void sweep(base::SteadyTime now);
+  void clear();
+  std::size_t size() const { return size_; }
 
  private:
-  struct Entry;
-  using Place = typename std::list<Entry>::iterator;
-  struct Entry {
-    EndpointPtr endpoint;
-    std::uint64_t key;
-    base::SteadyTime since;
-    std::unique_ptr<Connection> connection;
-    typename std::list<Place>::iterator in_endpoint;
-  };
-
-  bool has_aged(const Entry& entry, const Connection& connection, base::SteadyTime now) const {
-    return now - entry.since >= settings_.idle_timeout ||
-           now - connection.created >= settings_.max_age;
-  }
-
-  void forget(Place place) {
-    const auto found = by_endpoint_.find(place->endpoint.get());
-    found->second.erase(place->in_endpoint);
-    if (found->second.empty()) by_endpoint_.erase(found);
-    oldest_first_.erase(place);
-  }
+  bool has_aged(const IdleConnection& connection, base::SteadyTime now) const;
+  std::unique_ptr<IdleConnection> unlink(IdleConnection& connection);
 
   snapshot::UpstreamKeepalive settings_;
-  std::list<Entry> oldest_first_;
-  std::unordered_map<const Endpoint*, std::list<Place>> by_endpoint_;
+  IdleConnection* oldest_ = nullptr;
+  IdleConnection* newest_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// The same for one type of connection.
+template <class Connection>
+class IdlePool : public IdleConnections {
+ public:
+  std::unique_ptr<Connection> take(const Endpoint& endpoint, std::uint64_t key,
+                                   base::SteadyTime now) {
+    auto taken = IdleConnections::take(endpoint, key, now);
+    return std::unique_ptr<Connection>(static_cast<Connection*>(taken.release()));
+  }
 };
 
 }  // namespace penstock::upstream

@@ -53,16 +53,15 @@ std::optional<Lease> UpstreamState::pick(const PickInput& input,
   const auto is_untried = [&](std::size_t i) {
     return std::ranges::find(tried, endpoints_[i]) == tried.end();
   };
-  const Balancer::MayUse up_and_untried = [&](std::size_t i) {
+  const auto is_up_and_untried = [&](std::size_t i) {
     return endpoints_[i]->is_up(input.now) && is_untried(i);
   };
-  const Balancer::MayUse untried = is_untried;
-  const Balancer::MayUse any = [](std::size_t) { return true; };
-  for (const auto* rule : {&up_and_untried, &untried, &any}) {
-    const auto index = balancer_->pick(endpoints_, input, *rule);
-    if (index != Balancer::kNone) return Lease(endpoints_[index]);
-  }
-  return std::nullopt;
+  auto index = balancer_->pick(endpoints_, input, is_up_and_untried);
+  if (index == Balancer::kNone) index = balancer_->pick(endpoints_, input, is_untried);
+  const auto any = [](std::size_t) { return true; };
+  if (index == Balancer::kNone) index = balancer_->pick(endpoints_, input, any);
+  return index == Balancer::kNone ? std::nullopt
+                                  : std::optional<Lease>(std::in_place, endpoints_[index]);
 }
 
 void UpstreamState::report_success(Endpoint& endpoint, std::chrono::duration<double> response_time,

@@ -114,8 +114,8 @@ void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
         reactor_, [this, is_tls = wanted.is_tls, port = wanted.port](auto accepted) {
           auto pass = connections_.try_enter();
           if (!pass) return;
-          auto session = std::make_unique<session::HttpSession>(parts_, std::move(accepted), is_tls,
-                                                                port);
+          auto session =
+              std::make_unique<session::HttpSession>(parts_, std::move(accepted), is_tls, port);
           base::spawn("HTTP connection",
                       session::HttpSession::serve(std::move(session), std::move(*pass)));
         });
@@ -126,7 +126,7 @@ void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
     listener->start();
     next.emplace(key, std::move(listener));
   }
-    http_listeners_ = std::move(next);
+  http_listeners_ = std::move(next);
 }
 
 void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems) {
@@ -134,7 +134,7 @@ void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem
   const auto open = stream_listeners_.find(name);
   if (part == nullptr) {
     if (open != stream_listeners_.end()) {
-            stream_listeners_.erase(open);
+      stream_listeners_.erase(open);
     }
     return;
   }
@@ -171,7 +171,7 @@ void Worker::drain(base::Duration limit) {
     for (auto& [key, listener] : http_listeners_) listener->close();
     for (auto& [name, listener] : stream_listeners_) listener->close();
     parts_.pool.clear();
-    for (auto* stream : parts_.idle_clients) stream->close();
+    for (auto& client : parts_.idle_clients) client.stream.close();
     if (limit.count() <= 0) return reactor_.stop();
     drain_timer_.start(limit);
     base::spawn("drain", drained());

@@ -3,13 +3,13 @@
 // per worker. Endpoints that failed this request already, and those that are down, are left out by
 // the caller's `may_use`.
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <random>
 #include <span>
 
 #include "proxy/base/asio.h"
 #include "proxy/base/clock.h"
+#include "proxy/base/function_ref.h"
 #include "proxy/snapshot/policy/balancing.h"
 #include "proxy/upstream/endpoint.h"
 
@@ -22,7 +22,7 @@ struct PickInput {
 
 class Balancer {
  public:
-  using MayUse = std::function<bool(std::size_t index)>;
+  using MayUse = base::FunctionRef<bool(std::size_t index)>;
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
   virtual ~Balancer() = default;

@@ -12,6 +12,7 @@ class FiltersTest : public testing::Test {
     route_.upstream = "up";
     exchange_.request = &request_;
     exchange_.global = &global_;
+    exchange_.texts = &texts_;
     exchange_.host = "shop.example";
     exchange_.has_endpoints = true;
     exchange_.client_address = *base::parse_address("10.0.0.1");
@@ -29,6 +30,7 @@ class FiltersTest : public testing::Test {
 
   snapshot::Route route_;
   snapshot::Global global_;
+  GlobalTexts texts_ = make_texts(global_);
   http::RequestHead request_;
   Exchange exchange_;
 };

@@ -69,8 +69,13 @@ TEST(Chunked, BoundsExtensionsAndTrailersOfTheWholeMessage) {
 }
 
 std::string normal(std::string_view path) {
-  std::string out;
-  return normalise_path(path, out) ? out : "(refused)";
+  std::string whole;
+  std::string storage;
+  const bool is_good = normalise_path(path, whole);
+  const auto fast = normalised(path, storage);
+  EXPECT_EQ(fast.has_value(), is_good) << path;
+  EXPECT_EQ(fast.value_or(""), is_good ? whole : "");
+  return is_good ? whole : "(refused)";
 }
 
 TEST(Path, IsDecodedMergedAndResolved) {

@@ -17,9 +17,18 @@ namespace {
 using snapshot::LogEscape;
 using testing::HasSubstr;
 
+struct FakeConnection final : Connection {
+  base::Address server_address() const override { return asio::ip::make_address("192.0.2.1"); }
+  std::string_view tls_protocol() const override { return "TLSv1.3"; }
+  std::string_view tls_cipher() const override { return ""; }
+};
+const FakeConnection kConnection;
+
 HttpRecord record() {
   HttpRecord out;
+  out.client.connection = &kConnection;
   out.client.address = asio::ip::make_address("192.0.2.7");
+  out.client.address_text = "192.0.2.7";
   out.client.peer = {out.client.address, 40000};
   out.client.server_port = 80;
   out.method = "GET";
@@ -102,9 +111,13 @@ TEST(LogFormat, FindsRequestHeaders) {
   EXPECT_EQ(line("$http_x_my_header $http_other", LogEscape::kDefault, of), "yes -\n");
 }
 
+TEST(LogFormat, AsksTheConnectionForWhatCostsACall) {
+  EXPECT_EQ(line("$server_addr $ssl_protocol $ssl_cipher"), "192.0.2.1 TLSv1.3 -\n");
+}
+
 TEST(LogFormat, WritesStreams) {
   StreamRecord of;
-  of.client.address = asio::ip::make_address("::ffff:192.0.2.7");
+  of.client.address_text = "192.0.2.7";
   of.bytes_sent = 10;
   of.bytes_received = 20;
   of.time = base::Duration(61'005);

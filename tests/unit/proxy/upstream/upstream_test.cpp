@@ -154,19 +154,17 @@ TEST_F(UpstreamTest, ReconcileKeepsWhatStaysAndRetiresWhatGoes) {
   EXPECT_TRUE(second->endpoint()->is_retired);
 }
 
-struct FakeConnection {
-  base::SteadyTime created;
-  std::uint32_t requests = 0;
+struct FakeConnection final : IdleConnection {
+  using IdleConnection::IdleConnection;
   bool quiet = true;
   int id = 0;
-  bool is_quiet() const { return quiet; }
+  bool is_quiet() const override { return quiet; }
 };
 
 class PoolTest : public testing::Test {
  protected:
   void put(int id, std::uint64_t key = 0, std::uint32_t requests = 0) {
-    auto connection = std::make_unique<FakeConnection>();
-    connection->created = now_;
+    auto connection = std::make_unique<FakeConnection>(now_);
     connection->id = id;
     connection->requests = requests;
     pool_.put(endpoint_, key, std::move(connection), now_);
@@ -220,8 +218,7 @@ TEST_F(PoolTest, IdleAndTotalAgeAndDeadPeersEndAConnection) {
   put(1);
   now_ += 61s;
   EXPECT_EQ(take(), 0);
-  auto dead = std::make_unique<FakeConnection>();
-  dead->created = now_;
+  auto dead = std::make_unique<FakeConnection>(now_);
   dead->quiet = false;
   pool_.put(endpoint_, 0, std::move(dead), now_);
   EXPECT_EQ(take(), 0);

@@ -11,7 +11,6 @@ Prints a Markdown table and writes build/bench/bench.md and bench.json.
 """
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ import time
 import machine
 import report
 from contenders import BACKEND, CONTENDERS, ROOT
-from measure import Bench, measure_cpu
+from measure import Bench, measure
 from programs import Backend
 from units import UNITS
 
@@ -28,10 +27,10 @@ class Options:
     """What the environment asks for."""
 
     def __init__(self):
-        is_full = os.environ.get('BENCH') == 'full'
-        self.rounds = int(os.environ.get('ROUNDS') or (9 if is_full else 3))
-        self.run_ms = 1000 if is_full else 300
-        self.warm_ms = 200 if is_full else 80
+        self.is_full = os.environ.get('BENCH') == 'full'
+        self.rounds = int(os.environ.get('ROUNDS') or (9 if self.is_full else 3))
+        self.run_ms = 1000 if self.is_full else 220
+        self.warm_ms = 200 if self.is_full else 60
         self.counts_syscalls = os.environ.get('STRACE') == '1'
         self.units = self.chosen('UNITS', UNITS)
         self.contenders = {}
@@ -40,6 +39,9 @@ class Options:
                 self.contenders[name] = kind
             else:
                 print(f'bench: WITHOUT {name}: it is not installed', file=sys.stderr)
+
+    def rounds_of(self, unit):
+        return unit.rounds if unit.rounds and not self.is_full else self.rounds
 
     @staticmethod
     def chosen(variable, known):
@@ -62,21 +64,33 @@ def measure_all(options, folder):
     machine.prepare_namespace()
     programs = machine.compile_programs(pathlib.Path(__file__).parent, ROOT / 'build/bench')
     os.sched_setaffinity(0, {load})
+    machine.go_first()
     make_certificate(folder)
-    facts = {**machine.describe(), 'versions': {
-        name: kind.version() for name, kind in options.contenders.items()}}
-    results = []
     with Backend(programs['backend'], BACKEND) as backend:
         bench = Bench(options, folder, programs, backend, proxy)
         try:
-            for unit in options.units.values():
-                began = time.monotonic()
-                results += measure_cpu(bench, unit)
-                print(f'bench: {unit.name}: {time.monotonic() - began:.1f} s', file=sys.stderr)
+            results, failures = measure_units(bench, options.units.values())
         finally:
             bench.stop_all()
-            if results:
-                print(report.write(results, facts, ROOT / 'build/bench'))
+    facts = {**machine.describe(), 'versions': {
+        name: kind.version() for name, kind in options.contenders.items()}}
+    print(report.write(results, failures, facts, ROOT / 'build/bench'))
+    return not failures
+
+
+def measure_units(bench, units):
+    """(results, failures): what goes wrong in one unit is told, and the others are measured."""
+    results, failures = [], []
+    for unit in units:
+        began = time.monotonic()
+        try:
+            results += measure(bench, unit)
+        except RuntimeError as error:
+            failures.append(f'{unit.name}: {error}')
+            print(f'bench: FAILED: {failures[-1]}', file=sys.stderr)
+            bench.stop_all()
+        print(f'bench: {unit.name}: {time.monotonic() - began:.1f} s', file=sys.stderr)
+    return results, failures
 
 
 def main():
@@ -84,11 +98,7 @@ def main():
     folder = os.environ.get(machine.INSIDE)
     if not folder:
         sys.exit(machine.run_in_namespace())
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    try:
-        measure_all(options, pathlib.Path(folder))
-    except KeyboardInterrupt:
-        sys.exit('bench: stopped')
+    sys.exit(0 if measure_all(options, pathlib.Path(folder)) else 1)
 
 
 if __name__ == '__main__':

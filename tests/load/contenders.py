@@ -1,10 +1,12 @@
 """The proxies that are compared: how each is configured and started, and which processes are its."""
 import base64
+import contextlib
 import http.client
 import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -18,6 +20,8 @@ BIN = pathlib.Path(os.environ.get('PENSTOCK_BIN', ROOT / 'build/dev/bin'))
 CACHE = pathlib.Path(os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache')
 BACKEND = {'BACKEND_HTTP': 9080, 'BACKEND_ECHO': 9007, 'BACKEND_BULK': 9009}
 LONGEST_START = 60
+LONGEST_STOP = 5
+VARIANTS = ('plain', 'log', 'routes', 'idle')
 
 # What every proxy must add to a request, as the backend gets it. Values that are not the same each
 # time are patterns.
@@ -36,7 +40,8 @@ def sites(variant):
 
 
 class Contender:
-    """One running proxy. A variant is `plain`, `log` or `routes`."""
+    """One running proxy. Its variant says what it serves: `plain` one host, `log` with an access
+    log, `routes` many hosts, `idle` as plain."""
 
     name = ''
     templates = ()
@@ -46,14 +51,17 @@ class Contender:
         self.folder = pathlib.Path(folder) / f'{self.name}-{variant}'
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        base = 1000 * (number + 1) + 100 * ('plain', 'log', 'routes').index(variant)
+        base = 1000 * (number + 1) + 100 * VARIANTS.index(variant)
         self.ports = {'HTTP': base + 80, 'HTTPS': base + 43, 'TCP': base + 7, 'BULK': base + 9,
                       'ADMIN': base + 90, 'STATUS': base + 91}
         self.configure(pathlib.Path(folder))
         self.output = open(self.folder / 'output.log', 'wb')
+        self.units = 0  # that the generator has counted
+        began = time.monotonic()
         self.process = machine.start_on(processor, self.command(), stdout=self.stdout(),
                                         stderr=self.output, cwd=self.folder)
         self.wait_ready()
+        self.start_seconds = time.monotonic() - began
         self.pids = self.measured()
 
     def configure(self, shared):
@@ -125,21 +133,30 @@ class Contender:
             if not re.fullmatch(wanted, got.get(name, '')):
                 raise RuntimeError(f'{self.name} sends {name}: {got.get(name)!r}, not {wanted}')
 
-    def log_lines(self):
-        path = self.folder / 'access.log'
-        return path.read_bytes().count(b'\n') if path.exists() else 0
+    def check_log(self):
+        """That every request has its line. Called when the proxy has ended."""
+        lines = (self.folder / 'access.log').read_text().splitlines()
+        written = sum('GET /1k HTTP/1.1' in line and len(line.split()) >= 17 for line in lines)
+        if written < self.units:
+            raise RuntimeError(f'{self.name} logged {written} of {self.units} requests')
 
     def log_text(self):
         return (self.folder / 'output.log').read_text(errors='replace')[-3000:]
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        """Ends it, gently where it has a log to write, and whatever it has started."""
+        family = [pid for pid, _ in machine.descendants(self.process.pid)]
+        if self.variant == 'log':
+            self.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(LONGEST_STOP)
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait()
         self.output.close()
+        if self.variant == 'log':
+            self.check_log()
 
 
 class Penstock(Contender):

@@ -17,20 +17,61 @@ def ratio(result):
             f'({result["ratio_min"]:.2f}..{result["ratio_max"]:.2f})')
 
 
-def mark(unit, result):
-    if unit.goal is None or result is None or result['ratio_to_nginx'] is None:
+def goal(unit):
+    if unit.goal is None:
         return ''
-    return 'yes' if result['ratio_to_nginx'] <= unit.goal else '**no**'
+    return f'≤ {unit.goal:.2f}' if unit.goal < 10 else f'≤ {unit.goal} B'
+
+
+def mark(unit, result):
+    if unit.goal is None or result is None:
+        return ''
+    value = result.get(unit.goal_of, result['extra'].get(unit.goal_of))
+    return '' if value is None else 'yes' if value <= unit.goal else '**no**'
+
+
+def amount(unit, result):
+    """What was measured, in the unit's own measure: microseconds or bytes."""
+    if result is None:
+        return '-'
+    if unit.ratio_of == 'cpu_us':
+        return f'{figure(result["cpu_us"])} us'
+    kind = 'B' if unit.measure == 'idle' else 'us p99'
+    return f'{figure(result["extra"][unit.ratio_of])} {kind}'
 
 
 def row(unit, results):
     """A line of the table: the goal, Penstock, nginx, and the others."""
     ours, nginx = results.get('penstock'), results.get('nginx')
-    goal = '' if unit.goal is None else f'≤ {unit.goal:.2f}'
-    cells = [f'{unit.name}', goal, ratio(ours), mark(unit, ours),
-             *(figure(each and each['cpu_us']) for each in (ours, nginx)),
+    cells = [unit.name, goal(unit), ratio(ours), mark(unit, ours), amount(unit, ours),
+             amount(unit, nginx),
              *(ratio(results.get(name)) for name in ('haproxy', 'envoy', 'nginx again'))]
     return '| ' + ' | '.join(cells) + ' |'
+
+
+# Lines of the second table: unit, key of `extra`, what it is, how it is shown.
+DETAILS = (
+    ('log_on', 'of_plain', 'CPU with the access log, of that without', '{:.2f}'),
+    ('routes_5000', 'of_plain', 'CPU with 5,000 hosts, of that with one', '{:.2f}'),
+    ('routes_5000', 'memory_mb', 'memory with 5,000 hosts, MB', '{:.0f}'),
+    ('routes_5000', 'start_s', 'start with 5,000 hosts, s', '{:.1f}'),
+    ('latency', 'p50_us', 'latency p50 at half of nginx\'s rate, us', '{:.0f}'),
+    ('latency', 'p99_us', 'latency p99, us', '{:.0f}'),
+    ('idle', 'bytes_per_connection', 'bytes for an idle connection', '{:.0f}'),
+    ('idle_tls', 'bytes_per_connection', 'bytes for an idle TLS connection', '{:.0f}'),
+)
+
+
+def details_table(by_unit, names):
+    names = [*names, 'nginx again'] if 'nginx' in names else list(names)
+    lines = []
+    for unit, key, what, shown in DETAILS:
+        found = by_unit.get(unit, {})
+        cells = [shown.format(found[name]['extra'][key]) for name in names if name in found]
+        if cells:
+            lines.append('| ' + ' | '.join([what, *cells]) + ' |')
+    head = ['', '| | ' + ' | '.join(names) + ' |', '|---' * (len(names) + 1) + '|']
+    return head + lines if lines else []
 
 
 def syscalls_table(by_unit, names):
@@ -54,20 +95,22 @@ def table(results, machine):
     for each in results:
         by_unit.setdefault(each['unit'], {})[each['contender']] = each
     lines = [
-        '| unit | goal | penstock / nginx | met | penstock us | nginx us | haproxy / nginx | '
+        '| unit | goal | penstock / nginx | met | penstock | nginx | haproxy / nginx | '
         'envoy / nginx | nginx again |', '|---|---|---|---|---|---|---|---|---|']
     lines += [row(UNITS[name], found) for name, found in by_unit.items()]
     versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
     return '\n'.join([
         'CPU time of the proxy for one unit of work, as a ratio to nginx\'s in the same round: '
-        'median (least..most).', '', *lines, *syscalls_table(by_unit, machine['versions']), '',
+        'median (least..most).', '', *lines,
+        *details_table(by_unit, machine['versions']),
+        *syscalls_table(by_unit, machine['versions']), '',
         f'{machine["cpu"]}, Linux {machine["kernel"]}; {versions}.']) + '\n'
 
 
-def write(results, machine, folder):
+def write(results, failures, machine, folder):
     folder.mkdir(parents=True, exist_ok=True)
-    text = table(results, machine)
+    text = table(results, machine) + ''.join(f'\n**Failed:** {each}\n' for each in failures)
     (folder / 'bench.md').write_text(text)
-    (folder / 'bench.json').write_text(json.dumps({'machine': machine, 'results': results},
-                                                  indent=1) + '\n')
+    (folder / 'bench.json').write_text(json.dumps(
+        {'machine': machine, 'results': results, 'failures': failures}, indent=1) + '\n')
     return text

@@ -3,19 +3,19 @@ import signal
 import subprocess
 import time
 
-from programs import Generator
+from runs import generator
 
 
 def syscalls_run(bench, unit, proxy):
     """{name: calls per unit}, the most frequent first, and their `total`."""
     out = bench.folder / 'strace.out'
     attach = [argument for pid in proxy.pids for argument in ('-p', str(pid))]
-    with Generator(bench.programs['generator'], proxy.ports[unit.port], unit.options) as generator:
-        generator.do(f'run {bench.options.warm_ms}')
+    with generator(bench, unit, proxy) as load:
+        load.do(f'run {bench.options.warm_ms}')
         strace = subprocess.Popen(['strace', '-f', '-c', '-S', 'calls', '-U', 'calls,name',
                                    '-o', out, *attach], stderr=subprocess.DEVNULL)
         time.sleep(0.3)
-        result = generator.do(f'run {bench.options.run_ms}')
+        result = load.do(f'run {bench.options.run_ms}')
         strace.send_signal(signal.SIGINT)
         strace.wait(10)
     counts = {}

@@ -8,7 +8,7 @@ MEBIBYTE = 1024 * 1024
 class Unit:
     name: str
     what: str           # for people
-    goal: float | None  # most that Penstock's CPU time may be of nginx's
+    goal: float | None  # most that `goal_of` of Penstock may be
     options: dict       # of the generator
     port: str = 'HTTP'
     variant: str = 'plain'
@@ -18,7 +18,15 @@ class Unit:
     units_per_connection: int = 10
     # At least this share of the connections must have resumed a TLS session.
     resumed: float = 0
-    measure: str = 'cpu'
+    measure: str = 'cpu'              # a key of RUNS
+    ratio_of: str = 'cpu_us'          # what is compared with nginx
+    goal_of: str = 'ratio_to_nginx'   # or a key of the result's `extra`
+    rounds: int | None = None         # of the quick bench, where they are not the usual ones
+    has_noise: bool = True            # nginx is measured twice in each round
+
+    def plain(self):
+        """The same work on one host without a log."""
+        return dataclasses.replace(self, variant='plain', options=get())
 
 
 def get(what='1k', size=1024, connections=64, **options):
@@ -50,4 +58,16 @@ UNITS = {each.name: each for each in (
          stream('bulk', 8, size=8 * MEBIBYTE), 'BULK', units=8, units_per_connection=0),
     Unit('tcp_connect', 'TCP connection, 64 bytes and their echo, close', 0.97,
          stream('ping', once=1), 'TCP', units_per_connection=0),
+    Unit('log_on', 'GET 1 KiB with an access log; the goal is for the cost of the log', 1.06, get(),
+         variant='log', measure='compared', goal_of='of_plain'),
+    Unit('routes_5000', 'GET 1 KiB from 5,000 hosts with 4 paths each', 0.70,
+         get(hosts=5000, paths=4), variant='routes', measure='compared'),
+    Unit('latency', 'GET 1 KiB at half the rate of nginx; ratio and goal are for p99', 1.00, get(),
+         measure='latency', ratio_of='p99_us'),
+    Unit('idle', 'memory for one of 10,000 idle connections; the goal is in bytes', 800,
+         get(connections=10000), variant='idle', measure='idle', ratio_of='bytes_per_connection',
+         goal_of='bytes_per_connection', rounds=1, has_noise=False),
+    Unit('idle_tls', 'memory for one of 4,000 idle TLS connections', None,
+         get(connections=4000, tls=1), 'HTTPS', variant='idle', measure='idle',
+         ratio_of='bytes_per_connection', rounds=1, has_noise=False),
 )}

@@ -5,7 +5,7 @@ Prints a Markdown table and writes build/bench/bench.md and bench.json.
   BENCH=full            more rounds, longer ones
   UNITS=get_1k,close    these only
   CONTENDERS=a,b        of penstock, nginx, haproxy, envoy; ratios are to nginx
-  ROUNDS=n              instead of 3, or 9 of the full bench
+  ROUNDS=n              instead of 3, or 7 of the full bench
   STRACE=1              system calls per unit as well, by strace
   PENSTOCK_BIN=folder   with penstock and penstock-proxy, instead of build/dev/bin
 """
@@ -28,9 +28,9 @@ class Options:
 
     def __init__(self):
         self.is_full = os.environ.get('BENCH') == 'full'
-        self.rounds = int(os.environ.get('ROUNDS') or (9 if self.is_full else 3))
-        self.run_ms = 1000 if self.is_full else 220
-        self.warm_ms = 200 if self.is_full else 60
+        self.rounds = int(os.environ.get('ROUNDS') or (7 if self.is_full else 3))
+        self.run_ms = 700 if self.is_full else 220
+        self.warm_ms = 150 if self.is_full else 60
         self.counts_syscalls = os.environ.get('STRACE') == '1'
         self.units = self.chosen('UNITS', UNITS)
         self.contenders = {}
@@ -41,7 +41,7 @@ class Options:
                 print(f'bench: WITHOUT {name}: it is not installed', file=sys.stderr)
 
     def rounds_of(self, unit):
-        return unit.rounds if unit.rounds and not self.is_full else self.rounds
+        return unit.rounds[self.is_full] if unit.rounds else self.rounds
 
     @staticmethod
     def chosen(variable, known):
@@ -72,8 +72,8 @@ def measure_all(options, folder):
             results, failures = measure_units(bench, options.units.values())
         finally:
             bench.stop_all()
-    facts = {**machine.describe(), 'versions': {
-        name: kind.version() for name, kind in options.contenders.items()}}
+    facts = {**machine.describe(), 'rounds': options.rounds, 'milliseconds': options.run_ms,
+             'versions': {name: kind.version() for name, kind in options.contenders.items()}}
     print(report.write(results, failures, facts, ROOT / 'build/bench'))
     return not failures
 

@@ -43,7 +43,7 @@ def amount(unit, result):
 def row(unit, results):
     """A line of the table: the goal, Penstock, nginx, and the others."""
     ours, nginx = results.get('penstock'), results.get('nginx')
-    cells = [unit.name, goal(unit), ratio(ours), mark(unit, ours), amount(unit, ours),
+    cells = [f'{unit.name}: {unit.what}', goal(unit), ratio(ours), mark(unit, ours), amount(unit, ours),
              amount(unit, nginx),
              *(ratio(results.get(name)) for name in ('haproxy', 'envoy', 'nginx again'))]
     return '| ' + ' | '.join(cells) + ' |'
@@ -98,13 +98,15 @@ def table(results, machine):
         '| unit | goal | penstock / nginx | met | penstock | nginx | haproxy / nginx | '
         'envoy / nginx | nginx again |', '|---|---|---|---|---|---|---|---|---|']
     lines += [row(UNITS[name], found) for name, found in by_unit.items()]
+    rounds = f'{machine["rounds"]} rounds of {machine["milliseconds"]} ms'
     versions = ', '.join(f'{name} {version}' for name, version in machine['versions'].items())
     return '\n'.join([
         'CPU time of the proxy for one unit of work, as a ratio to nginx\'s in the same round: '
         'median (least..most).', '', *lines,
         *details_table(by_unit, machine['versions']),
         *syscalls_table(by_unit, machine['versions']), '',
-        f'{machine["cpu"]}, Linux {machine["kernel"]}; {versions}.']) + '\n'
+        f'{machine["date"]}, {machine["cpu"]}, Linux {machine["kernel"]}; {versions}; OpenSSL '
+        f'{machine["openssl"]}; {rounds}.']) + '\n'
 
 
 def write(results, failures, machine, folder):

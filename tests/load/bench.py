@@ -68,36 +68,27 @@ def measure_all(options, folder):
     make_certificate(folder)
     with Backend(programs['backend'], BACKEND) as backend:
         bench = Bench(options, folder, programs, backend, proxy)
+        results = []
         try:
-            results, failures = measure_units(bench, options.units.values())
+            for unit in options.units.values():
+                began = time.monotonic()
+                results += measure(bench, unit)
+                print(f'bench: {unit.name}: {time.monotonic() - began:.1f} s', file=sys.stderr)
         finally:
             bench.stop_all()
+    failures = [f'{unit}: {name}: {what}' for (unit, name), what in bench.failures.items()]
     facts = {**machine.describe(), 'rounds': options.rounds, 'milliseconds': options.run_ms,
              'versions': {name: kind.version() for name, kind in options.contenders.items()}}
     print(report.write(results, failures, facts, ROOT / 'build/bench'))
     return not failures
 
 
-def measure_units(bench, units):
-    """(results, failures): what goes wrong in one unit is told, and the others are measured."""
-    results, failures = [], []
-    for unit in units:
-        began = time.monotonic()
-        try:
-            results += measure(bench, unit)
-        except RuntimeError as error:
-            failures.append(f'{unit.name}: {error}')
-            print(f'bench: FAILED: {failures[-1]}', file=sys.stderr)
-            bench.stop_all()
-        print(f'bench: {unit.name}: {time.monotonic() - began:.1f} s', file=sys.stderr)
-    return results, failures
-
-
 def main():
     options = Options()
     folder = os.environ.get(machine.INSIDE)
     if not folder:
-        sys.exit(machine.run_in_namespace())
+        with machine.only_run():
+            sys.exit(machine.run_in_namespace())
     sys.exit(0 if measure_all(options, pathlib.Path(folder)) else 1)
 
 

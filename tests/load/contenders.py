@@ -59,7 +59,8 @@ class Contender:
         self.units = 0  # that the generator has counted
         began = time.monotonic()
         self.process = machine.start_on(processor, self.command(), stdout=self.stdout(),
-                                        stderr=self.output, cwd=self.folder)
+                                        stderr=self.output, cwd=self.folder,
+                                        env=dict(os.environ, TMPDIR=str(self.folder)))
         self.wait_ready()
         self.start_seconds = time.monotonic() - began
         self.pids = self.measured()
@@ -98,10 +99,13 @@ class Contender:
         """The processes whose time and memory count: all of them."""
         return [pid for pid, _ in machine.descendants(self.process.pid)]
 
+    def is_running(self):
+        return self.process.poll() is None
+
     def wait_ready(self):
         end = time.monotonic() + LONGEST_START
         while not self.is_ready():
-            if self.process.poll() is not None or time.monotonic() > end:
+            if not self.is_running() or time.monotonic() > end:
                 raise RuntimeError(f'{self.name} does not serve:\n{self.log_text()}')
             time.sleep(0.02)
 

@@ -1,6 +1,7 @@
 """What the bench asks of the machine: processors, namespaces, the CPU time and memory of processes."""
 import contextlib
 import ctypes
+import fcntl
 import os
 import pathlib
 import platform
@@ -24,6 +25,19 @@ def processors():
     return allowed[0], allowed[-1]
 
 
+@contextlib.contextmanager
+def only_run():
+    """Two runs at once would measure each other: the second one waits."""
+    path = pathlib.Path(tempfile.gettempdir(), 'penstock-bench.lock')
+    with open(path, 'w') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print('bench: waiting for another run to end', file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def run_in_namespace():
     """Starts this program again in namespaces of its own and ends with it. Whatever it starts is in
     its process namespace and ends with it, however it ends."""
@@ -35,7 +49,7 @@ def run_in_namespace():
              *sys.argv], env=dict(os.environ, **{INSIDE: folder}))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: child.kill())
-        return child.wait()
+        return 0 if child.wait() == 0 else 1
 
 
 def go_first():

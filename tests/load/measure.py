@@ -1,10 +1,13 @@
 """Rounds of measurements: every contender in turn, ratios within a round, medians over rounds."""
+import signal
 import statistics
+import sys
 
 from runs import RUNS
 from syscalls import syscalls_run
 
 AGAIN = 'nginx again'
+LONGEST_RUN = 120  # seconds, of one measurement
 
 
 class Bench:
@@ -18,6 +21,8 @@ class Bench:
         self.processor = processor
         self.running = {}
         self.rate = None  # of the open loop
+        self.failures = {}  # (unit, contender): what went wrong first
+        self.given_up = set()
 
     def start(self, name, variant):
         number = list(self.options.contenders).index(name)
@@ -27,8 +32,15 @@ class Bench:
         return proxy
 
     def proxy(self, name, variant):
-        """The running proxy of a variant; started when it is first asked for."""
-        return self.running.get(variant, {}).get(name) or self.start(name, variant)
+        """The running proxy of a variant; started when it is first asked for, or has ended."""
+        proxy = self.running.get(variant, {}).get(name)
+        return proxy if proxy and proxy.is_running() else self.start(name, variant)
+
+    def fail(self, unit, name, what):
+        """Fails the run, which goes on: one contender's fault says nothing about the others."""
+        if (unit.name, name) not in self.failures:
+            self.failures[unit.name, name] = str(what)
+            print(f'bench: FAILED: {unit.name}: {name}: {what}', file=sys.stderr)
 
     def stop(self, variant):
         for proxy in self.running.pop(variant, {}).values():
@@ -46,28 +58,54 @@ class Bench:
 
 def measure(bench, unit):
     """Results of a unit: a list of dictionaries, one for each contender."""
-    run = RUNS[unit.measure]
-    for name in bench.options.contenders:
-        if unit.variant != 'idle':
-            bench.proxy(name, unit.variant)
     turns = bench.turns() if unit.has_noise else [(name, name) for name in bench.options.contenders]
-    rounds = [{label: run(bench, unit, name) for label, name in turns}
-              for _ in range(bench.options.rounds_of(unit))]
-    results = [summarize(unit, label, rounds) for label in rounds[0]]
+    rounds = [{} for _ in range(bench.options.rounds_of(unit))]
+    if unit.variant != 'idle':
+        turns = [(label, name) for label, name in turns
+                 if attempt(bench, unit, label, lambda: bench.proxy(name, unit.variant))]
+    for each in rounds:
+        for label, name in turns:
+            each[label] = attempt(bench, unit, label, lambda: RUNS[unit.measure](bench, unit, name))
+    results = [summarize(unit, label, rounds) for label, _ in turns
+               if all(each[label] for each in rounds)]
     if bench.options.counts_syscalls and unit.measure == 'cpu':
-        for result in results:
-            if result['contender'] != AGAIN:
-                proxy = bench.proxy(result['contender'], unit.variant)
-                result['extra']['syscalls'] = syscalls_run(bench, unit, proxy)
+        count_syscalls(bench, unit, results)
     if unit.variant != 'plain':
-        bench.stop(unit.variant)
+        attempt(bench, unit, 'all', lambda: bench.stop(unit.variant))
     return results
+
+
+def attempt(bench, unit, name, action):
+    """What `action` returns; None where it fails, has failed before, or takes too long."""
+    if (unit.name, name) in bench.given_up:
+        return None
+
+    def give_up(*_):
+        raise RuntimeError(f'not within {LONGEST_RUN} s')
+    signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(LONGEST_RUN)
+    try:
+        return action()
+    except (RuntimeError, OSError) as error:
+        bench.fail(unit, name, error)
+        bench.given_up.add((unit.name, name))
+        return None
+    finally:
+        signal.alarm(0)
+
+
+def count_syscalls(bench, unit, results):
+    for result in results:
+        name = result['contender']
+        if name != AGAIN:
+            result['extra']['syscalls'] = attempt(bench, unit, name, lambda: syscalls_run(
+                bench, unit, bench.proxy(name, unit.variant)))
 
 
 def summarize(unit, label, rounds):
     """Medians over the rounds: of what was measured, and of the ratio to nginx's in each round."""
     of = unit.ratio_of
-    ratios = [each[label][of] / each['nginx'][of] for each in rounds if 'nginx' in each]
+    ratios = [each[label][of] / each['nginx'][of] for each in rounds if each.get('nginx')]
     medians = {key: statistics.median(each[label][key] for each in rounds)
                for key in rounds[0][label]}
     return {'unit': unit.name, 'contender': label, 'cpu_us': medians.pop('cpu_us', None),

@@ -33,25 +33,31 @@ def loop(bench, unit, proxy):
         proxy.units += warm['units']
         result, spent = timed(load, proxy, f'run {bench.options.run_ms}')
         after = bench.backend.counters()
-    check(unit, warm, result, before, after)
+    complaint = complain(unit, warm, result, before, after)
+    if complaint:
+        bench.fail(unit, proxy.name, complaint)
     units = result['units'] * unit.units
     return {'cpu_us': spent / units, 'per_second': units / result['seconds']}
 
 
-def check(unit, warm, result, before, after):
-    """That the backend has served what was counted, undamaged and on kept connections."""
+def complain(unit, warm, result, before, after):
+    """What the counters say against the result: the backend must have served what was counted,
+    undamaged and on kept connections, and sessions must have been resumed."""
     change = {name: after[name] - before[name] for name in after}
     units = warm['units'] + result['units']
     if change['damaged'] or change['failed']:
-        raise RuntimeError(f'the backend got {change["damaged"]} damaged bodies and '
-                           f'{change["failed"]} requests that it could not read')
+        return (f'the backend got {change["damaged"]} damaged bodies and {change["failed"]} '
+                'requests that it could not read')
     if change['requests'] + change['messages'] < units:
-        raise RuntimeError(f'{units} units, but the backend served {change}')
-    most = units / unit.units_per_connection + 64 if unit.units_per_connection else units
+        return f'{units} units, but the backend served {change}'
+    most = units
+    if unit.units_per_connection:
+        most = units / unit.units_per_connection + unit.options['connections']
     if change['accepted'] > most:
-        raise RuntimeError(f'no keepalive: {units} units on {change["accepted"]} connections')
+        return f'no keepalive: {units} units on {change["accepted"]} connections to the backend'
     if result['resumed'] < unit.resumed * result['opened']:
-        raise RuntimeError(f'{result["resumed"]} of {result["opened"]} TLS sessions resumed')
+        return f'{result["resumed"]} of {result["opened"]} TLS sessions resumed'
+    return None
 
 
 def compared_run(bench, unit, name):

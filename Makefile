@@ -36,8 +36,9 @@ test: test-deps ## Everything: sanitizers first, then all tests of the optimised
 .PHONY: bench
 bench: build ## CPU time beside nginx, HAProxy and Envoy; then bench-scale (BENCH=full, UNITS=..)
 	@tests/support/install-bench-deps.sh
-	python3 tests/load/bench.py
-	@if [ -z "$(UNITS)" ] && [ "$(SCALE)" != 0 ]; then $(MAKE) --no-print-directory bench-scale; fi
+	@status=0; python3 tests/load/bench.py || status=1; \
+	if [ -z "$(UNITS)" ] && [ "$(SCALE)" != 0 ]; then \
+	  TC=scale python3 tests/load/scale.py || status=1; fi; exit $$status
 
 .PHONY: bench-scale
 bench-scale: build ## 10,000 Ingresses on a real API server: start, memory, change to live

@@ -1,4 +1,4 @@
-"""The proxies that are compared: how each is configured and started, and which processes are its."""
+"""The proxies that are compared: how each is configured and started, which processes are its."""
 import base64
 import contextlib
 import http.client
@@ -78,7 +78,8 @@ class Contender:
                   'service': [{'SERVICE': name, 'BACKEND': BACKEND['BACKEND_' + kind]}
                               for name, kind in (('web', 'HTTP'), ('echo', 'ECHO'),
                                                  ('bulk', 'BULK'))],
-                  'tls': self.variant != 'routes', 'quiet': self.variant != 'log', 'log': self.variant == 'log',
+                  'tls': self.variant != 'routes', 'log': self.variant == 'log',
+                  'quiet': self.variant != 'log',
                   **self.ports, **BACKEND}
         for name in self.templates:
             target = self.folder / 'config' / name

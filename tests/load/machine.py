@@ -1,4 +1,4 @@
-"""What the bench asks of the machine: processors, namespaces, the CPU time and memory of processes."""
+"""What the bench asks of the machine: processors, namespaces, CPU time and memory of processes."""
 import contextlib
 import ctypes
 import fcntl
@@ -110,8 +110,8 @@ def start_on(processor, command, **options):
 
 @contextlib.contextmanager
 def before_all_others(pids):
-    """The processes run before all that are not real-time: else the time slices of strangers would be
-    what a latency shows. For loads that leave a processor time to spare."""
+    """The processes run before all that are not real-time: else the time slices of strangers would
+    be what a latency shows. For loads that leave a processor time to spare."""
     def schedule(policy, priority):
         for pid in pids:
             for thread in os.listdir(f'/proc/{pid}/task'):

@@ -43,8 +43,8 @@ def amount(unit, result):
 def row(unit, results):
     """A line of the table: the goal, Penstock, nginx, and the others."""
     ours, nginx = results.get('penstock'), results.get('nginx')
-    cells = [f'{unit.name}: {unit.what}', goal(unit), ratio(ours), mark(unit, ours), amount(unit, ours),
-             amount(unit, nginx),
+    cells = [f'{unit.name}: {unit.what}', goal(unit), ratio(ours), mark(unit, ours),
+             amount(unit, ours), amount(unit, nginx),
              *(ratio(results.get(name)) for name in ('haproxy', 'envoy', 'nginx again'))]
     return '| ' + ' | '.join(cells) + ' |'
 

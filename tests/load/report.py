@@ -77,7 +77,7 @@ def details_table(by_unit, names):
 def syscalls_table(by_unit, names):
     """What STRACE=1 has counted: the total, and the most frequent ones."""
     def cell(result):
-        calls = dict(result['extra']['syscalls']) if result else {}
+        calls = dict(result['extra'].get('syscalls') or {}) if result else {}
         total = calls.pop('total', None)
         most = ', '.join(f'{name} {each:.2f}' for name, each in list(calls.items())[:4])
         return '-' if total is None else f'{total:.2f} ({most})'

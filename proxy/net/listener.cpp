@@ -19,10 +19,40 @@ constexpr base::Duration kPause{100};
 
 }  // namespace
 
+/// One listening socket.
+class Listener::Door final : public Watched {
+ public:
+  Door(Reactor& reactor, base::Descriptor descriptor, OnAccept& on_accept)
+      : reactor_(reactor),
+        descriptor_(std::move(descriptor)),
+        on_accept_(on_accept),
+        pause_(reactor, [this] {
+          if (descriptor_) reactor_.pause(descriptor_.get(), *this, false);
+        }) {}
+  ~Door() { close(); }
+
+  void start() { reactor_.watch_level(descriptor_.get(), *this); }
+  void close() override {
+    if (!descriptor_) return;
+    reactor_.forget(*this);
+    pause_.cancel();
+    descriptor_.reset();
+  }
+
+ private:
+  void on_events(std::uint32_t events) override;
+
+  Reactor& reactor_;
+  base::Descriptor descriptor_;
+  OnAccept& on_accept_;
+  Timer pause_;
+  int allowance_ = 1;  // connections taken at one event
+};
+
 Listener::Listener(Reactor& reactor, OnAccept on_accept)
-    : reactor_(reactor), on_accept_(std::move(on_accept)), pause_(reactor, [this] {
-        if (descriptor_) reactor_.pause(descriptor_.get(), *this, false);
-      }) {}
+    : reactor_(reactor), on_accept_(std::move(on_accept)) {}
+
+Listener::~Listener() = default;
 
 base::IoResult<void> Listener::open(const std::string& address, std::uint16_t port) {
   if (!address.empty()) {
@@ -31,11 +61,15 @@ base::IoResult<void> Listener::open(const std::string& address, std::uint16_t po
     if (code) return base::io_fail(code);
     return open_endpoint({parsed, port});
   }
-  auto opened = open_endpoint({asio::ip::address_v6::any(), port});
-  if (!opened && opened.error() == asio::error::address_family_not_supported) {
-    return open_endpoint({asio::ip::address_v4::any(), port});
+  const auto opened = open_endpoint({asio::ip::address_v4::any(), port});
+  if (!opened) return opened;
+  const auto sixth = open_endpoint({asio::ip::address_v6::any(), port_});
+  if (sixth || sixth.error() == asio::error::address_family_not_supported ||
+      sixth.error() == boost::system::errc::address_not_available) {
+    return {};
   }
-  return opened;
+  doors_.clear();
+  return sixth;
 }
 
 base::IoResult<void> Listener::open_endpoint(const base::TcpEndpoint& endpoint) {
@@ -45,12 +79,10 @@ base::IoResult<void> Listener::open_endpoint(const base::TcpEndpoint& endpoint) 
   const auto set = [&](int level, int option, int value) {
     return ::setsockopt(descriptor.get(), level, option, &value, sizeof value) == 0;
   };
-  // A wildcard takes both families; a named IPv6 address is only itself.
   const bool is_open =
       descriptor && set(SOL_SOCKET, SO_REUSEADDR, 1) && set(SOL_SOCKET, SO_REUSEPORT, 1) &&
       set(IPPROTO_TCP, TCP_NODELAY, 1) &&  // inherited by what is accepted
-      (family != AF_INET6 ||
-       set(IPPROTO_IPV6, IPV6_V6ONLY, endpoint.address().is_unspecified() ? 0 : 1)) &&
+      (family != AF_INET6 || set(IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
       ::bind(descriptor.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
       ::listen(descriptor.get(), kBacklog) == 0;
   if (!is_open) return base::io_fail(base::last_error());
@@ -58,19 +90,25 @@ base::IoResult<void> Listener::open_endpoint(const base::TcpEndpoint& endpoint) 
   auto size = static_cast<socklen_t>(bound.capacity());
   if (::getsockname(descriptor.get(), bound.data(), &size) == 0) bound.resize(size);
   port_ = bound.port();
-  descriptor_ = std::move(descriptor);
+  doors_.push_back(std::make_unique<Door>(reactor_, std::move(descriptor), on_accept_));
   return {};
 }
 
-void Listener::start() { reactor_.watch_level(descriptor_.get(), *this); }
+void Listener::start() {
+  for (const auto& door : doors_) door->start();
+}
 
-void Listener::on_events(std::uint32_t) {
+void Listener::close() {
+  for (const auto& door : doors_) door->close();
+}
+
+void Listener::Door::on_events(std::uint32_t) {
   int taken = 0;
   while (taken < allowance_ && descriptor_) {
     Accepted accepted;
     auto size = static_cast<socklen_t>(accepted.peer.capacity());
-    accepted.descriptor = base::Descriptor(::accept4(descriptor_.get(), accepted.peer.data(), &size,
-                                                     SOCK_NONBLOCK | SOCK_CLOEXEC));
+    accepted.descriptor = base::Descriptor(
+        ::accept4(descriptor_.get(), accepted.peer.data(), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!accepted.descriptor) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -87,13 +125,6 @@ void Listener::on_events(std::uint32_t) {
   // As many as came last time are asked for at once: neither a failed accept for each single
   // connection, nor a turn of the loop for each of a burst.
   allowance_ = taken == allowance_ ? std::min(allowance_ * 2, kMostAtOnce) : std::max(taken, 1);
-}
-
-void Listener::close() {
-  if (!descriptor_) return;
-  reactor_.forget(*this);
-  pause_.cancel();
-  descriptor_.reset();
 }
 
 }  // namespace penstock::net

@@ -107,9 +107,11 @@ void Stream::set_no_delay() {
   ::setsockopt(descriptor_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
-bool Stream::is_surely_quiet() const {
+bool Stream::is_surely_quiet() {
   pollfd poll{descriptor_.get(), POLLIN | POLLRDHUP, 0};
-  return is_quiet() && ::poll(&poll, 1, 0) == 0;
+  if (!descriptor_ || has_ended_ || ::poll(&poll, 1, 0) != 0) return false;
+  is_readable_ = false;
+  return true;
 }
 
 base::TcpEndpoint Stream::local_endpoint() const {

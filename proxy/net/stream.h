@@ -114,10 +114,10 @@ class Stream final : public Watched {
   bool is_moving() override { return std::exchange(has_moved_, false); }
   bool is_open() const { return static_cast<bool>(descriptor_); }
   /// False when the peer has closed or sent something while the connection was idle, as far as the
-  /// loop has heard: no system call.
-  bool is_quiet() const { return is_open() && !is_readable_; }
+  /// loop has heard: no system call, unless the last read has left it open whether more was there.
+  bool is_quiet() { return is_open() && (!is_readable_ || is_surely_quiet()); }
   /// The same, asking the kernel.
-  bool is_surely_quiet() const;
+  bool is_surely_quiet();
 
   /// TCP_NODELAY; what a listener accepts has it from the listener.
   void set_no_delay();

@@ -21,6 +21,7 @@ void append_chunk(std::string& out, std::string_view piece, bool is_last) {
 namespace {
 
 constexpr base::Duration kLinger{5'000};
+constexpr base::Duration kFreshlyUsed{500};
 constexpr std::uint16_t kClientClosed = 499;
 
 }  // namespace
@@ -149,16 +150,22 @@ base::Task<bool> Forward::buffer_body() {
     }
   }
   auto& buffered = work_.buffered;
-  while (!request_body_.is_done() && buffered.size() < limit) {
-    auto piece = request_body_.next_buffered();
+  auto piece = request_body_.next_buffered();
+  if (request_body_.is_done() && exchange_.request->framing == http::Framing::kLength) {
+    body_ = piece;  // all of it came with the head, and stays where it is
+    co_return !is_body_refused();
+  }
+  for (;; piece = request_body_.next_buffered()) {
     if (piece.empty() && policy_.body.is_buffered && !request_body_.is_done()) {
       client_.deadline.expire_in(exchange_.global->client.body_timeout);
       piece = co_await request_body_.next();
     }
     buffered.append(piece);
     if (is_body_refused()) co_return false;
+    if (request_body_.is_done() || buffered.size() >= limit) break;
     if (piece.empty() && !policy_.body.is_buffered) break;
   }
+  body_ = buffered;
   client_.deadline.cancel();
   co_return true;
 }
@@ -240,13 +247,15 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
   co_return Result::kDone;
 }
 
-/// A kept connection, if a live one is there. A request that must not be sent twice asks the kernel
-/// whether it really is, for it could not be repeated.
+/// A kept connection, if a live one is there. For a request that could not be sent again the kernel
+/// is asked, too, where the connection has idled so long that its peer may just be closing it.
 void Forward::take_kept(const upstream::Endpoint& endpoint) {
+  const auto now = worker_.clock.now();
   const bool is_safe = upstream::is_idempotent(exchange_.request->method);
   do {
-    connection_ = worker_.pool.take(endpoint, pool_key(), worker_.clock.now());
-  } while (connection_ && !is_safe && !connection_->stream.is_surely_quiet());
+    connection_ = worker_.pool.take(endpoint, pool_key(), now);
+  } while (connection_ && !is_safe && now - connection_->idle_since() > kFreshlyUsed &&
+           !connection_->stream.is_surely_quiet());
 }
 
 base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
@@ -277,19 +286,18 @@ base::Task<Forward::Result> Forward::send_request() {
   auto& out = work_.out;
   UpstreamBody body;
   if (request_body_.is_done()) {
-    body.has_length = request.framing != http::Framing::kNone || !work_.buffered.empty();
-    body.length = work_.buffered.size();
+    body.has_length = request.framing != http::Framing::kNone || !body_.empty();
+    body.length = body_.size();
   } else {
     body.is_chunked = request.framing == http::Framing::kChunked;
     body.has_length = !body.is_chunked;
     body.length = request.content_length;
   }
   write_request_head(exchange_, client_.side, policy_.backend, body, out);
-  if (body.is_chunked && !work_.buffered.empty()) {
-    append_chunk(out, work_.buffered, false);
+  if (body.is_chunked && !body_.empty()) {
+    append_chunk(out, body_, false);
   }
-  const std::string_view rest =
-      body.is_chunked ? std::string_view() : std::string_view(work_.buffered);
+  const std::string_view rest = body.is_chunked ? std::string_view() : body_;
   connection_->deadline.expire_in(policy_.timeouts.send);
   is_sent_ = true;
   const auto sent = co_await connection_->stream.write(out, rest);

@@ -57,6 +57,7 @@ class Forward {
   base::Task<Result> attempt(upstream::Lease& lease, bool may_reuse);
   base::Task<Result> connect(upstream::Endpoint& endpoint);
   base::Task<Result> send_request();
+  base::Task<Result> read_more_head();
   base::Task<Result> read_response_head();
   base::Task<Result> relay_response();
   base::Task<Result> relay_body(BodyReader& reader, bool is_chunked);
@@ -80,6 +81,7 @@ class Forward {
   const routing::CompiledRoute& route_;
   const snapshot::RoutePolicy& policy_;
   BodyReader request_body_;
+  std::string_view body_;  // the part of it read before an endpoint was chosen
   bool is_continue_sent_ = false;
   bool is_pumping_ = false;
   bool is_pump_stopped_ = false;
@@ -90,6 +92,9 @@ class Forward {
   bool is_sent_ = false;
   bool is_reused_ = false;
   Failure failure_;
+  BufferPool::Loan head_buffer_;  // of the answer's head, and what came with it
+  std::string_view head_;
+  std::string_view body_start_;
   base::SteadyTime begun_;      // of the first attempt
   std::uint32_t attempts_ = 0;  // this one included
   Outcome outcome_;

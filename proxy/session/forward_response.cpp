@@ -1,4 +1,6 @@
 // The second half of an exchange: the upstream's answer on its way to the client.
+#include <algorithm>
+
 #include "proxy/http/h1_parser.h"
 #include "proxy/session/forward.h"
 #include "proxy/session/relay.h"
@@ -8,7 +10,7 @@ namespace penstock::session {
 namespace {
 
 constexpr std::size_t kMaxResponseHead = 32 << 10;
-constexpr std::size_t kFirstRead = 8 << 10;
+constexpr std::size_t kFirstRead = 16 << 10;
 constexpr int kMaxInterimResponses = 16;
 /// Up to here copying a piece behind its head is cheaper than handing the kernel two.
 constexpr std::size_t kWorthGathering = 8 << 10;
@@ -21,32 +23,48 @@ constexpr http::HeadLimits kLimits{.max_line = kMaxResponseHead,
 
 }  // namespace
 
+/// The next bytes of the answer, behind those that are there. No buffer is held before they come.
+base::Task<Forward::Result> Forward::read_more_head() {
+  auto& stream = connection_->stream;
+  const auto ready = co_await stream.readable();
+  if (!head_buffer_) head_buffer_ = worker_.buffers.lend();
+  // A short first read: what is large goes on through a pipe, and need not be copied at all.
+  const auto rest = head_buffer_.span().subspan(head_.size());
+  const auto space = rest.first(std::min(rest.size(), kFirstRead));
+  base::IoResult<std::size_t> got = ready;
+  if (ready) got = co_await stream.read_some(space);
+  if (got && *got > 0) {
+    head_ = {head_buffer_.span().data(), head_.size() + *got};
+    co_return Result::kDone;
+  }
+  Failure failure;
+  failure.is_timeout = connection_->deadline.has_expired();
+  failure.status = failure.is_timeout ? 504 : 502;
+  failure.is_stale = is_reused_ && head_.empty() && !failure.is_timeout;
+  co_return fail(failure);
+}
+
 base::Task<Forward::Result> Forward::read_response_head() {
   http::HeadScanner scanner;
-  auto& input = work_.upstream_input;
-  input.clear();
+  auto& response = work_.response;
+  std::size_t used = 0;  // by interim answers
+  head_ = {};
   for (int interim = 0; interim <= kMaxInterimResponses;) {
-    const auto size = scanner.scan(input.unread());
+    const auto size = scanner.scan(head_.substr(used));
     if (size == 0) {
-      if (input.unread().size() >= kMaxResponseHead) break;
-      input.reserve(kFirstRead);
-      const auto got = co_await connection_->stream.read_some(input.space());
-      if (!got || *got == 0) {
-        Failure failure;
-        failure.is_timeout = connection_->deadline.has_expired();
-        failure.status = failure.is_timeout ? 504 : 502;
-        failure.is_stale = is_reused_ && input.empty() && !failure.is_timeout;
-        co_return fail(failure);
-      }
-      input.filled(*got);
+      if (head_.size() - used >= kMaxResponseHead || head_.size() == BufferPool::kSize) break;
+      const auto more = co_await read_more_head();
+      if (more == Result::kFailed) co_return more;
       continue;
     }
-    const auto head = input.unread().substr(0, size);
-    input.consume(size);
-    auto& response = work_.response;
+    const auto head = head_.substr(used, size);
+    used += size;
     if (http::parse_response_head(head, kLimits, exchange_.request->method, response)) break;
     if (response.status == 101 && !exchange_.request->upgrades_to_websocket) break;
-    if (response.status >= 200 || response.status == 101) co_return Result::kDone;
+    if (response.status >= 200 || response.status == 101) {
+      body_start_ = head_.substr(used);
+      co_return Result::kDone;
+    }
     ++interim;
   }
   Failure failure;
@@ -70,8 +88,8 @@ base::Task<Forward::Result> Forward::relay_response() {
   exchange_.head_sent = work_.out.size();
   outcome_.is_answered = true;
 
-  BodyReader reader(connection_->stream, worker_.buffers, work_.upstream_input.take_all(),
-                    response.framing, response.content_length);
+  BodyReader reader(connection_->stream, worker_.buffers, body_start_, response.framing,
+                    response.content_length);
   const auto relayed = co_await relay_body(reader, is_chunked);
   client_.deadline.cancel();
   if (relayed == Result::kFailed) {
@@ -133,8 +151,8 @@ base::Task<void> Forward::tunnel() {
   exchange_.head_sent = work_.out.size();
   connection_->deadline.cancel();
   client_.deadline.cancel();
-  const auto early = work_.upstream_input.unread();
-  const auto answered = co_await client_.stream.write(work_.out, early);
+  const auto answered = co_await client_.stream.write(work_.out, body_start_);
+  head_buffer_.give_back();
   if (!answered) co_return;
   const auto waiting = work_.input.take_all();
   const auto passed_on = co_await connection_->stream.write(waiting);

@@ -12,7 +12,7 @@
 namespace penstock::session {
 namespace {
 
-constexpr std::size_t kReadSize = 4096;
+constexpr std::size_t kReadSize = 16 << 10;
 constexpr std::uint16_t kHttpsPort = 443;
 constexpr std::uint16_t kClientClosed = 499;  // nginx's word for it; never sent
 constexpr base::Duration kSendTimeout{60'000};

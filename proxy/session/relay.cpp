@@ -5,11 +5,15 @@
 namespace penstock::session {
 namespace {
 
-/// Two buffers filled to the brim one after the other are no conversation but a transfer.
+/// As much as is read at once into a buffer. Filled twice in a row it is no conversation but a
+/// transfer.
+constexpr std::size_t kRead = 16 << 10;
 constexpr int kFullReads = 2;
 /// A pipe that brings this little, this often, costs more than a buffer.
 constexpr std::size_t kLittle = 32 << 10;
 constexpr int kLittleReads = 8;
+
+constexpr Side other(Side side) { return side == Side::kClient ? Side::kUpstream : Side::kClient; }
 
 struct Relaying {
   WorkerParts& worker;
@@ -19,6 +23,7 @@ struct Relaying {
   base::Duration idle;
   RelayResult result;
   base::Event other_is_done;
+  bool has_one_ended = false;
 
   void fail(Side side, base::error_code code) {
     if (!result.error) {
@@ -31,13 +36,15 @@ struct Relaying {
     client.close();
     upstream.close();
   }
+  /// The sender has said all; so do we, towards the other. The second to end closes both.
+  void end(Side from) {
+    if (!std::exchange(has_one_ended, true)) stream(other(from)).shutdown_send();
+  }
   net::Stream& stream(Side side) const { return side == Side::kClient ? client : upstream; }
   std::uint64_t& count(Side side) {
     return side == Side::kClient ? result.from_client : result.from_upstream;
   }
 };
-
-constexpr Side other(Side side) { return side == Side::kClient ? Side::kUpstream : Side::kClient; }
 
 /// True: the direction has ended, in order or not. False: go on with buffers.
 base::Task<bool> carry_by_pipe(Relaying& both, Side from, net::Pipe& pipe) {
@@ -51,7 +58,7 @@ base::Task<bool> carry_by_pipe(Relaying& both, Side from, net::Pipe& pipe) {
       co_return true;
     }
     if (*got == 0) {
-      sink.shutdown_send();
+      both.end(from);
       co_return true;
     }
     const auto moved = *got;
@@ -76,14 +83,14 @@ base::Task<void> carry(Relaying& both, Side from) {
     const auto ready = co_await source.readable();
     if (!ready) co_return both.fail(from, ready.error());
     auto buffer = both.worker.buffers.lend();
-    const auto got = co_await source.read_some(buffer.span());
+    const auto got = co_await source.read_some(buffer.span().first(kRead));
     if (!got) co_return both.fail(from, got.error());
     both.deadline.expire_in(both.idle);
-    if (*got == 0) co_return sink.shutdown_send();
+    if (*got == 0) co_return both.end(from);
     const auto sent = co_await sink.write(std::string_view(buffer.span().data(), *got));
     if (!sent) co_return both.fail(other(from), sent.error());
     both.count(from) += *got;
-    full = *got == BufferPool::kSize ? full + 1 : 0;
+    full = *got == kRead ? full + 1 : 0;
     if (full < kFullReads || !may_splice) continue;
     full = 0;
     buffer.give_back();
@@ -107,7 +114,7 @@ base::Task<RelayResult> relay(WorkerParts& worker, net::Stream& client, net::Str
   BothSides sides(client, upstream);
   net::Deadline deadline(worker.wheel, sides);
   deadline.expire_in(idle);
-  Relaying both{worker, client, upstream, deadline, idle, {}, {}};
+  Relaying both{worker, client, upstream, deadline, idle, {}, {}, false};
   base::spawn("relay from upstream", carry_and_tell(both, Side::kUpstream));
   co_await carry(both, Side::kClient);
   co_await both.other_is_done;

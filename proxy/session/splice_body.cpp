@@ -5,7 +5,7 @@
 namespace penstock::session {
 namespace {
 
-constexpr std::uint64_t kWorthAPipe = 256 << 10;
+constexpr std::uint64_t kWorthAPipe = 32 << 10;
 
 void arm(const TransferSide& side) {
   if (side.timeout.count() > 0) side.deadline.expire_in(side.timeout);

@@ -13,7 +13,7 @@ struct UpstreamConnection final : upstream::IdleConnection {
   explicit UpstreamConnection(net::Reactor& reactor)
       : IdleConnection(reactor.clock().now()), stream(reactor), deadline(reactor.wheel(), stream) {}
 
-  bool is_quiet() const override { return stream.is_quiet(); }
+  bool is_quiet() override { return stream.is_quiet(); }
 
   net::Stream stream;
   net::Deadline deadline;

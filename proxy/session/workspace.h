@@ -18,8 +18,7 @@ struct Workspace {
   Input input;  // the client's head, and what came behind it; stays in place for the exchange
   http::RequestHead request;
   filters::Exchange exchange;
-  std::string buffered;  // the part of the body read before an endpoint was chosen
-  Input upstream_input;  // the head of the answer, and what came behind it
+  std::string buffered;  // of the body, where it had to be gathered
   http::ResponseHead response;
   std::string out;  // a head, or a chunk, on its way out
   std::vector<upstream::EndpointPtr> tried;
@@ -27,8 +26,7 @@ struct Workspace {
 
   bool is_large() const {
     constexpr std::size_t kLarge = 32 << 10;
-    return input.capacity() > kLarge || upstream_input.capacity() > kLarge ||
-           buffered.capacity() > kLarge || out.capacity() > 2 * kLarge;
+    return input.capacity() > kLarge || buffered.capacity() > kLarge || out.capacity() > 2 * kLarge;
   }
 };
 

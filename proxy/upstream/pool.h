@@ -18,10 +18,11 @@ struct IdleConnection {
   IdleConnection& operator=(const IdleConnection&) = delete;
   virtual ~IdleConnection() = default;
   /// Nothing has arrived and the peer has not closed.
-  virtual bool is_quiet() const = 0;
+  virtual bool is_quiet() = 0;
 
   base::SteadyTime created;
   std::uint32_t requests = 0;
+  base::SteadyTime idle_since() const { return since_; }
 
  private:
   friend class IdleConnections;

@@ -158,7 +158,7 @@ struct FakeConnection final : IdleConnection {
   using IdleConnection::IdleConnection;
   bool quiet = true;
   int id = 0;
-  bool is_quiet() const override { return quiet; }
+  bool is_quiet() override { return quiet; }
 };
 
 class PoolTest : public testing::Test {

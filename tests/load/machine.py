@@ -65,6 +65,7 @@ def prepare_namespace():
     set_kernel('net/ipv4/ip_local_port_range', '10000 65000')  # Nobody listens in there.
     set_kernel('net/core/somaxconn', '4096')
     set_kernel('net/ipv4/tcp_max_syn_backlog', '4096')
+    set_congestion_control()
     # Connections that have ended must not make those of the next contender slow to open.
     set_kernel('net/ipv4/tcp_max_tw_buckets', '1000')
     limit = max(DESCRIPTORS, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
@@ -73,6 +74,16 @@ def prepare_namespace():
     except (OSError, ValueError):
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def set_congestion_control():
+    """The one that kernels come with or its elder, which every namespace may choose: under BBR and
+    its pacing one would measure the kernel's timers."""
+    for name in ('cubic', 'reno'):
+        with contextlib.suppress(OSError):
+            set_kernel('net/ipv4/tcp_congestion_control', name)
+            return
+    print('bench: the congestion control of this machine stays', file=sys.stderr)
 
 
 def set_kernel(name, value):

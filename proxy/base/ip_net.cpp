@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <span>
 #include <tuple>
 
@@ -40,9 +42,29 @@ Result<Address> parse_address(std::string_view text) {
   return address;
 }
 
+void append_endpoint(std::string& out, const Address& address, std::uint16_t port) {
+  std::array<char, 5> digits;
+  const auto append_number = [&](unsigned number) {
+    out.append(digits.data(), std::to_chars(digits.data(), digits.end(), number).ptr);
+  };
+  if (address.is_v4()) {
+    // Written for each line of a log: without a string in between.
+    const auto bytes = address.to_v4().to_bytes();
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+      if (i > 0) out += '.';
+      append_number(bytes[i]);
+    }
+  } else {
+    out.append("[").append(address.to_string()).append("]");
+  }
+  out += ':';
+  append_number(port);
+}
+
 std::string format_endpoint(const Address& address, std::uint16_t port) {
-  if (address.is_v4()) return fmt::format("{}:{}", address.to_string(), port);
-  return fmt::format("[{}]:{}", address.to_string(), port);
+  std::string out;
+  append_endpoint(out, address, port);
+  return out;
 }
 
 IpNet::IpNet(const Address& address, unsigned prefix_length) {

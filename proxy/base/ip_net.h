@@ -15,6 +15,7 @@ Address unmapped(const Address& address);
 Result<Address> parse_address(std::string_view text);
 /// "1.2.3.4:80", "[::1]:80".
 std::string format_endpoint(const Address& address, std::uint16_t port);
+void append_endpoint(std::string& out, const Address& address, std::uint16_t port);
 
 /// An address with the number of leading bits that count; the others are zero.
 class IpNet {

@@ -62,6 +62,7 @@ bool SpliceInOperation::attempt_splice(Operation& self) {
 bool SpliceOutOperation::attempt_splice(Operation& self) {
   auto& operation = static_cast<SpliceOutOperation&>(self);
   auto& to = operation.stream();
+  operation.begin_send();
   auto& held = operation.pipe_.held_;
   while (held > 0) {
     if (!to.is_open()) return operation.fail(asio::error::operation_aborted);

@@ -77,14 +77,15 @@ ssize_t Stream::receive(char* into, std::size_t size) {
   }
 }
 
-ssize_t Stream::send(const iovec* parts, std::size_t count, std::size_t total) {
+ssize_t Stream::send(const iovec* parts, std::size_t count, std::size_t total, int flags) {
+  if (lacks_no_delay_ && sent_ > 0) set_no_delay();
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts);
   message.msg_iovlen = count;
+  flags |= MSG_NOSIGNAL;
   for (;;) {
-    const auto sent = count == 1
-                          ? ::send(descriptor_.get(), parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
-                          : ::sendmsg(descriptor_.get(), &message, MSG_NOSIGNAL);
+    const auto sent = count == 1 ? ::send(descriptor_.get(), parts->iov_base, parts->iov_len, flags)
+                                 : ::sendmsg(descriptor_.get(), &message, flags);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 ? errno == EAGAIN : static_cast<std::size_t>(sent) < total) is_writable_ = false;
     return sent;
@@ -104,6 +105,7 @@ void Stream::reset_on_close() {
 
 void Stream::set_no_delay() {
   const int on = 1;
+  lacks_no_delay_ = false;
   ::setsockopt(descriptor_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
@@ -140,8 +142,9 @@ bool ReadOperation::attempt_read(Operation& self) {
   return true;
 }
 
-WriteOperation::WriteOperation(Stream& stream, std::string_view first, std::string_view second)
-    : Operation(stream, attempt_write), parts_{first, second} {
+WriteOperation::WriteOperation(Stream& stream, std::string_view first, std::string_view second,
+                               bool is_last)
+    : Operation(stream, attempt_write), parts_{first, second}, is_last_(is_last) {
   if (parts_[0].empty()) std::swap(parts_[0], parts_[1]);
 }
 
@@ -164,7 +167,8 @@ bool WriteOperation::attempt_write(Operation& self) {
   const std::array<iovec, 2> vectors{{{const_cast<char*>(parts[0].data()), parts[0].size()},
                                       {const_cast<char*>(parts[1].data()), parts[1].size()}}};
   const auto total = parts[0].size() + parts[1].size();
-  const auto sent = stream.send(vectors.data(), parts[1].empty() ? 1 : 2, total);
+  const auto sent = stream.send(vectors.data(), parts[1].empty() ? 1 : 2, total,
+                                operation.is_last_ ? MSG_MORE : 0);
   if (sent < 0 && errno == EAGAIN) return operation.wait_for(EPOLLOUT);
   if (sent < 0) return operation.fail(base::last_error());
   operation.consume(static_cast<std::size_t>(sent));
@@ -185,6 +189,7 @@ ConnectOperation::ConnectOperation(Stream& stream, const base::TcpEndpoint& peer
     return;
   }
   stream.descriptor_ = std::move(descriptor);
+  stream.lacks_no_delay_ = true;
   wait_for(EPOLLOUT);
 }
 

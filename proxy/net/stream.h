@@ -69,6 +69,7 @@ class Operation {
   void filled();   // a write was
   void count_received(std::size_t size);
   void count_sent(std::size_t size);
+  void begin_send();  // before anything but the stream's own writes
   void has_moved(bool and_waits);
   bool may_go_on();
   void wait_as_reader(std::coroutine_handle<> caller);
@@ -100,6 +101,9 @@ class Stream final : public Watched {
   WriteOperation write(std::string_view data);
   /// All of both, in one system call where the kernel takes it (head and body).
   WriteOperation write(std::string_view first, std::string_view second);
+  /// The same for the last bytes before `close` or `shutdown_send`, which must follow at once: the
+  /// kernel sends them together with the FIN.
+  WriteOperation write_last(std::string_view first, std::string_view second);
 
   ConnectOperation connect(const base::TcpEndpoint& peer);
   /// Puts TLS on the connection and does the handshake; `ssl` decides which side we are.
@@ -119,8 +123,6 @@ class Stream final : public Watched {
   /// The same, asking the kernel.
   bool is_surely_quiet();
 
-  /// TCP_NODELAY; what a listener accepts has it from the listener.
-  void set_no_delay();
   base::TcpEndpoint local_endpoint() const;
   SSL* ssl() const { return ssl_.get(); }
   /// The last TLS failure as OpenSSL words it, for a log line.
@@ -140,11 +142,12 @@ class Stream final : public Watched {
   void on_events(std::uint32_t events) override;
   void suspend(Operation& operation, Operation*& slot, std::coroutine_handle<> caller);
   void abort(Operation*& slot);
+  void set_no_delay();
   /// Lets others have their turn now and then: a fast sender is always ready.
   bool may_go_on() { return ++in_a_row_ < kMostInARow; }
   /// One recv: bytes, 0 at the end, or a failure with errno (EAGAIN: wait for EPOLLIN).
   ssize_t receive(char* into, std::size_t size);
-  ssize_t send(const iovec* parts, std::size_t count, std::size_t total);
+  ssize_t send(const iovec* parts, std::size_t count, std::size_t total, int flags = 0);
 
   Reactor& reactor_;
   Operation* reader_ = nullptr;
@@ -156,10 +159,11 @@ class Stream final : public Watched {
   base::Descriptor descriptor_;
   bool is_readable_ = false;  // a recv may find bytes, the end or a failure
   bool is_writable_ = false;
-  bool has_ended_ = false;     // the peer will send no more: the end stays readable
-  bool is_fresh_ = true;       // TLS: nothing was sent since the last wait for the peer
-  bool has_moved_ = false;     // a write that still waits has sent something
-  std::uint8_t in_a_row_ = 0;  // operations since the loop last had its turn
+  bool has_ended_ = false;       // the peer will send no more: the end stays readable
+  bool lacks_no_delay_ = false;  // TCP_NODELAY is set before a second write: the first needs none
+  bool is_fresh_ = true;         // TLS: nothing was sent since the last wait for the peer
+  bool has_moved_ = false;       // a write that still waits has sent something
+  std::uint8_t in_a_row_ = 0;    // operations since the loop last had its turn
   static constexpr std::uint8_t kMostInARow = 64;
 };
 
@@ -184,7 +188,7 @@ class ReadOperation : public Operation {
 
 class WriteOperation : public Operation {
  public:
-  WriteOperation(Stream& stream, std::string_view first, std::string_view second);
+  WriteOperation(Stream& stream, std::string_view first, std::string_view second, bool is_last);
   bool await_ready() { return attempt() && may_go_on(); }
   void await_suspend(std::coroutine_handle<> caller) { wait_as_writer(caller); }
   base::IoResult<void> await_resume() const {
@@ -198,6 +202,7 @@ class WriteOperation : public Operation {
   void consume(std::size_t size);
 
   std::array<std::string_view, 2> parts_;
+  bool is_last_;
 };
 
 class ConnectOperation : public Operation {
@@ -235,6 +240,9 @@ inline void Operation::drained() { stream_.is_readable_ = false; }
 inline void Operation::filled() { stream_.is_writable_ = false; }
 inline void Operation::count_received(std::size_t size) { stream_.received_ += size; }
 inline void Operation::count_sent(std::size_t size) { stream_.sent_ += size; }
+inline void Operation::begin_send() {
+  if (stream_.lacks_no_delay_) stream_.set_no_delay();
+}
 inline void Operation::has_moved(bool and_waits) { stream_.has_moved_ = and_waits; }
 inline bool Operation::may_go_on() { return stream_.may_go_on(); }
 inline void Operation::wait_as_reader(std::coroutine_handle<> caller) {
@@ -247,10 +255,13 @@ inline void Operation::wait_as_writer(std::coroutine_handle<> caller) {
 inline ReadOperation Stream::read_some(std::span<char> into) { return ReadOperation(*this, into); }
 inline ReadOperation Stream::readable() { return ReadOperation(*this, {}); }
 inline WriteOperation Stream::write(std::string_view data) {
-  return WriteOperation(*this, data, {});
+  return WriteOperation(*this, data, {}, false);
 }
 inline WriteOperation Stream::write(std::string_view first, std::string_view second) {
-  return WriteOperation(*this, first, second);
+  return WriteOperation(*this, first, second, false);
+}
+inline WriteOperation Stream::write_last(std::string_view first, std::string_view second) {
+  return WriteOperation(*this, first, second, true);
 }
 
 }  // namespace penstock::net

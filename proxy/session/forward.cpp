@@ -268,7 +268,6 @@ base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
   failure.is_timeout = connection_->deadline.has_expired();
   failure.status = failure.is_timeout ? 504 : 502;
   if (!connected) co_return fail(failure);
-  stream.set_no_delay();
   if (policy_.backend.protocol == snapshot::BackendProtocol::kHttps) {
     // No server name unless one is configured, as in the original.
     auto ssl = worker_.tls_client.new_session(policy_.backend.virtual_host,

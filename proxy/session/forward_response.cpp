@@ -123,7 +123,13 @@ base::Task<Forward::Result> Forward::relay_body(BodyReader& reader, bool is_chun
     }
     if (!out.empty() || !piece.empty()) {
       if (!is_pumping_) client_.deadline.expire_in(kSendTimeout);
-      const auto sent = co_await client.write(out, piece);
+      const bool is_last = reader.is_done() && !outcome_.keeps_client && !is_pumping_;
+      base::IoResult<void> sent;
+      if (is_last && client.is_quiet()) {
+        sent = co_await client.write_last(out, piece);
+      } else {
+        sent = co_await client.write(out, piece);
+      }
       out.clear();
       if (!sent) co_return Result::kFailed;
     }

@@ -164,7 +164,6 @@ base::Task<std::uint16_t> TcpSession::carry() {
   const auto connection = co_await connect(*backend);
   if (!connection) co_return kNoEndpoint;
   auto& upstream = connection->stream;
-  upstream.set_no_delay();
   const bool has_early =
       !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
   if (has_early) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <ctime>
 
 #include "proxy/base/ip_net.h"
@@ -36,12 +37,18 @@ class FieldWriter {
     if (value.empty()) return absent();
     out_ += value;
   }
-  void number(std::uint64_t value) { fmt::format_to(std::back_inserter(out_), "{}", value); }
+  void number(std::uint64_t value) {
+    std::array<char, 20> digits;
+    out_.append(digits.data(), std::to_chars(digits.data(), digits.end(), value).ptr);
+  }
   /// Seconds with milliseconds.
   void seconds(base::Duration value) {
     if (value.count() < 0) return absent();
-    fmt::format_to(std::back_inserter(out_), "{}.{:03}", value.count() / 1000,
-                   value.count() % 1000);
+    const auto all = static_cast<std::uint64_t>(value.count());
+    number(all / 1000);
+    const auto rest = all % 1000;
+    const std::array<char, 4> part{'.', digit(rest / 100), digit(rest / 10 % 10), digit(rest % 10)};
+    out_.append(part.data(), part.size());
   }
   void absent() {
     if (escape_ != snapshot::LogEscape::kJson) out_ += '-';
@@ -49,14 +56,18 @@ class FieldWriter {
   std::string& out() { return out_; }
 
  private:
+  static char digit(std::uint64_t value) { return static_cast<char>('0' + value); }
+  static bool is_plain(char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x20 && byte <= 0x7e && c != '"' && c != '\\';
+  }
   void escape_default(std::string_view value) {
-    for (const char c : value) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte < 0x20 || byte > 0x7e || c == '"' || c == '\\') {
-        fmt::format_to(std::back_inserter(out_), "\\x{:02X}", byte);
-      } else {
-        out_ += c;
-      }
+    for (;;) {
+      const auto bad = std::ranges::find_if_not(value, is_plain);
+      out_.append(value.begin(), bad);
+      if (bad == value.end()) return;
+      fmt::format_to(std::back_inserter(out_), "\\x{:02X}", static_cast<unsigned char>(*bad));
+      value.remove_prefix(static_cast<std::size_t>(bad - value.begin()) + 1);
     }
   }
 
@@ -114,7 +125,7 @@ void write_tries(std::span<const UpstreamTry> tries, FieldWriter& out, Write wri
 
 void write_upstream_addr(std::span<const UpstreamTry> tries, FieldWriter& out) {
   write_tries(tries, out, [&](const UpstreamTry& each) {
-    out.plain(base::format_endpoint(each.address.address(), each.address.port()));
+    base::append_endpoint(out.out(), each.address.address(), each.address.port());
   });
 }
 void write_upstream_times(std::span<const UpstreamTry> tries, FieldWriter& out,
@@ -139,8 +150,9 @@ using V = std::string_view;
 
 void write_upstream_name(const H& record, W& out, V) {
   if (record.service.empty()) return out.absent();
-  fmt::format_to(std::back_inserter(out.out()), "{}-{}-{}", record.name_space, record.service,
-                 record.service_port);
+  auto& text = out.out();
+  text.append(record.name_space).append("-").append(record.service).append("-");
+  text.append(record.service_port);
 }
 
 // Sorted by name.
@@ -183,7 +195,7 @@ constexpr Variable<H> kHttpVariables[] = {
        w.text(r.method);
        w.out() += ' ';
        w.text(r.target);
-       fmt::format_to(std::back_inserter(w.out()), " HTTP/1.{}", r.minor_version);
+       w.out() += r.minor_version == 0 ? " HTTP/1.0" : " HTTP/1.1";
      }},
     {"request_id", [](const H& r, W& w, V) { w.text(r.request_id); }},
     {"request_length", [](const H& r, W& w, V) { w.number(r.request_length); }},

@@ -113,6 +113,17 @@ class Explain(unittest.TestCase):
         self.assertIn('answer    400', self.explain('GET', 'http://demo.localhost/', '-H', 'a b: c'))
 
 
+class RunWithoutFlags(unittest.TestCase):
+    def test_it_names_what_it_needs(self):
+        outside = {key: value for key, value in os.environ.items()
+                   if not key.startswith('KUBERNETES_')}
+        done = penstock('run', env=outside)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('--manifests DIR', done.stderr)
+        self.assertIn('--kubeconfig FILE', done.stderr)
+        self.assertIn('KUBERNETES_SERVICE_HOST', done.stderr)
+
+
 class Run(unittest.TestCase):
     """`penstock run` with the demonstration, and dump and explain of what runs."""
 

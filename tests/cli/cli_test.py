@@ -145,11 +145,12 @@ class Run(unittest.TestCase):
              f'two=127.0.0.1:{ports["18082"]}', '--tcp', f'127.0.0.1:{ports["18007"]}'],
             stdout=subprocess.DEVNULL)
         cls.socket = cls.folder.name + '/socket'
+        cls.log = pathlib.Path(cls.folder.name, 'log')
         cls.program = subprocess.Popen(
             [BIN / 'penstock', 'run', '--manifests', cls.manifests, '--socket', cls.socket,
              '--http-port', str(cls.port), '--https-port', str(tls), '--status-address',
              f'127.0.0.1:{cls.status}', '--admin-address', f'127.0.0.1:{free_port()}'],
-            stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            stderr=cls.log.open('w'), stdout=subprocess.DEVNULL)
         cls.wait(lambda: cls.ask('/') == 200)
 
     @classmethod
@@ -210,6 +211,9 @@ class Run(unittest.TestCase):
         self.assertNotIn('PRIVATE KEY', done.stdout)
         done = penstock('explain', 'GET', 'http://demo.localhost/private', '--socket', self.socket)
         self.assertIn('Ingress default/private', done.stdout)
+        log = self.log.read_text()
+        self.assertEqual(log.count('has connected'), 1, log)
+        self.assertIn('penstock-proxy', log)
 
     def test_no_controller_is_a_clear_error(self):
         done = penstock('dump', '--socket', '/nowhere/socket')

@@ -12,6 +12,9 @@ namespace {
 
 /// A PROXY header comes with the first bytes or not at all.
 constexpr base::Duration kHeaderWait{5'000};
+/// Where it may be missing: a proxy sends it with its connection, so that silence means that there
+/// is none and the server speaks first.
+constexpr base::Duration kOptionalHeaderWait{200};
 
 bool contains(const std::vector<base::IpNet>& nets, const base::Address& address) {
   return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
@@ -98,6 +101,10 @@ base::Task<bool> TcpSession::read_header() {
       stream_.trusted_proxies.empty() || contains(stream_.trusted_proxies, peer_);
   if (!is_trusted) co_return !is_required;
   net::Deadline deadline(worker_.wheel, client_);
+  if (!is_required) {
+    const bool speaks = co_await speaks_within(client_, worker_.wheel, kOptionalHeaderWait);
+    if (!speaks) co_return client_.is_open();
+  }
   deadline.expire_in(kHeaderWait);
   auto header = co_await read_proxy_header(client_);
   deadline.cancel();

@@ -115,6 +115,12 @@ class Client {
     buffer_.erase(0, size);
     return head;
   }
+  std::string receive_line() {
+    const auto size = asio::read_until(socket_, asio::dynamic_buffer(buffer_), "\n");
+    auto line = buffer_.substr(0, size);
+    buffer_.erase(0, size);
+    return line;
+  }
   std::string receive_all() {
     boost::system::error_code code;
     asio::read(socket_, asio::dynamic_buffer(buffer_), code);
@@ -588,6 +594,45 @@ TEST_F(WorkerTest, CarriesProxyHeadersOfStreams) {
   EXPECT_TRUE(text.contains("penstock_stream_sessions_total{stream=\"" + stream.name + "\"} 3"))
       << text;
   std::filesystem::remove(log_path_);
+}
+
+TEST_F(WorkerTest, AServerMaySpeakFirstWhereAProxyHeaderIsOptional) {
+  Backend backend([](asio::ip::tcp::socket& socket) {
+    boost::system::error_code code;
+    asio::write(socket, asio::buffer(std::string("220 ready\n")), code);
+    std::string bytes;
+    asio::read(socket, asio::dynamic_buffer(bytes), code);
+    asio::write(socket, asio::buffer("got " + bytes), code);
+  });
+  set_upstream("up", {backend.port()});
+  snapshot::Stream stream;
+  stream.address = "127.0.0.1";
+  stream.port = free_port();
+  stream.name = "tcp/" + std::to_string(stream.port);
+  stream.proxy_protocol = snapshot::ProxyProtocolIn::kOptional;
+  stream.trusted_proxies = {*base::IpNet::parse("127.0.0.1")};
+  stream.rules = {{{}, {{"up", 1, snapshot::ProxyProtocolOut::kNone}}}};
+  set(snapshot::PartKind::kStream, stream.name, stream);
+  adopt();
+  {
+    Client silent(stream.port);
+    const auto begun = std::chrono::steady_clock::now();
+    EXPECT_EQ(silent.receive_line(), "220 ready\n");
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(2));
+    silent.send("hello");
+    silent.end();
+    EXPECT_EQ(silent.receive_all(), "got hello");
+  }
+  // A header that has begun may take its time.
+  const net::ProxyAddresses addresses{{asio::ip::make_address("192.0.2.9"), 7},
+                                      {asio::ip::make_address("198.51.100.1"), 9}};
+  const auto header = net::encode_proxy_v1(addresses);
+  Client named(stream.port);
+  named.send(header.substr(0, 20));
+  std::this_thread::sleep_for(std::chrono::milliseconds(400));
+  named.send(header.substr(20) + "hello");
+  named.end();
+  EXPECT_EQ(named.receive_all(), "220 ready\ngot hello");
 }
 
 }  // namespace

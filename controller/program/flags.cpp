@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "controller/program/pod.h"
 #include "controller/program/self_signed.h"
 #include "proxy/base/log.h"
 #include "proxy/base/text.h"
@@ -101,6 +102,8 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   }
   Controller::Options options;
   options.translate = flags.translate;
+  const auto pod = this_pod();
+  options.translate.instance = {flags.translate.controller_class, pod.name_space, pod.name};
   options.socket = flags.socket;
   options.resolv_conf = flags.resolv_conf;
   options.translate.reserved_ports.push_back(kAdminPort);

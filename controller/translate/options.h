@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "proxy/snapshot/global.h"
+
 namespace penstock::translate {
 
 struct Options {
@@ -11,6 +13,7 @@ struct Options {
   std::string controller_class = "k8s.io/ingress-nginx";  // spec.controller of our IngressClasses
   bool takes_class_by_name = false;  // also the IngressClass named like `ingress_class`
   bool takes_without_class = false;
+  snapshot::Instance instance;
   // Paths "namespace/name"; empty = none.
   std::string config_map;
   std::string tcp_services;

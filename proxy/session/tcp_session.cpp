@@ -66,6 +66,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     auto connection = std::make_unique<UpstreamConnection>(worker_.reactor);
     tries_.emplace_back().address = lease->endpoint()->address;
     const auto attempted = worker_.clock.now();
+    lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
     const auto connected = co_await connection->stream.connect(lease->endpoint()->address);
     connection->deadline.cancel();
@@ -80,7 +81,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
       connection->lease.emplace(std::move(*lease));
       co_return connection;
     }
-    worker_.metrics.upstream_failures.add();
+    lease->endpoint()->series->failures.add();
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
     tried.push_back(lease->endpoint());
     const bool is_late =
@@ -100,11 +101,11 @@ base::Task<bool> TcpSession::read_header() {
   const bool is_trusted =
       stream_.trusted_proxies.empty() || contains(stream_.trusted_proxies, peer_);
   if (!is_trusted) co_return !is_required;
-  net::Deadline deadline(worker_.wheel, client_);
   if (!is_required) {
     const bool speaks = co_await speaks_within(client_, worker_.wheel, kOptionalHeaderWait);
     if (!speaks) co_return client_.is_open();
   }
+  net::Deadline deadline(worker_.wheel, client_);
   deadline.expire_in(kHeaderWait);
   auto header = co_await read_proxy_header(client_);
   deadline.cancel();

@@ -138,8 +138,10 @@ class Installed(unittest.TestCase):
         self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}/')
         self.assertIn('penstock_controller_change_to_live_seconds_count',
                       self.curl(f'http://{address}:10254/metrics'))
-        self.assertIn('nginx_ingress_controller_requests{namespace="apps",ingress="echo"',
-                      self.curl(f'http://{address}:10246/metrics'))
+        text = self.curl(f'http://{address}:10246/metrics')
+        self.assertIn('nginx_ingress_controller_requests{namespace="apps",ingress="echo"', text)
+        self.assertIn('controller_class="k8s.io/ingress-nginx",controller_namespace="ingress",'
+                      'controller_pod="penstock-controller-', text)
 
     def test_the_chart_refuses_values_it_does_not_know(self):
         done = subprocess.run([self.tools / 'helm', 'template', ROOT / 'charts/penstock', '--set',

@@ -522,8 +522,49 @@ TEST_F(WorkerTest, LogsAndCountsRequests) {
   const auto text = metrics_.text(0, 0);
   EXPECT_TRUE(text.contains("nginx_process_requests_total 3")) << text;
   EXPECT_TRUE(text.contains("method=\"GET\",status=\"200\",canary=\"\"} 1")) << text;
-  EXPECT_TRUE(text.contains("penstock_upstream_connections_total{kind=\"new\"} 1")) << text;
+  EXPECT_TRUE(text.contains("penstock_upstream_connections_total{upstream=\"up\",kind=\"new\"} 1")) << text;
   std::filesystem::remove(log_path_);
+}
+
+TEST_F(WorkerTest, CountsWhatClientsAreDoing) {
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  Backend backend([released](asio::ip::tcp::socket& socket) {
+    std::string buffer;
+    read_head(socket, buffer);
+    released.wait();
+    boost::system::error_code code;
+    asio::write(socket, asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")),
+                code);
+  });
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client waiting(http_port_);
+  waiting.ask("GET / HTTP/1.1\r\nHost: none\r\n\r\n");
+  Client reading(http_port_);
+  reading.send("GET / HT");
+  Client writing(http_port_);
+  writing.send(kGet);
+  const auto become = [&](const std::string& state, int count) {
+    const auto sample =
+        "process_connections{state=\"" + state + "\"} " + std::to_string(count) + "\n";
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!metrics_.text(0, 0).contains(sample) && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+    EXPECT_TRUE(metrics_.text(0, 0).contains(sample)) << metrics_.text(0, 0);
+  };
+  become("writing", 1);
+  become("waiting", 1);
+  become("active", 3);
+  become("reading", 1);
+  EXPECT_TRUE(metrics_.text(0, 0).contains("penstock_upstream_active{upstream=\"up\"} 1\n"));
+  release.set_value();
+  writing.receive();
+  become("writing", 0);
+  become("waiting", 2);
+  EXPECT_TRUE(metrics_.text(0, 0).contains("penstock_upstream_active{upstream=\"up\"} 0\n"));
 }
 
 TEST_F(WorkerTest, BelievesAProxyHeaderWhereItIsToldTo) {

@@ -35,6 +35,7 @@ kube::KubeSource::Options source_options(const Flags& flags) {
                            &flags.translate.udp_services}) {
     if (!path->empty()) options.config_maps.push_back(*path);
   }
+  options.watches_namespaces = !flags.watch_namespace_selector.empty();
   return options;
 }
 

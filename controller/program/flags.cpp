@@ -70,6 +70,8 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
   app.add_flag("--allow-insecure-skip-tls-verify", flags.may_skip_tls_verify,
                "Obey insecure-skip-tls-verify of the kubeconfig; else it is refused");
   app.add_option("--watch-namespace", flags.watch_namespace, "Serve this namespace only");
+  app.add_option("--watch-namespace-selector", flags.watch_namespace_selector,
+                 "Serve the namespaces with these labels only: team=a,env in (test,prod),!legacy");
   app.add_option("--publish-service", flags.publish_service,
                  "Service whose address goes into the status of Ingresses")
       ->check(check_path);
@@ -100,8 +102,18 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   if (!flags.publish_service.empty() && !flags.publish_status_address.empty()) {
     return base::fail("--publish-service and --publish-status-address exclude each other");
   }
+  if (!flags.watch_namespace.empty() && !flags.watch_namespace_selector.empty()) {
+    return base::fail("--watch-namespace and --watch-namespace-selector exclude each other");
+  }
   Controller::Options options;
   options.translate = flags.translate;
+  if (!flags.watch_namespace_selector.empty()) {
+    auto selector = objects::LabelSelector::parse(flags.watch_namespace_selector);
+    if (!selector) {
+      return base::fail("--watch-namespace-selector: " + selector.error().message);
+    }
+    options.translate.namespace_selector = std::move(*selector);
+  }
   const auto pod = this_pod();
   options.translate.instance = {flags.translate.controller_class, pod.name_space, pod.name};
   options.socket = flags.socket;

@@ -18,6 +18,7 @@ struct Flags {
   std::string context;
   bool may_skip_tls_verify = false;
   std::string watch_namespace;
+  std::string watch_namespace_selector;
   std::string socket = "/run/penstock/snapshot.sock";
   std::string resolv_conf = "/etc/resolv.conf";
   std::string status_address = "127.0.0.1:10254";

@@ -124,6 +124,23 @@ class RunWithoutFlags(unittest.TestCase):
         self.assertIn('KUBERNETES_SERVICE_HOST', done.stderr)
 
 
+class ControllerFlags(unittest.TestCase):
+    def refusal(self, *flags):
+        done = subprocess.run([str(BIN / 'penstock-controller'), '--socket', '/nowhere/socket',
+                               *flags], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stderr
+
+    def test_a_namespace_and_a_selector_exclude_each_other(self):
+        self.assertIn('--watch-namespace and --watch-namespace-selector exclude each other',
+                      self.refusal('--watch-namespace', 'a', '--watch-namespace-selector', 'b=c'))
+
+    def test_a_selector_that_cannot_be_read(self):
+        self.assertIn("--watch-namespace-selector: expected k=v, k!=v, k in (a,b), k notin (a,b), k "
+                      "or !k, got 'team of (shop)'",
+                      self.refusal('--watch-namespace-selector', 'team of (shop)'))
+
+
 class Run(unittest.TestCase):
     """`penstock run` with the demonstration, and dump and explain of what runs."""
 

@@ -143,6 +143,15 @@ class Installed(unittest.TestCase):
         self.assertIn('controller_class="k8s.io/ingress-nginx",controller_namespace="ingress",'
                       'controller_pod="penstock-controller-', text)
 
+    def test_the_chart_watches_namespaces_where_a_selector_is_given(self):
+        def rendered(*settings):
+            return self.helm('template', ROOT / 'charts/penstock',
+                             *(word for each in settings for word in ('--set', each)))
+        self.assertNotIn('namespaces]', rendered())
+        text = rendered('controller.scope.namespaceSelector=team in (shop\\,pay)')
+        self.assertIn('resources: [namespaces]', text)
+        self.assertIn('"--watch-namespace-selector=team in (shop,pay)"', text)
+
     def test_the_chart_refuses_values_it_does_not_know(self):
         done = subprocess.run([self.tools / 'helm', 'template', ROOT / 'charts/penstock', '--set',
                                'controller.kidn=DaemonSet'], capture_output=True, text=True)

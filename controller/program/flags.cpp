@@ -81,6 +81,9 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_flag("--update-status,!--no-update-status", flags.updates_status,
                "Write the status of Ingresses");
+  app.add_flag("--update-status-on-shutdown,!--no-update-status-on-shutdown",
+               flags.clears_status_on_shutdown,
+               "Clear it when the last pod with our labels ends (needs POD_NAME, POD_NAMESPACE)");
 }
 
 void add_program_flags(CLI::App& app, Flags& flags) {

@@ -26,6 +26,7 @@ struct Flags {
   std::string publish_status_address;
   std::string election_id = "penstock-leader";
   bool updates_status = true;
+  bool clears_status_on_shutdown = true;
   std::string log_level = "info";
   std::string log_format = "text";
 };

@@ -169,6 +169,21 @@ class Installed(unittest.TestCase):
                              (ROOT / 'charts/penstock/crds' / file.name).read_text())
 
 
+class Removed(unittest.TestCase):
+    """After all others: the last pod ends, with the rights that the chart gives it."""
+
+    def test_the_address_leaves_the_status(self):
+        cluster = Cluster(os.environ['PENSTOCK_CLUSTER'])
+
+        def entries():
+            found = cluster.get('Ingress', 'echo', 'apps')
+            return found.get('status', {}).get('loadBalancer', {}).get('ingress')
+        wait_until('the status is written', entries, 60)
+        cluster.call('DELETE',
+                     '/apis/apps/v1/namespaces/ingress/daemonsets/penstock-controller')
+        wait_until('the status is empty', lambda: not entries(), 60)
+
+
 if __name__ == '__main__':
     image = ROOT / 'build/image/penstock.tar'
     if 'PENSTOCK_CLUSTER' not in os.environ:

@@ -31,6 +31,7 @@ API = 'https://172.30.0.1:6443'
 
 PATHS = {  # kind: (path of the API group, plural, namespaced)
     'Namespace': ('/api/v1', 'namespaces', False),
+    'Pod': ('/api/v1', 'pods', True),
     'Service': ('/api/v1', 'services', True),
     'Secret': ('/api/v1', 'secrets', True),
     'ConfigMap': ('/api/v1', 'configmaps', True),
@@ -185,6 +186,8 @@ class TestCase(unittest.TestCase):
 
     number = 0
     controller_flags = ()
+    controller_environment = {}
+    published = ''  # addresses for statuses; empty: the class's own
     starts_programs = True
 
     @classmethod
@@ -226,10 +229,10 @@ class TestCase(unittest.TestCase):
             '--ingress-class', cls.name, '--listen-address', cls.address,
             '--configmap', f'{cls.name}/settings', '--tcp-services-configmap', f'{cls.name}/tcp',
             '--udp-services-configmap', f'{cls.name}/udp', '--status-address',
-            f'127.0.0.1:{cls.status_port}', '--publish-status-address', cls.address,
+            f'127.0.0.1:{cls.status_port}', '--publish-status-address', cls.published or cls.address,
             '--election-id', f'leader-{cls.name}', '--log-level', 'debug',
             *cls.controller_flags, *flags,
-            env={'POD_NAMESPACE': cls.name})
+            env={'POD_NAMESPACE': cls.name, **cls.controller_environment})
         cls.processes.append(cls.controller)
 
     @classmethod

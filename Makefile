@@ -6,7 +6,7 @@ export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
 .PHONY: help
 help: ## Print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 .PHONY: deps
 deps: ## Install what building and running needs (Debian 12, root)
@@ -59,6 +59,10 @@ image: ## Build the image from the release build, without an engine, into build/
 	cmake --preset release
 	cmake --build --preset release
 	tests/support/build-image.sh build/image/penstock.tar
+
+.PHONY: image-from-source
+image-from-source: ## The same, compiled inside the image as `docker build` does (minutes)
+	tests/support/build-image.sh build/image/penstock-from-source.tar localhost/penstock:source final
 
 .PHONY: fmt
 fmt: ## Format every C++ file

@@ -6,7 +6,7 @@ export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
 .PHONY: help
 help: ## Print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 .PHONY: deps
 deps: ## Install what building and running needs (Debian 12, root)
@@ -60,14 +60,18 @@ image: ## Build the image from the release build, without an engine, into build/
 	cmake --build --preset release
 	tests/support/build-image.sh build/image/penstock.tar
 
+.PHONY: image-from-source
+image-from-source: ## The same, compiled inside the image as `docker build` does (minutes)
+	tests/support/build-image.sh build/image/penstock-from-source.tar localhost/penstock:source final
+
 .PHONY: fmt
 fmt: ## Format every C++ file
 	git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i
 
 .PHONY: tidy
-tidy: ## clang-tidy over the programs
+tidy: ## clang-tidy over the programs; what has not changed since it was clean is not read again
 	cmake --preset clang
-	git ls-files 'proxy/*.cpp' 'controller/*.cpp' | xargs -P $(JOBS) -n 4 clang-tidy-19 --quiet -p build/clang
+	python3 tests/checks/tidy.py
 
 .PHONY: clean
 clean: ## Remove the build folder

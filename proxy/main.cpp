@@ -69,6 +69,7 @@ class Proxy {
   void adopt(std::shared_ptr<const routing::RoutingTable> table,
              const routing::TableChange& change) {
     shutdown_timeout_ = table->global().shutdown_timeout;
+    if (change.is_global_changed) metrics_.set_instance(table->global().instance);
     use_log_settings(table->global().access_log, change.is_global_changed);
     if (!pool_) {
       auto count = flags_.workers != 0 ? flags_.workers : table->global().workers;

@@ -67,8 +67,20 @@ void watch_child(asio::signal_set& signals, Child& child, program::Program& prog
   });
 }
 
+/// A sentence where nothing says what to serve; else empty.
+std::string what_is_missing(const RunFlags& flags) {
+  const bool is_in_pod = getenv("KUBERNETES_SERVICE_HOST") != nullptr;
+  if (is_in_pod || !flags.manifests.empty() || !flags.program.kubeconfig.empty()) return {};
+  return "expected --manifests DIR (a directory of manifests) or --kubeconfig FILE (a cluster): "
+         "without both it runs in a pod alone, and KUBERNETES_SERVICE_HOST is not set";
+}
+
 int run(RunFlags flags) {
   base::harden_process();
+  if (const auto why = what_is_missing(flags); !why.empty()) {
+    std::cerr << "penstock run: " << why << "\n";
+    return 2;
+  }
   program::start_log("controller", flags.program);
   const RunFolder folder;
   if (flags.program.socket.empty()) flags.program.socket = folder.path() + "/snapshot.sock";

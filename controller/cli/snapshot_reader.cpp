@@ -24,6 +24,7 @@ base::Result<snapshot::Snapshot> read_snapshot(const std::string& path) {
   snapshot::Hello hello;
   hello.fingerprint = snapshot::schema_fingerprint();
   hello.program = "penstock " PENSTOCK_VERSION;
+  hello.is_reader = true;
   asio::write(socket, asio::buffer(snapshot::encode_frame(snapshot::Message(hello))), code);
   snapshot::FrameReader frames;
   std::string buffer(64 << 10, '\0');

@@ -34,6 +34,7 @@ KubeSource::KubeSource(asio::io_context& io, Client& client, Options options,
 void KubeSource::start() {
   for (const auto& info : objects::kKinds) {
     if (info.kind == Kind::kConfigMap || info.kind == Kind::kSecret) continue;
+    if (info.kind == Kind::kNamespace && !options_.watches_namespaces) continue;
     WatchTarget target;
     target.kind = info.kind;
     if (info.is_namespaced) target.name_space = options_.watch_namespace;
@@ -49,6 +50,7 @@ void KubeSource::start() {
     add_watcher(std::move(target), [this] { config_map_synced(); });
   }
   config_map_synced();
+  if (!options_.watches_namespaces) events_.on_synced(Kind::kNamespace);
   events_.on_synced(Kind::kSecret);  // by need: see has_settled
 }
 

@@ -21,6 +21,7 @@ class KubeSource final : public objects::Source {
  public:
   struct Options {
     std::string watch_namespace;           // empty: all
+    bool watches_namespaces = false;       // Namespace objects: where their labels decide
     std::vector<std::string> config_maps;  // paths "namespace/name"
     WatchTiming timing{.absent_kind_retry = std::chrono::seconds(10)};
   };

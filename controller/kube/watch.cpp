@@ -99,7 +99,7 @@ void Watcher::on_page(Response response) {
 void Watcher::on_page_refused(const Response& response) {
   // Pages of one list come from one moment; when the server has compacted it, all begins again.
   if (response.status == kGone && !continue_token_.empty()) {
-    return fail("the list took too long to read in pages", {}, &Watcher::begin_list);
+    return relist_gone("the list took too long to read in pages");
   }
   if (response.is_too_large && page_size_ > 1) {
     page_size_ = std::max(1, page_size_ / 4);
@@ -196,7 +196,7 @@ void Watcher::on_watch_data(std::string_view piece) {
 bool Watcher::take_event(const WatchEvent& event) {
   if (event.type == WatchEventType::kError) {
     if (event.status_code == kGone) {
-      relist_later("the resource version is too old");
+      relist_gone("the resource version is too old");
     } else {
       call_.cancel();
       fail(fmt::format("status {}: {}", event.status_code, event.message), {},
@@ -204,7 +204,7 @@ bool Watcher::take_event(const WatchEvent& event) {
     }
     return false;
   }
-  backoff_.reset();
+  note_progress();
   resource_version_ = event.object.resource_version;
   if (event.type == WatchEventType::kDeleted) {
     deliver_removed(id_of(event.object));
@@ -215,7 +215,7 @@ bool Watcher::take_event(const WatchEvent& event) {
 }
 
 void Watcher::on_watch_end(const std::string& failure) {
-  if (watch_head_.status == kGone) return relist_later("the resource version is too old");
+  if (watch_head_.status == kGone) return relist_gone("the resource version is too old");
   if (watch_head_.status != 0 && !watch_head_.is_ok()) {
     watch_head_.body = refusal_;
     // Refused for what we asked, as by a kind that is gone or a right that was taken: the list is
@@ -225,7 +225,7 @@ void Watcher::on_watch_end(const std::string& failure) {
                 is_momentary ? &Watcher::begin_watch : &Watcher::begin_list);
   }
   const auto lived = steady_clock::now() - watch_began_;
-  if (lived >= timing_.shortest_watch) backoff_.reset();
+  if (lived >= timing_.shortest_watch) note_progress();
   if (failure.empty() && lived >= timing_.shortest_watch) return begin_watch();
   fail(failure.empty() ? "the watch ended at once" : failure, {}, &Watcher::begin_watch);
 }
@@ -289,6 +289,19 @@ void Watcher::fail(const std::string& why, std::optional<std::chrono::seconds> r
     log::write(level, fmt::format("{}: {}; trying again in {} ms", label(), why, delay.count()));
   }
   later(delay, next);
+}
+
+void Watcher::note_progress() {
+  backoff_.reset();
+  has_relisted_ = false;
+}
+
+void Watcher::relist_gone(const std::string& why) {
+  if (std::exchange(has_relisted_, true)) return relist_later(why);
+  call_.cancel();
+  ++counters_.relists;
+  log::debug("{}: {}; listing again", label(), why);
+  later(std::chrono::milliseconds(0), &Watcher::begin_list);
 }
 
 void Watcher::relist_later(const std::string& why) {

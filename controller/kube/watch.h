@@ -107,7 +107,11 @@ class Watcher {
   void note_contact();
   void fail(const std::string& why, std::optional<std::chrono::seconds> retry_after,
             void (Watcher::*next)());
+  /// What we have or asked for is too old for the server, which is its right at any time.
+  void relist_gone(const std::string& why);
   void relist_later(const std::string& why);
+  /// The watch has proved itself: an event, or a decent length.
+  void note_progress();
   void later(std::chrono::milliseconds delay, void (Watcher::*next)());
   std::string label() const;
 
@@ -130,6 +134,7 @@ class Watcher {
   std::uint64_t generation_ = 0;
   base::SteadyTime watch_began_;
   bool is_first_watch_ = true;
+  bool has_relisted_ = false;  // since the watch last proved itself
   bool is_synced_ = false;
   bool is_stopped_ = false;
   std::optional<base::SteadyTime> disconnected_since_;

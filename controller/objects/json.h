@@ -7,8 +7,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace penstock::objects {
@@ -85,6 +88,25 @@ class Json {
   std::string_view key_;
   std::int64_t index_ = -1;
 };
+
+/// What a text field may say, and what it means.
+template <class E>
+using Named = std::pair<std::string_view, E>;
+
+/// `fallback` where the field is absent; a name that is not in the list is a failure.
+template <class E>
+E choose(const Json& json, std::string_view key,
+         std::span<const Named<std::type_identity_t<E>>> names, E fallback) {
+  const auto text = json.optional_text(key);
+  if (!text) return fallback;
+  std::string known;
+  for (const auto& [name, value] : names) {
+    if (name == *text) return value;
+    known.append(known.empty() ? "" : ", ").append(name);
+  }
+  json.get(key).fail("expected one of " + known + ", got '" + *text + "'");
+  return fallback;
+}
 
 /// "a/b" as one reference token of a JSON pointer (RFC 6901 section 3).
 std::string escape_pointer(std::string_view token);

@@ -30,21 +30,6 @@ std::int64_t parse_time(std::string_view text) {
          number(14, 2) * 60 + number(17, 2);
 }
 
-template <class E, std::size_t N>
-E choose(const Json& json, std::string_view key,
-         const std::array<std::pair<std::string_view, E>, N>& names, E fallback) {
-  const auto text = json.optional_text(key);
-  if (!text) return fallback;
-  std::string known;
-  for (const auto& [name, value] : names) {
-    if (name == *text) return value;
-    known += known.empty() ? "" : ", ";
-    known += name;
-  }
-  json.get(key).fail(fmt::format("expected one of {}, got '{}'", known, *text));
-  return fallback;
-}
-
 std::optional<ServiceBackend> parse_backend(const Json& json) {
   const auto service = json.get("service");
   if (service.is_absent()) return std::nullopt;
@@ -58,9 +43,9 @@ std::optional<ServiceBackend> parse_backend(const Json& json) {
 }
 
 constexpr std::array kPathTypes = {
-    std::pair{std::string_view("Exact"), PathType::kExact},
-    std::pair{std::string_view("Prefix"), PathType::kPrefix},
-    std::pair{std::string_view("ImplementationSpecific"), PathType::kImplementationSpecific},
+    Named<PathType>{"Exact", PathType::kExact},
+    Named<PathType>{"Prefix", PathType::kPrefix},
+    Named<PathType>{"ImplementationSpecific", PathType::kImplementationSpecific},
 };
 
 IngressRule parse_rule(const Json& json) {
@@ -108,15 +93,15 @@ IngressClass parse_ingress_class(const Json& json) {
 }
 
 constexpr std::array kProtocols = {
-    std::pair{std::string_view("TCP"), Protocol::kTcp},
-    std::pair{std::string_view("UDP"), Protocol::kUdp},
-    std::pair{std::string_view("SCTP"), Protocol::kSctp},
+    Named<Protocol>{"TCP", Protocol::kTcp},
+    Named<Protocol>{"UDP", Protocol::kUdp},
+    Named<Protocol>{"SCTP", Protocol::kSctp},
 };
 constexpr std::array kServiceTypes = {
-    std::pair{std::string_view("ClusterIP"), ServiceType::kClusterIp},
-    std::pair{std::string_view("NodePort"), ServiceType::kNodePort},
-    std::pair{std::string_view("LoadBalancer"), ServiceType::kLoadBalancer},
-    std::pair{std::string_view("ExternalName"), ServiceType::kExternalName},
+    Named<ServiceType>{"ClusterIP", ServiceType::kClusterIp},
+    Named<ServiceType>{"NodePort", ServiceType::kNodePort},
+    Named<ServiceType>{"LoadBalancer", ServiceType::kLoadBalancer},
+    Named<ServiceType>{"ExternalName", ServiceType::kExternalName},
 };
 
 Service parse_service(const Json& json) {

@@ -1,7 +1,5 @@
 #include "controller/objects/tcp_service.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
@@ -13,20 +11,24 @@ namespace {
 constexpr std::int64_t kMaxPort = 65535;
 constexpr std::int64_t kMaxWeight = 1'000'000;
 
-template <class E>
-E choose(const Json& json, std::string_view key,
-         std::initializer_list<std::pair<std::string_view, E>> names, E fallback) {
-  const auto text = json.optional_text(key);
-  if (!text) return fallback;
-  std::string known;
-  for (const auto& [name, value] : names) {
-    if (name == *text) return value;
-    known += known.empty() ? "" : ", ";
-    known += name;
-  }
-  json.get(key).fail(fmt::format("expected one of {}, got '{}'", known, *text));
-  return fallback;
-}
+constexpr std::array kProxyProtocolModes = {
+    Named<ProxyProtocolMode>{"Off", ProxyProtocolMode::kOff},
+    Named<ProxyProtocolMode>{"Optional", ProxyProtocolMode::kOptional},
+    Named<ProxyProtocolMode>{"Required", ProxyProtocolMode::kRequired},
+};
+constexpr std::array kProxyProtocolVersions = {
+    Named<ProxyProtocolVersion>{"None", ProxyProtocolVersion::kNone},
+    Named<ProxyProtocolVersion>{"V1", ProxyProtocolVersion::kV1},
+    Named<ProxyProtocolVersion>{"V2", ProxyProtocolVersion::kV2},
+};
+constexpr std::array kAlgorithms = {
+    Named<LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
+    Named<LoadBalancing>{"LeastConnections", LoadBalancing::kLeastConnections},
+    Named<LoadBalancing>{"Random2", LoadBalancing::kRandom2},
+    Named<LoadBalancing>{"LeastTime", LoadBalancing::kLeastTime},
+    Named<LoadBalancing>{"SourceIPHash", LoadBalancing::kSourceIpHash},
+    Named<LoadBalancing>{"Hash", LoadBalancing::kHash},
+};
 
 std::vector<base::IpNet> networks(const Json& json, std::string_view key) {
   std::vector<base::IpNet> nets;
@@ -68,12 +70,7 @@ TcpListener parse_listener(const Json& json) {
   const auto proxy = json.get("proxyProtocol");
   if (proxy.is_absent()) return listener;
   proxy.allow_only({"mode", "trustedCIDRs"});
-  listener.proxy_protocol =
-      choose(proxy, "mode",
-             {std::pair<std::string_view, ProxyProtocolMode>{"Off", ProxyProtocolMode::kOff},
-              {"Optional", ProxyProtocolMode::kOptional},
-              {"Required", ProxyProtocolMode::kRequired}},
-             ProxyProtocolMode::kOff);
+  listener.proxy_protocol = choose(proxy, "mode", kProxyProtocolModes, ProxyProtocolMode::kOff);
   listener.trusted_proxies = networks(proxy, "trustedCIDRs");
   if (listener.proxy_protocol != ProxyProtocolMode::kOff && listener.trusted_proxies.empty()) {
     proxy.fail("trustedCIDRs: expected the networks whose PROXY header is believed, got none");
@@ -104,12 +101,8 @@ TcpBackend parse_backend(const Json& json) {
   if (backend.service.empty() && backend.host.empty()) target.fail("expected a name, got none");
   if (!backend.port.is_given()) target.fail("expected a port, got none");
   backend.weight = static_cast<std::uint32_t>(json.integer("weight", 0, kMaxWeight, 1));
-  backend.proxy_protocol = choose(
-      json, "proxyProtocol",
-      {std::pair<std::string_view, ProxyProtocolVersion>{"None", ProxyProtocolVersion::kNone},
-       {"V1", ProxyProtocolVersion::kV1},
-       {"V2", ProxyProtocolVersion::kV2}},
-      ProxyProtocolVersion::kNone);
+  backend.proxy_protocol =
+      choose(json, "proxyProtocol", kProxyProtocolVersions, ProxyProtocolVersion::kNone);
   return backend;
 }
 
@@ -132,15 +125,7 @@ TcpRule parse_rule(const Json& json) {
 void parse_policies(const Json& spec, TcpService& service) {
   if (const auto part = spec.get("loadBalancing"); !part.is_absent()) {
     part.allow_only({"algorithm"});
-    service.load_balancing = choose(
-        part, "algorithm",
-        {std::pair<std::string_view, LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
-         {"LeastConnections", LoadBalancing::kLeastConnections},
-         {"Random2", LoadBalancing::kRandom2},
-         {"LeastTime", LoadBalancing::kLeastTime},
-         {"SourceIPHash", LoadBalancing::kSourceIpHash},
-         {"Hash", LoadBalancing::kHash}},
-        LoadBalancing::kRoundRobin);
+    service.load_balancing = choose(part, "algorithm", kAlgorithms, LoadBalancing::kRoundRobin);
   }
   if (const auto part = spec.get("health"); !part.is_absent()) {
     part.allow_only({"passive"});

@@ -5,12 +5,16 @@
 #include <cstdlib>
 #include <random>
 
+#include "controller/program/pod.h"
 #include "proxy/base/log.h"
 
 namespace penstock::program {
 namespace {
 
-std::string environment(const char* name) {
+/// How long an ending controller waits for the API server; others wait for its Lease meanwhile.
+constexpr std::chrono::seconds kLongestClearing{20};
+
+const char* environment(const char* name) {
   const auto* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
@@ -31,6 +35,7 @@ kube::Random make_random() {
 kube::KubeSource::Options source_options(const Flags& flags) {
   kube::KubeSource::Options options;
   options.watch_namespace = flags.watch_namespace;
+  options.watches_namespaces = !flags.watch_namespace_selector.empty();
   for (const auto* path : {&flags.translate.config_map, &flags.translate.tcp_services,
                            &flags.translate.udp_services}) {
     if (!path->empty()) options.config_maps.push_back(*path);
@@ -56,7 +61,8 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
     : controller_(controller),
       metrics_(metrics),
       client_(io, access),
-      source_(io, client_, source_options(flags), controller.source_events(), make_random()) {
+      source_(io, client_, source_options(flags), controller.source_events(), make_random()),
+      clearing_(io) {
   const bool has_address = !flags.publish_service.empty() || !flags.publish_status_address.empty();
   if (!flags.updates_status || !has_address) return;
   status_.emplace(io, client_,
@@ -68,11 +74,13 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
                   });
   controller.on_translated = [this] { status_->update(); };
   kube::LeaseOptions lease;
-  const auto name_space = environment("POD_NAMESPACE");
-  lease.name_space = name_space.empty() ? access.name_space : name_space;
+  const auto pod = this_pod();
+  lease.name_space = pod.name_space.empty() ? access.name_space : pod.name_space;
   lease.name = flags.election_id;
-  const auto pod = environment("POD_NAME");
-  lease.identity = pod.empty() ? host_name() + "-" + std::to_string(getpid()) : pod;
+  lease.identity = pod.name.empty() ? host_name() + "-" + std::to_string(getpid()) : pod.name;
+  if (flags.clears_status_on_shutdown && !pod.name.empty()) {
+    replicas_.emplace(client_, lease.name_space, pod.name);
+  }
   kube::LeaderElection::Events events;
   events.on_started_leading = [this] {
     base::log::info("this replica writes statuses now");
@@ -94,7 +102,26 @@ void Cluster::start() {
 
 void Cluster::stop(std::function<void()> on_done) {
   if (!election_) return on_done();
-  election_->stop(std::move(on_done));
+  on_stopped_ = std::move(on_done);
+  if (!election_->is_leading() || !replicas_) return release();
+  clearing_.after(kLongestClearing, [this] {
+    base::log::warn("the statuses were not cleared in time");
+    release();
+  });
+  clear_statuses();
+}
+
+/// Only the last one: an address that another replica serves must stay where clients find it.
+void Cluster::clear_statuses() {
+  replicas_->count([this](std::optional<std::size_t> others) {
+    if (others != 0U) return release();
+    status_->clear([this] { release(); });
+  });
+}
+
+void Cluster::release() {
+  clearing_.cancel();
+  if (auto done = std::exchange(on_stopped_, nullptr)) election_->stop(std::move(done));
 }
 
 }  // namespace penstock::program

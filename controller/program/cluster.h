@@ -8,6 +8,7 @@
 #include "controller/kube/lease.h"
 #include "controller/program/flags.h"
 #include "controller/status/ingress_status.h"
+#include "controller/status/replicas.h"
 
 namespace penstock::program {
 
@@ -17,12 +18,15 @@ class Cluster {
   static base::Result<std::unique_ptr<Cluster>> make(asio::io_context& io, const Flags& flags,
                                                      Controller& controller, Metrics& metrics);
   void start();
-  /// Lets go of the Lease, then calls `on_done`.
+  /// Clears the statuses where nobody is left to take over, lets go of the Lease, then calls
+  /// `on_done`.
   void stop(std::function<void()> on_done);
 
  private:
   Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
           Controller& controller, Metrics& metrics);
+  void clear_statuses();
+  void release();
 
   Controller& controller_;
   Metrics& metrics_;
@@ -30,6 +34,9 @@ class Cluster {
   kube::KubeSource source_;
   std::optional<status::IngressStatus> status_;
   std::optional<kube::LeaderElection> election_;
+  std::optional<status::Replicas> replicas_;
+  kube::OneTimer clearing_;
+  std::function<void()> on_stopped_;
 };
 
 }  // namespace penstock::program

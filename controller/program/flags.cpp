@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "controller/program/pod.h"
 #include "controller/program/self_signed.h"
 #include "proxy/base/log.h"
 #include "proxy/base/text.h"
@@ -69,6 +70,8 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
   app.add_flag("--allow-insecure-skip-tls-verify", flags.may_skip_tls_verify,
                "Obey insecure-skip-tls-verify of the kubeconfig; else it is refused");
   app.add_option("--watch-namespace", flags.watch_namespace, "Serve this namespace only");
+  app.add_option("--watch-namespace-selector", flags.watch_namespace_selector,
+                 "Serve the namespaces with these labels only: team=a,env in (test,prod),!legacy");
   app.add_option("--publish-service", flags.publish_service,
                  "Service whose address goes into the status of Ingresses")
       ->check(check_path);
@@ -78,6 +81,9 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_flag("--update-status,!--no-update-status", flags.updates_status,
                "Write the status of Ingresses");
+  app.add_flag("--update-status-on-shutdown,!--no-update-status-on-shutdown",
+               flags.clears_status_on_shutdown,
+               "Clear it when the last pod with our labels ends (needs POD_NAME, POD_NAMESPACE)");
 }
 
 void add_program_flags(CLI::App& app, Flags& flags) {
@@ -99,8 +105,20 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   if (!flags.publish_service.empty() && !flags.publish_status_address.empty()) {
     return base::fail("--publish-service and --publish-status-address exclude each other");
   }
+  if (!flags.watch_namespace.empty() && !flags.watch_namespace_selector.empty()) {
+    return base::fail("--watch-namespace and --watch-namespace-selector exclude each other");
+  }
   Controller::Options options;
   options.translate = flags.translate;
+  if (!flags.watch_namespace_selector.empty()) {
+    auto selector = objects::LabelSelector::parse(flags.watch_namespace_selector);
+    if (!selector) {
+      return base::fail("--watch-namespace-selector: " + selector.error().message);
+    }
+    options.translate.namespace_selector = std::move(*selector);
+  }
+  const auto pod = this_pod();
+  options.translate.instance = {flags.translate.controller_class, pod.name_space, pod.name};
   options.socket = flags.socket;
   options.resolv_conf = flags.resolv_conf;
   options.translate.reserved_ports.push_back(kAdminPort);

@@ -18,6 +18,7 @@ struct Flags {
   std::string context;
   bool may_skip_tls_verify = false;
   std::string watch_namespace;
+  std::string watch_namespace_selector;
   std::string socket = "/run/penstock/snapshot.sock";
   std::string resolv_conf = "/etc/resolv.conf";
   std::string status_address = "127.0.0.1:10254";
@@ -25,6 +26,7 @@ struct Flags {
   std::string publish_status_address;
   std::string election_id = "penstock-leader";
   bool updates_status = true;
+  bool clears_status_on_shutdown = true;
   std::string log_level = "info";
   std::string log_format = "text";
 };

@@ -72,6 +72,7 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
     base::error_code ignored;
     socket_.close(ignored);
   }
+  bool is_proxy() const { return is_greeted_ && !is_reader_; }
   void change(const std::map<snapshot::PartKey, snapshot::PartPtr>& changes) {
     if (!is_greeted_) return;
     for (const auto& [key, part] : changes) waiting_.insert(key);
@@ -100,7 +101,7 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
 
   void take(Message message) {
     if (const auto* hello = std::get_if<snapshot::Hello>(&message)) return greet(*hello);
-    if (!is_greeted_) return end("it did not say who it is");
+    if (!is_proxy()) return end("it sent a message that only a proxy sends");
     if (const auto* adopted = std::get_if<snapshot::Adopted>(&message)) {
       if (adopted->version == in_flight_) {
         acknowledged_ = in_flight_;
@@ -127,9 +128,11 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
     if (is_greeted_) return end("it said who it is twice");
     if (const auto why = snapshot::mismatch(hello)) return end(*why);
     is_greeted_ = true;
+    is_reader_ = hello.is_reader;
+    if (is_reader_) return send_waiting();
     acknowledged_ = hello.serving == server_->current_.version ? hello.serving : 0;
     base::log::info("{} has connected, serving version {}", hello.program, hello.serving);
-    server_->events_.on_proxies(server_->sessions_.size());
+    server_->events_.on_proxies(server_->proxies());
     if (server_ != nullptr) send_waiting();
   }
 
@@ -171,7 +174,7 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
   }
 
   void end(const std::string& why) {
-    if (!why.empty()) base::log::error("the connection to a proxy is closed: {}", why);
+    if (!why.empty()) base::log::error("the connection of a peer is closed: {}", why);
     auto* server = server_;
     leave();
     server->drop(this);
@@ -183,6 +186,7 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
   snapshot::FrameReader frames_;
   std::list<std::string> outgoing_;
   bool is_greeted_ = false;
+  bool is_reader_ = false;
   bool has_sent_whole_ = false;
   std::uint64_t acknowledged_ = 0;  // 0: the next update is the whole snapshot
   std::uint64_t in_flight_ = 0;
@@ -236,7 +240,7 @@ void SnapshotServer::accept() {
       if (!checked) {
         base::log::error("{}: a peer is refused: {}", path_, checked.error().message);
       } else if (sessions_.size() >= kMaxProxies) {
-        base::log::error("{}: a proxy is refused: {} are connected already", path_, kMaxProxies);
+        base::log::error("{}: a peer is refused: {} are connected already", path_, kMaxProxies);
       } else {
         sessions_.push_back(std::make_shared<Session>(*this, std::move(socket)));
         sessions_.back()->start();
@@ -246,9 +250,15 @@ void SnapshotServer::accept() {
   });
 }
 
+std::size_t SnapshotServer::proxies() const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(sessions_, [](const auto& each) { return each->is_proxy(); }));
+}
+
 void SnapshotServer::drop(Session* session) {
+  const bool was_proxy = session->is_proxy();
   sessions_.remove_if([&](const auto& each) { return each.get() == session; });
-  events_.on_proxies(sessions_.size());
+  if (was_proxy) events_.on_proxies(proxies());
 }
 
 std::uint64_t SnapshotServer::publish(

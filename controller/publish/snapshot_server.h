@@ -37,7 +37,8 @@ class SnapshotServer {
   /// The changed parts, null for those that are gone. Returns the version that holds them.
   std::uint64_t publish(const std::map<snapshot::PartKey, snapshot::PartPtr>& changes);
   std::uint64_t version() const { return current_.version; }
-  std::size_t proxies() const { return sessions_.size(); }
+  /// Those that have said who they are; readers are none.
+  std::size_t proxies() const;
   /// Bytes of updates sent so far.
   std::uint64_t bytes_sent() const { return bytes_sent_; }
 

@@ -58,7 +58,7 @@ void IngressStatus::set_leading(bool is_leading) {
 }
 
 void IngressStatus::update() {
-  if (!is_leading_ || is_due_) return;
+  if (!is_leading_ || is_due_ || on_cleared_) return;
   is_due_ = true;
   timer_.after(kSettle, [this] {
     is_due_ = false;
@@ -66,14 +66,49 @@ void IngressStatus::update() {
   });
 }
 
+/// False while nothing is known of the Service that has the addresses.
+bool IngressStatus::find_wanted(const View& view) {
+  wanted_ = options_.addresses;
+  if (options_.publish_service.empty()) return true;
+  const auto* service = view.world->find<objects::Service>(options_.publish_service);
+  if (service == nullptr) return false;
+  wanted_ = addresses_of(*service);
+  return true;
+}
+
+void IngressStatus::clear(std::function<void()> on_done) {
+  if (!is_leading_ || !find_wanted(view_()) || wanted_.size() > 1) return on_done();
+  on_cleared_ = std::move(on_done);
+  timer_.cancel();
+  due_.clear();
+  // What is being written comes first, or it could arrive after what clears it.
+  if (writing_.empty()) begin_clearing();
+}
+
+void IngressStatus::begin_clearing() {
+  is_clearing_ = true;
+  wanted_.clear();
+  const auto view = view_();
+  for (const auto& path : *view.served) {
+    const auto* ingress = view.world->find<objects::Ingress>(path);
+    if (ingress == nullptr) continue;
+    const bool has_address =
+        !ingress->load_balancer.empty() || written_.contains(ingress->meta.uid);
+    if (has_address) due_[path] = ingress->meta.uid;
+  }
+  base::log::info("this was the last replica: clearing the status of {} Ingresses", due_.size());
+  write_next();
+  end_clearing_if_done();
+}
+
+void IngressStatus::end_clearing_if_done() {
+  if (!due_.empty() || !writing_.empty()) return;
+  if (const auto done = std::exchange(on_cleared_, nullptr)) done();
+}
+
 void IngressStatus::compare() {
   const auto view = view_();
-  wanted_ = options_.addresses;
-  if (!options_.publish_service.empty()) {
-    const auto* service = view.world->find<objects::Service>(options_.publish_service);
-    if (service == nullptr) return;
-    wanted_ = addresses_of(*service);
-  }
+  if (!find_wanted(view)) return;
   const auto now = std::chrono::steady_clock::now();
   bool is_waiting = false;
   for (const auto& path : *view.served) {
@@ -111,18 +146,23 @@ void IngressStatus::write(const std::string& path, const std::string& uid) {
                                path.substr(slash + 1)};
   writing_[path] = client_.merge_patch(
       kube::object_path(key) + "/status", status_patch(wanted_),
-      [this, path, uid](const kube::Response& response) {
-        const auto call = writing_.extract(path);  // dropped last: this runs inside of it
-        if (!response.is_ok() && response.status != 404) {
-          base::log::warn(
-              "status of Ingress {}: {}", path,
-              response.status == 0 ? response.failure : fmt::format("status {}", response.status));
-        }
-        if (written_.size() > kMostRemembered) written_.clear();
-        written_[uid] = std::chrono::steady_clock::now();
-        write_next();
-        if (!response.is_ok()) update();
-      });
+      [this, path, uid](const kube::Response& response) { take_written(path, uid, response); });
+}
+
+void IngressStatus::take_written(const std::string& path, const std::string& uid,
+                                 const kube::Response& response) {
+  const auto call = writing_.extract(path);  // dropped last: this runs inside of it
+  if (!response.is_ok() && response.status != 404) {
+    base::log::warn(
+        "status of Ingress {}: {}", path,
+        response.status == 0 ? response.failure : fmt::format("status {}", response.status));
+  }
+  if (written_.size() > kMostRemembered) written_.clear();
+  written_[uid] = std::chrono::steady_clock::now();
+  write_next();
+  if (is_clearing_) return end_clearing_if_done();
+  if (on_cleared_ && writing_.empty()) return begin_clearing();
+  if (!response.is_ok()) update();
 }
 
 }  // namespace penstock::status

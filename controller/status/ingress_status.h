@@ -44,10 +44,18 @@ class IngressStatus {
   void set_leading(bool is_leading);
   /// Something may have changed.
   void update();
+  /// Takes the address out of every status that has it, once; then `on_done`. Nothing is written
+  /// after it. Where there are several addresses the others may still be reached: they stay.
+  void clear(std::function<void()> on_done);
 
  private:
   void compare();
+  bool find_wanted(const View& view);
+  void begin_clearing();
+  void end_clearing_if_done();
   void write_next();
+  void take_written(const std::string& path, const std::string& uid,
+                    const kube::Response& response);
   void write(const std::string& path, const std::string& uid);
 
   kube::Client& client_;
@@ -60,6 +68,8 @@ class IngressStatus {
   std::map<std::string, std::string> due_;           // uid by path
   std::map<std::string, kube::Call> writing_;
   kube::OneTimer timer_;
+  std::function<void()> on_cleared_;
+  bool is_clearing_ = false;
 };
 
 }  // namespace penstock::status

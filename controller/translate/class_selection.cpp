@@ -14,7 +14,14 @@ bool is_class_ours(Reader& reader, const std::string& name, const Options& optio
 
 }  // namespace
 
+bool is_watched(Reader& reader, const std::string& name_space, const Options& options) {
+  if (!options.namespace_selector) return true;
+  const auto* found = reader.find<objects::Namespace>(name_space);
+  return found != nullptr && options.namespace_selector->matches(found->meta.labels);
+}
+
 bool is_ours(Reader& reader, const objects::Ingress& ingress, const Options& options) {
+  if (!is_watched(reader, ingress.meta.name_space, options)) return false;
   if (ingress.class_name) return is_class_ours(reader, *ingress.class_name, options);
   const auto annotation = ingress.meta.annotations.find(kClassAnnotation);
   if (annotation != ingress.meta.annotations.end()) {
@@ -24,6 +31,7 @@ bool is_ours(Reader& reader, const objects::Ingress& ingress, const Options& opt
 }
 
 bool is_ours(Reader& reader, const objects::TcpService& service, const Options& options) {
+  if (!is_watched(reader, service.meta.name_space, options)) return false;
   return !service.class_name || is_class_ours(reader, *service.class_name, options);
 }
 

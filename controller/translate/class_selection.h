@@ -1,5 +1,5 @@
 #pragma once
-// Which objects are for this controller (IngressClass and the older annotation).
+// Which objects are for this controller: their namespace, their IngressClass, the older annotation.
 #include <optional>
 #include <string>
 
@@ -9,6 +9,9 @@
 #include "controller/translate/reader.h"
 
 namespace penstock::translate {
+
+/// Whether what is in this namespace is served. Without a selector every one that is watched is.
+bool is_watched(Reader& reader, const std::string& name_space, const Options& options);
 
 bool is_ours(Reader& reader, const objects::Ingress& ingress, const Options& options);
 /// One without a class is taken.

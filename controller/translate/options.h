@@ -1,8 +1,12 @@
 #pragma once
 // What the operator says on the command line, as far as it changes what is served.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "controller/objects/label_selector.h"
+#include "proxy/snapshot/global.h"
 
 namespace penstock::translate {
 
@@ -11,6 +15,9 @@ struct Options {
   std::string controller_class = "k8s.io/ingress-nginx";  // spec.controller of our IngressClasses
   bool takes_class_by_name = false;  // also the IngressClass named like `ingress_class`
   bool takes_without_class = false;
+  /// Which namespaces are served, by their labels; without: all that are watched.
+  std::optional<objects::LabelSelector> namespace_selector;
+  snapshot::Instance instance;
   // Paths "namespace/name"; empty = none.
   std::string config_map;
   std::string tcp_services;

@@ -33,6 +33,10 @@ template <>
 struct KindOf<objects::Ingress> {
   static constexpr auto value = objects::Kind::kIngress;
 };
+template <>
+struct KindOf<objects::Namespace> {
+  static constexpr auto value = objects::Kind::kNamespace;
+};
 
 class Reader {
  public:

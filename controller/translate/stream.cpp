@@ -70,6 +70,11 @@ class StreamJob {
       report_entry(entry, fmt::format("{}: port {} is reserved for {}", entry.key, port_, what));
       return;
     }
+    if (!is_watched(in_.reader, entry.name_space, in_.options)) {
+      report_entry(entry, fmt::format("{}: namespace '{}' is not one that is served", entry.key,
+                                      entry.name_space));
+      return;
+    }
     Stream stream = make(fmt::format("tcp/{}", port_), "");
     stream.owner = "ConfigMap " + in_.options.tcp_services;
     stream.log_name =

@@ -169,6 +169,7 @@ Output Translator::run_settings(Reader& reader) {
   default_policy_ = std::make_shared<const settings::IngressPolicy>(settings_.ingress);
   stream_map_ = std::move(streams);
   auto global = settings_.proxy;
+  global.instance = options_.instance;
   if (options_.http_port != 0) {
     global.listeners.push_back({options_.listen_address, options_.http_port, false});
   }

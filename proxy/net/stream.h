@@ -116,6 +116,8 @@ class Stream final : public Watched {
   void close() override;
   /// A slow reader is no dead one: a write that goes on bit by bit is not cut short.
   bool is_moving() override { return std::exchange(has_moved_, false); }
+  /// Ends a pending read with operation_aborted and leaves the connection as it is.
+  void abort_read() { abort(reader_); }
   bool is_open() const { return static_cast<bool>(descriptor_); }
   /// False when the peer has closed or sent something while the connection was idle, as far as the
   /// loop has heard: no system call, unless the last read has left it open whether more was there.

@@ -97,7 +97,7 @@ base::Task<Forward::Outcome> Forward::run(bool keeps_client) {
     }
     state = worker_.upstream(route_.upstream);
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
-    worker_.metrics.upstream_failures.add();
+    lease->endpoint()->series->failures.add();
     work_.tried.push_back(lease->endpoint());
     if (!failure_.is_status && !may_try_again()) break;
   }
@@ -209,7 +209,7 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
   if (may_reuse) take_kept(endpoint);
   if (connection_) {
     is_reused_ = true;
-    worker_.metrics.upstream_reuses.add();
+    endpoint.series->reuses.add();
   } else if (co_await connect(endpoint) == Result::kFailed) {
     end_try(begun, 0);
     co_return Result::kFailed;
@@ -260,7 +260,7 @@ void Forward::take_kept(const upstream::Endpoint& endpoint) {
 
 base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
   connection_ = std::make_unique<UpstreamConnection>(worker_.reactor);
-  worker_.metrics.upstream_connects.add();
+  endpoint.series->connects.add();
   auto& stream = connection_->stream;
   connection_->deadline.expire_in(policy_.timeouts.connect);
   const auto connected = co_await stream.connect(endpoint.address);

@@ -170,6 +170,7 @@ base::Task<HttpSession::Next> HttpSession::serve_one() {
   const auto table = worker_.table;  // this exchange keeps the table it begins with
   begin_exchange(*table);
   worker_.metrics.requests.add();
+  worker_.metrics.connections_writing.add();
   ++served_;
   auto next = Next::kClose;
   if (failure) {
@@ -177,6 +178,7 @@ base::Task<HttpSession::Next> HttpSession::serve_one() {
   } else {
     next = co_await answer(*table);
   }
+  worker_.metrics.connections_writing.subtract();
   finish(!failure);
   if (!work_->pipelined.empty()) {
     work_->input.put(work_->pipelined);

@@ -21,7 +21,26 @@ std::size_t missing(std::string_view bytes) {
   return kV2Fixed + length - bytes.size();
 }
 
+/// What a deadline ends: the read alone.
+class PendingRead final : public net::Closable {
+ public:
+  explicit PendingRead(net::Stream& stream) : stream_(stream) {}
+  void close() override { stream_.abort_read(); }
+
+ private:
+  net::Stream& stream_;
+};
+
 }  // namespace
+
+base::Task<bool> speaks_within(net::Stream& stream, net::DeadlineWheel& wheel,
+                               base::Duration time) {
+  PendingRead read(stream);
+  net::Deadline deadline(wheel, read);
+  deadline.expire_in(time);
+  const auto ready = co_await stream.readable();
+  co_return ready.has_value();
+}
 
 base::Task<ReadProxyHeader> read_proxy_header(net::Stream& stream) {
   ReadProxyHeader out;

@@ -15,4 +15,8 @@ struct ReadProxyHeader : net::ProxyHeader {
 /// caller bounds the time. A connection that ends meanwhile counts as malformed.
 base::Task<ReadProxyHeader> read_proxy_header(net::Stream& stream);
 
+/// True when the peer has sent something (or has ended) within `time`; what it sent is still to be
+/// read. The connection stays as it is either way.
+base::Task<bool> speaks_within(net::Stream& stream, net::DeadlineWheel& wheel, base::Duration time);
+
 }  // namespace penstock::session

@@ -12,6 +12,9 @@ namespace {
 
 /// A PROXY header comes with the first bytes or not at all.
 constexpr base::Duration kHeaderWait{5'000};
+/// Where it may be missing: a proxy sends it with its connection, so that silence means that there
+/// is none and the server speaks first.
+constexpr base::Duration kOptionalHeaderWait{200};
 
 bool contains(const std::vector<base::IpNet>& nets, const base::Address& address) {
   return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
@@ -63,6 +66,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     auto connection = std::make_unique<UpstreamConnection>(worker_.reactor);
     tries_.emplace_back().address = lease->endpoint()->address;
     const auto attempted = worker_.clock.now();
+    lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
     const auto connected = co_await connection->stream.connect(lease->endpoint()->address);
     connection->deadline.cancel();
@@ -77,7 +81,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
       connection->lease.emplace(std::move(*lease));
       co_return connection;
     }
-    worker_.metrics.upstream_failures.add();
+    lease->endpoint()->series->failures.add();
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
     tried.push_back(lease->endpoint());
     const bool is_late =
@@ -97,6 +101,10 @@ base::Task<bool> TcpSession::read_header() {
   const bool is_trusted =
       stream_.trusted_proxies.empty() || contains(stream_.trusted_proxies, peer_);
   if (!is_trusted) co_return !is_required;
+  if (!is_required) {
+    const bool speaks = co_await speaks_within(client_, worker_.wheel, kOptionalHeaderWait);
+    if (!speaks) co_return client_.is_open();
+  }
   net::Deadline deadline(worker_.wheel, client_);
   deadline.expire_in(kHeaderWait);
   auto header = co_await read_proxy_header(client_);

@@ -127,7 +127,21 @@ struct TlsSettings {
   bool operator==(const TlsSettings&) const = default;
 };
 
+/// Which controller speaks: the constant labels of metrics. Empty where there is no cluster.
+struct Instance {
+  std::string controller_class;
+  std::string name_space;
+  std::string pod;
+
+  template <class Archive>
+  void describe(Archive& archive) {
+    archive("controller_class", controller_class)("namespace", name_space)("pod", pod);
+  }
+  bool operator==(const Instance&) const = default;
+};
+
 struct Global {
+  Instance instance;
   std::vector<HttpListener> listeners;
   std::uint32_t workers = 0;  // read at start; 0 = one per processor
   base::Duration shutdown_timeout{240'000};
@@ -139,9 +153,9 @@ struct Global {
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("listeners", listeners)("workers", workers)("shutdown_timeout", shutdown_timeout)(
-        "client", client)("keepalive", keepalive)("access_log", access_log)("forwarded", forwarded)(
-        "tls", tls);
+    archive("instance", instance)("listeners", listeners)("workers", workers)(
+        "shutdown_timeout", shutdown_timeout)("client", client)("keepalive", keepalive)(
+        "access_log", access_log)("forwarded", forwarded)("tls", tls);
   }
   bool operator==(const Global&) const = default;
 };

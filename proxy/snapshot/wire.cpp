@@ -34,10 +34,21 @@ base::Result<std::optional<Message>> decode(std::string_view payload, const char
   return Message(std::move(value));
 }
 
+/// Of another protocol version only the number can be read; `mismatch` tells the rest.
+base::Result<std::optional<Message>> decode_hello(std::string_view payload) {
+  Hello hello;
+  BinaryReader reader(payload);
+  if (reader.read(hello.protocol) && hello.protocol != kProtocolVersion) {
+    hello.program = "the other side";
+    return Message(std::move(hello));
+  }
+  return decode<Hello>(payload, "hello");
+}
+
 base::Result<std::optional<Message>> decode_message(std::uint8_t type, std::string_view payload) {
   switch (type) {
     case 0:
-      return decode<Hello>(payload, "hello");
+      return decode_hello(payload);
     case 1: {
       auto update = decode_update(payload);
       if (!update) return std::unexpected(update.error());

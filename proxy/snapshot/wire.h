@@ -14,20 +14,22 @@
 
 namespace penstock::snapshot {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 inline constexpr std::size_t kMaxFrame = 256U << 20;
 
-/// Who is speaking, and with which shape of snapshot. A proxy adds the version that it serves.
+/// Who is speaking, and with which shape of snapshot. A proxy adds the version that it serves. The
+/// protocol stays the first field in every version, so that the other end can always read it.
 struct Hello {
   std::uint32_t protocol = kProtocolVersion;
   std::uint64_t fingerprint = 0;
   std::string program;
   std::uint64_t serving = 0;  // 0 = nothing
+  bool is_reader = false;     // wants the snapshot once and serves nothing: `penstock explain`
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("protocol", protocol)("fingerprint", fingerprint)("program", program)("serving",
-                                                                                  serving);
+    archive("protocol", protocol)("fingerprint", fingerprint)("program", program)(
+        "serving", serving)("is_reader", is_reader);
   }
   bool operator==(const Hello&) const = default;
 };

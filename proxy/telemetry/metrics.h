@@ -4,7 +4,6 @@
 #include <prometheus/metric_family.h>
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -16,26 +15,12 @@
 #include <vector>
 
 #include "proxy/snapshot/snapshot.h"
+#include "proxy/telemetry/buckets.h"
+#include "proxy/telemetry/counter.h"
 #include "proxy/telemetry/record.h"
+#include "proxy/telemetry/upstream_series.h"
 
 namespace penstock::telemetry {
-
-/// Written by one thread, read by any.
-class Counter {
- public:
-  void add(std::uint64_t amount = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
-  }
-  void subtract(std::uint64_t amount = 1) {
-    value_.store(value_.load(std::memory_order_relaxed) - amount, std::memory_order_relaxed);
-  }
-  std::uint64_t get() const { return value_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> value_{0};
-};
-
-inline constexpr std::size_t kMostBuckets = 11;
 
 /// Bucket counters; the bounds are those of the metric's row.
 struct Histogram {
@@ -64,6 +49,7 @@ struct RequestSeries {
   Histogram connect_duration;
   Histogram request_size;
   Histogram response_size;
+  Histogram bytes_sent;  // the same value in other buckets
 };
 
 struct StreamSeries {
@@ -80,10 +66,8 @@ class WorkerMetrics {
   Counter connections_accepted;
   Counter connections_active;
   Counter connections_waiting;
+  Counter connections_writing;
   Counter requests;
-  Counter upstream_connects;
-  Counter upstream_reuses;
-  Counter upstream_failures;
   Counter handshake_failures;
   Counter series_refused;
 
@@ -91,8 +75,11 @@ class WorkerMetrics {
   RequestSeries* find(const snapshot::PartPtr& host, const snapshot::Route& route,
                       std::string_view method, std::uint16_t status);
   StreamSeries* stream(const std::string& name);
+  /// Shared by all beyond a bound, so that sums stay right.
+  std::shared_ptr<UpstreamSeries> upstream(const std::string& name);
   void observe(RequestSeries& series, const HttpRecord& record);
-  /// Forgets routes that only this remembers; their counts stay.
+  /// Forgets routes that only this remembers, and their counts stay; and upstreams that nobody
+  /// counts any more.
   void sweep();
 
  private:
@@ -113,12 +100,15 @@ class WorkerMetrics {
   mutable std::mutex mutex_;  // over the maps' shape: taken for a new series and for a scrape
   std::map<RequestLabels, std::unique_ptr<RequestSeries>> series_;
   std::map<std::string, std::unique_ptr<StreamSeries>> streams_;
+  std::map<std::string, std::shared_ptr<UpstreamSeries>> upstreams_;
 };
 
 /// One for the process.
 class Metrics {
  public:
   WorkerMetrics& worker(std::size_t index);
+  /// The labels that the metrics of ingress-nginx carry in addition to their own. From any thread.
+  void set_instance(const snapshot::Instance& instance);
   /// From any thread. `access_log_dropped` and `version` come from their owners.
   std::vector<prometheus::MetricFamily> collect(std::uint64_t access_log_dropped,
                                                 std::uint64_t version) const;
@@ -127,6 +117,7 @@ class Metrics {
 
  private:
   mutable std::mutex mutex_;
+  snapshot::Instance instance_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "proxy/base/asio.h"
 #include "proxy/base/clock.h"
+#include "proxy/telemetry/upstream_series.h"
 
 namespace penstock::upstream {
 
@@ -17,8 +18,10 @@ struct Endpoint {
   std::string text;  // "10.0.0.1:80", for logs
   std::uint32_t weight = 1;
   std::uint32_t active = 0;  // requests or streams being served
-  std::int64_t smooth = 0;   // running weight of smooth round robin
-  std::uint32_t fails = 0;   // since `first_fail`
+  std::shared_ptr<telemetry::UpstreamSeries> series =
+      std::make_shared<telemetry::UpstreamSeries>();  // of its upstream; never null
+  std::int64_t smooth = 0;                            // running weight of smooth round robin
+  std::uint32_t fails = 0;                            // since `first_fail`
   base::SteadyTime first_fail;
   base::SteadyTime down_until;
   double ewma_seconds = 0;  // peak-sensitive response time; 0 = none yet

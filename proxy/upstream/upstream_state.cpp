@@ -27,6 +27,7 @@ void UpstreamState::reconcile(const snapshot::Upstream& upstream,
     fresh->address = key;
     fresh->text = base::format_endpoint(*address, wanted.port);
     fresh->weight = wanted.weight;
+    fresh->series = series_;
     next.push_back(std::move(fresh));
   }
   for (const auto& old : endpoints_) {

@@ -17,7 +17,10 @@ namespace penstock::upstream {
 /// The right to use one endpoint, counted as active while it lives.
 class Lease {
  public:
-  explicit Lease(EndpointPtr endpoint) : endpoint_(std::move(endpoint)) { ++endpoint_->active; }
+  explicit Lease(EndpointPtr endpoint) : endpoint_(std::move(endpoint)) {
+    ++endpoint_->active;
+    endpoint_->series->active.add();
+  }
   Lease(Lease&& other) noexcept = default;
   Lease& operator=(Lease&& other) noexcept {
     release();
@@ -30,7 +33,9 @@ class Lease {
 
  private:
   void release() {
-    if (endpoint_) --endpoint_->active;
+    if (!endpoint_) return;
+    --endpoint_->active;
+    endpoint_->series->active.subtract();
     endpoint_.reset();
   }
   EndpointPtr endpoint_;
@@ -38,7 +43,11 @@ class Lease {
 
 class UpstreamState {
  public:
-  explicit UpstreamState(Random& random) : random_(random) {}
+  /// `series` is where this worker counts what the upstream's endpoints do.
+  UpstreamState(Random& random, std::shared_ptr<telemetry::UpstreamSeries> series)
+      : random_(random), series_(std::move(series)) {}
+  explicit UpstreamState(Random& random)
+      : UpstreamState(random, std::make_shared<telemetry::UpstreamSeries>()) {}
 
   /// Addresses that do not parse are left out; `validate` has refused them before.
   void reconcile(const snapshot::Upstream& upstream, const snapshot::Endpoints& endpoints);
@@ -58,6 +67,7 @@ class UpstreamState {
 
  private:
   Random& random_;
+  std::shared_ptr<telemetry::UpstreamSeries> series_;
   std::optional<snapshot::Algorithm> algorithm_;
   snapshot::PassiveHealth health_;
   std::unique_ptr<Balancer> balancer_;

@@ -78,7 +78,10 @@ void Worker::reconcile_upstream(std::uint32_t slot) {
     state.reset();
     return;
   }
-  if (!state) state = std::make_unique<upstream::UpstreamState>(parts_.random);
+  if (!state) {
+    state = std::make_unique<upstream::UpstreamState>(
+        parts_.random, parts_.metrics.upstream(compiled->upstream().name));
+  }
   state->reconcile(compiled->upstream(), compiled->endpoints());
 }
 

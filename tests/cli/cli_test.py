@@ -113,6 +113,34 @@ class Explain(unittest.TestCase):
         self.assertIn('answer    400', self.explain('GET', 'http://demo.localhost/', '-H', 'a b: c'))
 
 
+class RunWithoutFlags(unittest.TestCase):
+    def test_it_names_what_it_needs(self):
+        outside = {key: value for key, value in os.environ.items()
+                   if not key.startswith('KUBERNETES_')}
+        done = penstock('run', env=outside)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('--manifests DIR', done.stderr)
+        self.assertIn('--kubeconfig FILE', done.stderr)
+        self.assertIn('KUBERNETES_SERVICE_HOST', done.stderr)
+
+
+class ControllerFlags(unittest.TestCase):
+    def refusal(self, *flags):
+        done = subprocess.run([str(BIN / 'penstock-controller'), '--socket', '/nowhere/socket',
+                               *flags], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        return done.stderr
+
+    def test_a_namespace_and_a_selector_exclude_each_other(self):
+        self.assertIn('--watch-namespace and --watch-namespace-selector exclude each other',
+                      self.refusal('--watch-namespace', 'a', '--watch-namespace-selector', 'b=c'))
+
+    def test_a_selector_that_cannot_be_read(self):
+        self.assertIn("--watch-namespace-selector: expected k=v, k!=v, k in (a,b), k notin (a,b), k "
+                      "or !k, got 'team of (shop)'",
+                      self.refusal('--watch-namespace-selector', 'team of (shop)'))
+
+
 class Run(unittest.TestCase):
     """`penstock run` with the demonstration, and dump and explain of what runs."""
 
@@ -134,11 +162,12 @@ class Run(unittest.TestCase):
              f'two=127.0.0.1:{ports["18082"]}', '--tcp', f'127.0.0.1:{ports["18007"]}'],
             stdout=subprocess.DEVNULL)
         cls.socket = cls.folder.name + '/socket'
+        cls.log = pathlib.Path(cls.folder.name, 'log')
         cls.program = subprocess.Popen(
             [BIN / 'penstock', 'run', '--manifests', cls.manifests, '--socket', cls.socket,
              '--http-port', str(cls.port), '--https-port', str(tls), '--status-address',
              f'127.0.0.1:{cls.status}', '--admin-address', f'127.0.0.1:{free_port()}'],
-            stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            stderr=cls.log.open('w'), stdout=subprocess.DEVNULL)
         cls.wait(lambda: cls.ask('/') == 200)
 
     @classmethod
@@ -199,6 +228,9 @@ class Run(unittest.TestCase):
         self.assertNotIn('PRIVATE KEY', done.stdout)
         done = penstock('explain', 'GET', 'http://demo.localhost/private', '--socket', self.socket)
         self.assertIn('Ingress default/private', done.stdout)
+        log = self.log.read_text()
+        self.assertEqual(log.count('has connected'), 1, log)
+        self.assertIn('penstock-proxy', log)
 
     def test_no_controller_is_a_clear_error(self):
         done = penstock('dump', '--socket', '/nowhere/socket')

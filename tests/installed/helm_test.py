@@ -138,8 +138,19 @@ class Installed(unittest.TestCase):
         self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}/')
         self.assertIn('penstock_controller_change_to_live_seconds_count',
                       self.curl(f'http://{address}:10254/metrics'))
-        self.assertIn('nginx_ingress_controller_requests{namespace="apps",ingress="echo"',
-                      self.curl(f'http://{address}:10246/metrics'))
+        text = self.curl(f'http://{address}:10246/metrics')
+        self.assertIn('nginx_ingress_controller_requests{namespace="apps",ingress="echo"', text)
+        self.assertIn('controller_class="k8s.io/ingress-nginx",controller_namespace="ingress",'
+                      'controller_pod="penstock-controller-', text)
+
+    def test_the_chart_watches_namespaces_where_a_selector_is_given(self):
+        def rendered(*settings):
+            return self.helm('template', ROOT / 'charts/penstock',
+                             *(word for each in settings for word in ('--set', each)))
+        self.assertNotIn('namespaces]', rendered())
+        text = rendered('controller.scope.namespaceSelector=team in (shop\\,pay)')
+        self.assertIn('resources: [namespaces]', text)
+        self.assertIn('"--watch-namespace-selector=team in (shop,pay)"', text)
 
     def test_the_chart_refuses_values_it_does_not_know(self):
         done = subprocess.run([self.tools / 'helm', 'template', ROOT / 'charts/penstock', '--set',
@@ -156,6 +167,21 @@ class Installed(unittest.TestCase):
         for file in (ROOT / 'crds').glob('*.yaml'):
             self.assertEqual(file.read_text(),
                              (ROOT / 'charts/penstock/crds' / file.name).read_text())
+
+
+class Removed(unittest.TestCase):
+    """After all others: the last pod ends, with the rights that the chart gives it."""
+
+    def test_the_address_leaves_the_status(self):
+        cluster = Cluster(os.environ['PENSTOCK_CLUSTER'])
+
+        def entries():
+            found = cluster.get('Ingress', 'echo', 'apps')
+            return found.get('status', {}).get('loadBalancer', {}).get('ingress')
+        wait_until('the status is written', entries, 60)
+        cluster.call('DELETE',
+                     '/apis/apps/v1/namespaces/ingress/daemonsets/penstock-controller')
+        wait_until('the status is empty', lambda: not entries(), 60)
 
 
 if __name__ == '__main__':

@@ -1,14 +1,18 @@
 #!/bin/bash
 # Builds the image of the Dockerfile without an engine: buildah, on a Debian root that mmdebstrap
-# makes, with the programs of the release build (stage "packaged"). Writes an archive that containerd
-# imports.
+# makes. Writes an archive that containerd imports.
 #
-#   build-image.sh OUT.tar [NAME]
+#   build-image.sh OUT.tar [NAME [STAGE]]
+#
+# STAGE is `packaged`, with the programs of the release build, or `final`, which compiles them in the
+# image as `docker build` does.
 set -euo pipefail
 out=$(realpath -m "$1")
 name=${2:-localhost/penstock:test}
+stage=${3:-packaged}
 cd "$(dirname "$0")/../.."
 for program in penstock penstock-controller penstock-proxy; do
+  [ "$stage" = packaged ] || break
   [ -x "build/release/bin/$program" ] || { echo "no build/release/bin/$program" >&2; exit 1; }
 done
 cache=${PENSTOCK_CACHE:-$HOME/.cache/penstock}
@@ -25,7 +29,7 @@ container=$(b from scratch)
 b add --quiet "$container" "$root" / >/dev/null
 b commit --quiet "$container" localhost/debian:bookworm >/dev/null
 b rm "$container" >/dev/null
-b bud --isolation chroot --pull-never --target packaged --build-arg BASE=localhost/debian:bookworm \
+b bud --isolation chroot --pull-never --target "$stage" --build-arg BASE=localhost/debian:bookworm \
   --tag "$name" . >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 rm -f "$out"
 b push --quiet "$name" "docker-archive:$out:$name"

@@ -7,7 +7,6 @@ that programs may run side by side in one cluster.
 """
 import base64
 import http.client
-import json
 import os
 import pathlib
 import shutil
@@ -17,157 +16,13 @@ import ssl
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 import unittest
-import urllib.error
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-CLUSTER = ROOT / 'tests/cluster'
-BIN = pathlib.Path(os.environ.get('PENSTOCK_BIN', ROOT / 'build/dev/bin'))
-LONGEST_WAIT = 30
-API = 'https://172.30.0.1:6443'
+from cluster_api import CLUSTER, ROOT, Cluster, run, wait_until
+from load import Load
+from processes import Process, status
 
-PATHS = {  # kind: (path of the API group, plural, namespaced)
-    'Namespace': ('/api/v1', 'namespaces', False),
-    'Service': ('/api/v1', 'services', True),
-    'Secret': ('/api/v1', 'secrets', True),
-    'ConfigMap': ('/api/v1', 'configmaps', True),
-    'EndpointSlice': ('/apis/discovery.k8s.io/v1', 'endpointslices', True),
-    'Ingress': ('/apis/networking.k8s.io/v1', 'ingresses', True),
-    'IngressClass': ('/apis/networking.k8s.io/v1', 'ingressclasses', False),
-    'TCPService': ('/apis/penstock.dev/v1alpha1', 'tcpservices', True),
-    'CustomResourceDefinition': ('/apis/apiextensions.k8s.io/v1', 'customresourcedefinitions', False),
-    'Lease': ('/apis/coordination.k8s.io/v1', 'leases', True),
-}
-
-
-def wait_until(what, condition, seconds=LONGEST_WAIT):
-    """Polls; the last value where it is true, else the test fails with `what`."""
-    end = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f'not within {seconds} s: {what}')
-        time.sleep(0.02)
-
-
-def run(*command, **options):
-    return subprocess.run([str(each) for each in command], check=True, **options)
-
-
-class Cluster:
-    """A running cluster, from inside of its network namespace."""
-
-    def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        self.tls = ssl.create_default_context(cafile=str(self.folder / 'pki/ca.crt'))
-
-    def call(self, method, path, body=None, content_type='application/json'):
-        request = urllib.request.Request(API + path, method=method)
-        request.add_header('Authorization', 'Bearer admin-token')
-        data = None
-        if body is not None:
-            request.add_header('Content-Type', content_type)
-            data = json.dumps(body).encode()
-        with urllib.request.urlopen(request, data, timeout=20, context=self.tls) as answer:
-            return json.loads(answer.read() or b'{}')
-
-    @staticmethod
-    def path_of(kind, name='', namespace=''):
-        group, plural, is_namespaced = PATHS[kind]
-        where = f'/namespaces/{namespace}' if is_namespaced and namespace else ''
-        return f'{group}{where}/{plural}' + (f'/{name}' if name else '')
-
-    def apply(self, *objects):
-        """As `kubectl apply --server-side`."""
-        for each in objects:
-            meta = each['metadata']
-            path = self.path_of(each['kind'], meta['name'], meta.get('namespace', ''))
-            self.call('PATCH', path + '?fieldManager=test&force=true', each,
-                      'application/apply-patch+yaml')
-
-    def delete(self, kind, name, namespace=''):
-        try:
-            self.call('DELETE', self.path_of(kind, name, namespace))
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
-
-    def get(self, kind, name, namespace=''):
-        return self.call('GET', self.path_of(kind, name, namespace))
-
-    def ctl(self, action, component):
-        environment = dict(os.environ, D=str(self.folder))
-        run(CLUSTER / 'ctl.sh', action, component, env=environment)
-
-    def wait_ready(self):
-        def is_ready():
-            try:
-                request = urllib.request.Request(API + '/readyz')
-                request.add_header('Authorization', 'Bearer admin-token')
-                return urllib.request.urlopen(request, timeout=2, context=self.tls).status == 200
-            except OSError:
-                return False
-        wait_until('the API server is ready', is_ready, 60)
-
-    def install_crds(self):
-        for file in sorted((ROOT / 'crds').glob('*.yaml')):
-            run(os.environ['PENSTOCK_CLUSTER_BIN'] + '/kubectl', '--kubeconfig',
-                self.folder / 'admin.conf', 'apply', '--server-side', '-f', file,
-                stdout=subprocess.DEVNULL)
-
-        def is_served():
-            try:
-                return self.call('GET', PATHS['TCPService'][0] + '/tcpservices')
-            except urllib.error.HTTPError:
-                return None
-        wait_until('TCPServices are served', is_served)
-
-
-class Process:
-    """One of our programs; its log is shown when a test fails."""
-
-    def __init__(self, name, *arguments, env=None):
-        self.name = name
-        self.arguments = [str(BIN / name), *map(str, arguments)]
-        self.env = env
-        self.log = tempfile.NamedTemporaryFile('w+', prefix=name + '.', suffix='.log')
-        self.popen = None
-        self.start()
-
-    def start(self):
-        environment = dict(os.environ, **(self.env or {}))
-        self.popen = subprocess.Popen(self.arguments, stdout=self.log, stderr=self.log,
-                                      env=environment)
-
-    def kill(self, number=signal.SIGKILL):
-        if self.popen.poll() is None:
-            self.popen.send_signal(number)
-        self.popen.wait(LONGEST_WAIT)
-
-    def text(self):
-        return pathlib.Path(self.log.name).read_text(errors='replace')
-
-    def memory(self):
-        """Resident bytes."""
-        for line in pathlib.Path(f'/proc/{self.popen.pid}/status').read_text().splitlines():
-            if line.startswith('VmRSS:'):
-                return int(line.split()[1]) * 1024
-        return 0
-
-
-def status(port, path):
-    try:
-        with urllib.request.urlopen(f'http://127.0.0.1:{port}{path}', timeout=5) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ''
+__all__ = ['ROOT', 'Cluster', 'Load', 'Process', 'TestCase', 'main', 'run', 'status', 'wait_until']
 
 
 class Answer:
@@ -185,6 +40,8 @@ class TestCase(unittest.TestCase):
 
     number = 0
     controller_flags = ()
+    controller_environment = {}
+    published = ''  # addresses for statuses; empty: the class's own
     starts_programs = True
 
     @classmethod
@@ -226,10 +83,10 @@ class TestCase(unittest.TestCase):
             '--ingress-class', cls.name, '--listen-address', cls.address,
             '--configmap', f'{cls.name}/settings', '--tcp-services-configmap', f'{cls.name}/tcp',
             '--udp-services-configmap', f'{cls.name}/udp', '--status-address',
-            f'127.0.0.1:{cls.status_port}', '--publish-status-address', cls.address,
+            f'127.0.0.1:{cls.status_port}', '--publish-status-address', cls.published or cls.address,
             '--election-id', f'leader-{cls.name}', '--log-level', 'debug',
             *cls.controller_flags, *flags,
-            env={'POD_NAMESPACE': cls.name})
+            env={'POD_NAMESPACE': cls.name, **cls.controller_environment})
         cls.processes.append(cls.controller)
 
     @classmethod
@@ -371,63 +228,6 @@ class TestCase(unittest.TestCase):
             if line.startswith(name) and line[len(name)] in ' {':
                 total += float(line.rsplit(' ', 1)[1])
         return total
-
-
-class Load:
-    """Requests from several threads over keepalive connections until stopped; counts failures."""
-
-    def __init__(self, test, host, path='/', threads=4, tls=False, pause=0):
-        self.test, self.host, self.path, self.tls = test, host, path, tls
-        self.pause = pause
-        self.sent, self.failures, self.servers = 0, [], set()
-        self.is_stopped = False
-        self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self.work) for _ in range(threads)]
-
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        wait_until('the load flows', lambda: self.sent > 20 or self.failures)
-        return self
-
-    def __exit__(self, *_):
-        self.is_stopped = True
-        for thread in self.threads:
-            thread.join()
-
-    def connect(self):
-        connection = http.client.HTTPConnection(self.host)
-        connection.sock = socket.create_connection((self.test.address, 443 if self.tls else 80), 10)
-        if self.tls:
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-            connection.sock = context.wrap_socket(connection.sock, server_hostname=self.host)
-        return connection
-
-    def work(self):
-        connection, asked = None, 0
-        while not self.is_stopped:
-            try:
-                if connection is None or asked >= 500:
-                    connection, asked = self.connect(), 0
-                connection.request('GET', self.path, headers={'Host': self.host})
-                answer = connection.getresponse()
-                body = answer.read()
-                asked += 1
-                if self.pause:
-                    time.sleep(self.pause)
-                with self.lock:
-                    self.sent += 1
-                    if answer.status != 200:
-                        self.failures.append(answer.status)
-                    self.servers.add(body.split(b'\n', 1)[0])
-                if answer.headers.get('Connection') == 'close':
-                    connection = None
-            except (OSError, http.client.HTTPException) as error:
-                connection = None
-                with self.lock:
-                    self.failures.append(repr(error))
 
 
 def main():

@@ -25,6 +25,8 @@ stage "clang: build and fuzz"
 cmake --preset clang >/dev/null
 cmake --build --preset clang
 ctest --test-dir build/clang -L fuzz --output-on-failure
+stage "clang-tidy: what has changed, as far as four minutes go"
+python3 tests/checks/tidy.py --seconds 240
 stage "release: build"
 cmake --preset release >/dev/null
 cmake --build --preset release

@@ -34,6 +34,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if .Values.controller.scope.enabled }}{{ default .Release.Namespace .Values.controller.scope.namespace }}{{ end }}
 {{- end }}
 
+{{- define "penstock.namespaceSelector" -}}
+{{- if not .Values.controller.scope.enabled }}{{ .Values.controller.scope.namespaceSelector }}{{ end }}
+{{- end }}
+
 {{- define "penstock.containerSecurity" -}}
 runAsNonRoot: true
 runAsUser: 101

@@ -232,6 +232,43 @@ TEST_F(Watch, GoneAsStatusRelists) {
   expect_relist(log_);
 }
 
+TEST_F(Watch, TheFirstRelistAfterGoneIsImmediateAndOthersBackOff) {
+  timing_.shortest_watch = milliseconds(60'000);
+  timing_.first_retry = timing_.longest_retry = milliseconds(400);
+  std::vector<base::SteadyTime> lists;
+  start([&](const Seen& seen) {
+    if (is_watch(seen)) {
+      return lists.size() > 2 ? open_watch()
+                              : watch_of({event("ERROR", R"({"kind":"Status","code":410})")}, false);
+    }
+    lists.push_back(std::chrono::steady_clock::now());
+    return ScriptedServer::answer(200, list(5, object("a", 1)));
+  });
+  ASSERT_TRUE(run_until(io_, [&] { return lists.size() == 3; }));
+  EXPECT_LT(lists[1] - lists[0], milliseconds(150));
+  EXPECT_GE(lists[2] - lists[1], milliseconds(200)) << "half of the step, without jitter";
+  EXPECT_EQ(watcher_->counters().relists, 2U);
+  EXPECT_EQ(watcher_->counters().failures, 1U);
+}
+
+TEST_F(Watch, AnEventMakesTheNextRelistImmediateAgain) {
+  timing_.shortest_watch = milliseconds(60'000);
+  timing_.first_retry = timing_.longest_retry = milliseconds(60'000);
+  int lists = 0;
+  start([&](const Seen& seen) {
+    if (is_watch(seen)) {
+      if (lists == 4) return open_watch();
+      return watch_of({event("MODIFIED", object("a", 10 + lists)),
+                       event("ERROR", R"({"kind":"Status","code":410})")},
+                      false);
+    }
+    ++lists;
+    return ScriptedServer::answer(200, list(lists, object("a", 20 + lists)));
+  });
+  ASSERT_TRUE(run_until(io_, [&] { return lists == 4; }));
+  EXPECT_EQ(watcher_->counters().failures, 0U);
+}
+
 TEST_F(Watch, GoneWhileContinuingRestartsTheList) {
   int pages = 0;
   start([&](const Seen& seen) {

@@ -78,7 +78,7 @@ class PushTest : public testing::Test {
     ServerEvents events;
     events.on_adopted = [this](const snapshot::Adopted& adopted) { adopted_.push_back(adopted); };
     events.on_refused = [this](const snapshot::Refused& refused) { refused_.push_back(refused); };
-    events.on_proxies = [](std::size_t) {};
+    events.on_proxies = [this](std::size_t count) { proxies_.push_back(count); };
     auto server = SnapshotServer::listen(io_, socket(), std::move(events));
     ASSERT_TRUE(server.has_value()) << server.error().message;
     server_ = std::move(*server);
@@ -105,6 +105,40 @@ class PushTest : public testing::Test {
   std::unique_ptr<SnapshotServer> server_;
   std::vector<snapshot::Adopted> adopted_;
   std::vector<snapshot::Refused> refused_;
+  std::vector<std::size_t> proxies_;
+};
+
+/// The other end of the socket, by hand.
+class Peer {
+ public:
+  Peer(asio::io_context& io, const std::string& path) : socket_(io), bytes_(4096, '\0') {
+    socket_.connect(asio::local::stream_protocol::endpoint(path));
+    read();
+  }
+  void send(const snapshot::Message& message) { send(snapshot::encode_frame(message)); }
+  void send(const std::string& bytes) { asio::write(socket_, asio::buffer(bytes)); }
+  bool has_ended() const { return has_ended_; }
+  const snapshot::Update* update() const { return update_ ? &*update_ : nullptr; }
+
+ private:
+  void read() {
+    socket_.async_read_some(asio::buffer(bytes_), [this](base::error_code code, std::size_t size) {
+      if (code == asio::error::operation_aborted) return;
+      has_ended_ = code.failed();
+      if (has_ended_) return;
+      frames_.feed(std::string_view(bytes_).substr(0, size));
+      for (auto message = frames_.next(); message && *message; message = frames_.next()) {
+        if (auto* update = std::get_if<snapshot::Update>(&**message)) update_ = std::move(*update);
+      }
+      read();
+    });
+  }
+
+  base::LocalSocket socket_;
+  std::string bytes_;
+  snapshot::FrameReader frames_;
+  std::optional<snapshot::Update> update_;
+  bool has_ended_ = false;
 };
 
 TEST_F(PushTest, SendsTheWholeAndThenOnlyWhatChanges) {
@@ -225,25 +259,41 @@ TEST_F(PushTest, TheSocketIsForThisUserAlone) {
   EXPECT_THAT(second.error().message, testing::HasSubstr("another controller"));
 }
 
+TEST_F(PushTest, AReaderGetsTheSnapshotAndIsNoProxy) {
+  server_->publish(base());
+  snapshot::Hello hello;
+  hello.fingerprint = snapshot::schema_fingerprint();
+  hello.program = "penstock explain";
+  hello.is_reader = true;
+  {
+    Peer reader(io_, socket());
+    reader.send(snapshot::Message(hello));
+    ASSERT_TRUE(wait_for([&] { return reader.update() != nullptr; }));
+    EXPECT_EQ(reader.update()->version, server_->version());
+    EXPECT_EQ(server_->proxies(), 0U);
+    reader.send(snapshot::Message(snapshot::Adopted{server_->version(), {}}));
+    EXPECT_TRUE(wait_for([&] { return reader.has_ended(); })) << "it serves nothing";
+  }
+  EXPECT_THAT(proxies_, testing::IsEmpty());
+  EXPECT_THAT(adopted_, testing::IsEmpty());
+}
+
 TEST_F(PushTest, AnotherProtocolVersionIsAnErrorThatSaysSo) {
-  base::LocalSocket peer(io_);
-  peer.connect(asio::local::stream_protocol::endpoint(socket()));
+  Peer peer(io_, socket());
   snapshot::Hello hello;
   hello.protocol = 99;
   hello.fingerprint = snapshot::schema_fingerprint();
   hello.program = "penstock-proxy 9";
-  asio::write(peer, asio::buffer(snapshot::encode_frame(snapshot::Message(hello))));
-  EXPECT_TRUE(wait_for([&] { return server_->proxies() == 1; }));
-  EXPECT_TRUE(wait_for([&] { return server_->proxies() == 0; }));
+  peer.send(snapshot::Message(hello));
+  EXPECT_TRUE(wait_for([&] { return peer.has_ended(); }));
+  EXPECT_THAT(proxies_, testing::IsEmpty());
   EXPECT_THAT(*snapshot::mismatch(hello), testing::HasSubstr("version 99"));
 }
 
 TEST_F(PushTest, GarbageEndsTheConnectionAndNothingElse) {
-  base::LocalSocket peer(io_);
-  peer.connect(asio::local::stream_protocol::endpoint(socket()));
-  asio::write(peer, asio::buffer(std::string(64, '\xff')));
-  EXPECT_TRUE(wait_for([&] { return server_->proxies() == 1; }));
-  EXPECT_TRUE(wait_for([&] { return server_->proxies() == 0; }));
+  Peer peer(io_, socket());
+  peer.send(std::string(64, '\xff'));
+  EXPECT_TRUE(wait_for([&] { return peer.has_ended(); }));
   Proxy proxy(io_, socket());
   EXPECT_TRUE(wait_adopted(server_->publish(base())));
 }

@@ -11,6 +11,12 @@ class History {
  public:
   explicit History(unsigned seed) : random_(seed), cluster_(options()) {
     for (auto& pair : pairs_) pair = test::make_certificate({"a.example", "*.example", "h0.test"});
+    for (const auto* name : {"n0", "n1"}) {
+      cluster_.apply({{Kind::kNamespace, "", name},
+                      false,
+                      fmt::format(R"({{"metadata":{{"name":"{}"}}}})", name),
+                      {}});
+    }
   }
 
   void run(int steps) {
@@ -25,6 +31,7 @@ class History {
  private:
   static Options options() {
     Options out;
+    out.namespace_selector = *objects::LabelSelector::parse("served!=no");
     out.config_map = "n0/settings";
     out.tcp_services = "n0/tcp";
     out.default_backend = "n0/s0";
@@ -40,7 +47,7 @@ class History {
   }
 
   void change() {
-    switch (pick(9)) {
+    switch (pick(10)) {
       case 0:
       case 1:
         return change_ingress();
@@ -56,6 +63,8 @@ class History {
         return change_config();
       case 7:
         return change_tcp_service();
+      case 8:
+        return change_namespace();
       default:
         return change_addresses();
     }
@@ -157,6 +166,18 @@ class History {
                    {{"backends":[{{{}}}]}}]}})",
                              9000 + pick(3), 9000 + pick(3), backend),
                  pick(4));
+  }
+  void change_namespace() {
+    const auto path = fmt::format("n{}", pick(2));
+    if (pick(8) == 0) {
+      cluster_.remove(Kind::kNamespace, path);
+      return;
+    }
+    cluster_.apply({{Kind::kNamespace, "", path},
+                    false,
+                    fmt::format(R"({{"metadata":{{"name":"{}","labels":{{"served":"{}"}}}}}})",
+                                path, pick(4) == 0 ? "no" : "yes"),
+                    {}});
   }
   void change_addresses() {
     std::vector<base::Address> addresses;

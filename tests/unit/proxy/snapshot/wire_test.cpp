@@ -9,7 +9,7 @@ namespace {
 
 std::string all_messages() {
   const Update update{3, 4, {{{PartKind::kHost, "gone"}, nullptr}}};
-  return encode_frame(Hello{kProtocolVersion, schema_fingerprint(), "test", 9}) +
+  return encode_frame(Hello{kProtocolVersion, schema_fingerprint(), "test", 9, false}) +
          encode_frame(update) + encode_frame(Adopted{4, {"port 80: taken"}}) +
          encode_frame(Refused{5, {"why"}});
 }
@@ -51,10 +51,22 @@ TEST(FrameReader, RefusesHostileFrames) {
   EXPECT_TRUE(refuses(std::string_view("\x01\x00\x00\x00\x00x", 6))) << "malformed hello";
 }
 
+TEST(Hello, OfAnotherVersionSaysSoWhateverItsShape) {
+  FrameReader reader;
+  std::string payload("\x07\x00\x00\x00", 4);
+  payload += "what version 7 says of itself";
+  std::string frame("\x00\x00\x00\x00\x00", 5);
+  frame[0] = static_cast<char>(payload.size());
+  reader.feed(frame + payload);
+  const auto message = reader.next();
+  ASSERT_TRUE(message && *message);
+  EXPECT_TRUE(mismatch(std::get<Hello>(**message))->contains("protocol version 7"));
+}
+
 TEST(Hello, AMismatchSaysWhatDiffers) {
-  EXPECT_FALSE(mismatch({kProtocolVersion, schema_fingerprint(), "controller", 0}));
-  EXPECT_TRUE(mismatch({99, schema_fingerprint(), "controller", 0})->contains("version 99"));
-  EXPECT_TRUE(mismatch({kProtocolVersion, 1, "controller", 0})->contains("same release"));
+  EXPECT_FALSE(mismatch({kProtocolVersion, schema_fingerprint(), "controller", 0, false}));
+  EXPECT_TRUE(mismatch({99, schema_fingerprint(), "controller", 0, false})->contains("version 99"));
+  EXPECT_TRUE(mismatch({kProtocolVersion, 1, "controller", 0, false})->contains("same release"));
 }
 
 }  // namespace

@@ -220,6 +220,88 @@ TEST(Metrics, SumOverWorkers) {
   EXPECT_THAT(text, HasSubstr("le=\"2.5\"} 2"));
 }
 
+TEST(Metrics, CarryTheLabelsOfTheirController) {
+  Metrics metrics;
+  metrics.worker(0).requests.add();
+  metrics.set_instance({"k8s.io/ingress-nginx", "ingress", "penstock-7"});
+  const auto text = metrics.text(0, 1);
+  EXPECT_THAT(text,
+              HasSubstr("nginx_process_requests_total{controller_class=\"k8s.io/ingress-nginx\","
+                        "controller_namespace=\"ingress\",controller_pod=\"penstock-7\"} 1"));
+  EXPECT_THAT(text, HasSubstr("penstock_snapshot_version 1\n"));
+}
+
+TEST(Metrics, BytesSentHasBucketsOfItsOwn) {
+  Metrics metrics;
+  const auto part = host_part("a.example");
+  auto& worker = metrics.worker(0);
+  auto of = record();
+  of.bytes_sent = 4'000;
+  worker.observe(*worker.find(part, std::get<snapshot::Host>(*part).routes[0], "GET", 200), of);
+  const auto text = metrics.text(0, 0);
+  const std::string name =
+      "nginx_ingress_controller_bytes_sent_bucket{namespace=\"n\",ingress=\"i\",";
+  EXPECT_THAT(text, HasSubstr(name));
+  EXPECT_THAT(text, HasSubstr("le=\"1000\"} 0\n" + name));
+  EXPECT_THAT(text, HasSubstr("le=\"10000\"} 1\n" + name));
+  EXPECT_THAT(text, HasSubstr("le=\"10000000\"} 1\n"));
+}
+
+TEST(Metrics, ClientsThatNeitherWaitNorAreAnsweredAreRead) {
+  Metrics metrics;
+  auto& worker = metrics.worker(0);
+  worker.connections_active.add(5);
+  worker.connections_waiting.add(3);
+  metrics.worker(1).connections_active.add(2);
+  metrics.worker(1).connections_writing.add(1);
+  const auto text = metrics.text(0, 0);
+  for (const auto* expected : {"{state=\"active\"} 7\n", "{state=\"waiting\"} 3\n",
+                               "{state=\"writing\"} 1\n", "{state=\"reading\"} 3\n"}) {
+    EXPECT_THAT(text, HasSubstr(expected));
+  }
+  worker.connections_waiting.add(9);  // as a scrape in the middle of a change may see it
+  EXPECT_THAT(metrics.text(0, 0), HasSubstr("{state=\"reading\"} 0\n"));
+}
+
+TEST(Metrics, TellUpstreamsApartForAsLongAsTheyAreThere) {
+  Metrics metrics;
+  auto one = metrics.worker(0).upstream("shop/web/80");
+  auto other = metrics.worker(1).upstream("shop/web/80");
+  EXPECT_EQ(metrics.worker(0).upstream("shop/web/80"), one);
+  one->connects.add(2);
+  other->connects.add();
+  other->reuses.add(5);
+  other->active.add();
+  one->failures.add();
+  const auto text = metrics.text(0, 0);
+  for (const auto* expected :
+       {"penstock_upstream_connections_total{upstream=\"shop/web/80\",kind=\"new\"} 3\n",
+        "penstock_upstream_connections_total{upstream=\"shop/web/80\",kind=\"kept\"} 5\n",
+        "penstock_upstream_failures_total{upstream=\"shop/web/80\"} 1\n",
+        "penstock_upstream_active{upstream=\"shop/web/80\"} 1\n"}) {
+    EXPECT_THAT(text, HasSubstr(expected));
+  }
+  metrics.worker(0).sweep();
+  EXPECT_THAT(metrics.text(0, 0), HasSubstr("shop/web/80"));
+  one.reset();
+  other.reset();
+  metrics.worker(0).sweep();
+  metrics.worker(1).sweep();
+  EXPECT_THAT(metrics.text(0, 0), testing::Not(HasSubstr("shop/web/80")));
+}
+
+TEST(Metrics, UpstreamsBeyondTheBoundCountTogether) {
+  Metrics metrics;
+  auto& worker = metrics.worker(0);
+  std::vector<std::shared_ptr<UpstreamSeries>> all;
+  for (int i = 0; i < 5'100; ++i) all.push_back(worker.upstream("n/s/" + std::to_string(i)));
+  for (const auto& each : all) each->connects.add();
+  EXPECT_EQ(all[5'000], all[5'099]);
+  EXPECT_THAT(
+      metrics.text(0, 0),
+      HasSubstr("penstock_upstream_connections_total{upstream=\"other\",kind=\"new\"} 100\n"));
+}
+
 TEST(Metrics, ForgetRoutesThatAreGoneAndKeepTheirCounts) {
   Metrics metrics;
   auto& worker = metrics.worker(0);

@@ -1,0 +1,259 @@
+// What a scrape reads: one row for each metric, and the sums over the workers.
+#include <prometheus/text_serializer.h>
+
+#include <limits>
+#include <span>
+#include <string_view>
+
+#include "proxy/telemetry/metrics.h"
+
+namespace penstock::telemetry {
+namespace {
+
+using prometheus::MetricType;
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+using Families = std::vector<prometheus::MetricFamily>;
+
+/// One row for each histogram of requests.
+struct HistogramRow {
+  const char* name;
+  const char* help;
+  Histogram RequestSeries::* member;
+  std::span<const std::uint64_t> bounds;
+  double unit;  // of the metric in units of the record
+};
+
+constexpr HistogramRow kHistograms[] = {
+    {"nginx_ingress_controller_request_duration_seconds",
+     "Time from the first byte of a request to the last byte of its answer.",
+     &RequestSeries::request_duration, kTimes, 1000},
+    {"nginx_ingress_controller_response_duration_seconds",
+     "Time that the upstream took for the whole answer.", &RequestSeries::response_duration, kTimes,
+     1000},
+    {"nginx_ingress_controller_header_duration_seconds",
+     "Time that the upstream took for the head of the answer.", &RequestSeries::header_duration,
+     kTimes, 1000},
+    {"nginx_ingress_controller_connect_duration_seconds", "Time to connect to the upstream.",
+     &RequestSeries::connect_duration, kTimes, 1000},
+    {"nginx_ingress_controller_request_size", "Bytes of requests, heads included.",
+     &RequestSeries::request_size, kLengths, 1},
+    {"nginx_ingress_controller_response_size", "Bytes of answers, heads included.",
+     &RequestSeries::response_size, kLengths, 1},
+    {"nginx_ingress_controller_bytes_sent",
+     "Bytes of answers, heads included (deprecated: response_size).", &RequestSeries::bytes_sent,
+     kSizes, 1},
+};
+
+struct WorkerRow {
+  const char* name;
+  const char* help;
+  MetricType type;
+  const char* label;  // name of the one label, or null
+  const char* value;
+  Counter WorkerMetrics::* member;
+};
+
+constexpr char kConnections[] = "nginx_ingress_controller_nginx_process_connections";
+
+// Rows of one name stand together.
+constexpr WorkerRow kWorkerRows[] = {
+    {"nginx_ingress_controller_nginx_process_connections_total", "Connections of clients.",
+     MetricType::Counter, "state", "accepted", &WorkerMetrics::connections_accepted},
+    {"nginx_ingress_controller_nginx_process_connections_total", "", MetricType::Counter, "state",
+     "handled", &WorkerMetrics::connections_accepted},
+    {kConnections, "Connections of clients now.", MetricType::Gauge, "state", "active",
+     &WorkerMetrics::connections_active},
+    {kConnections, "", MetricType::Gauge, "state", "waiting", &WorkerMetrics::connections_waiting},
+    {kConnections, "", MetricType::Gauge, "state", "writing", &WorkerMetrics::connections_writing},
+    {"nginx_ingress_controller_nginx_process_requests_total", "HTTP requests.", MetricType::Counter,
+     nullptr, nullptr, &WorkerMetrics::requests},
+    {"penstock_tls_handshake_failures_total", "TLS handshakes of clients that failed.",
+     MetricType::Counter, nullptr, nullptr, &WorkerMetrics::handshake_failures},
+    {"penstock_metric_series_refused_total", "Requests not counted, for there are too many series.",
+     MetricType::Counter, nullptr, nullptr, &WorkerMetrics::series_refused},
+};
+
+/// Of a set of series that one label tells apart.
+template <class Series>
+struct Row {
+  const char* name;
+  const char* help;
+  MetricType type;
+  Counter Series::* member;
+  const char* kind = nullptr;  // value of a second label, `kind`
+};
+
+constexpr Row<StreamSeries> kStreamRows[] = {
+    {"penstock_stream_sessions_total", "TCP sessions.", MetricType::Counter,
+     &StreamSeries::sessions},
+    {"penstock_stream_sessions_active", "TCP sessions now.", MetricType::Gauge,
+     &StreamSeries::active},
+    {"penstock_stream_received_bytes_total", "Bytes received from clients.", MetricType::Counter,
+     &StreamSeries::bytes_received},
+    {"penstock_stream_sent_bytes_total", "Bytes sent to clients.", MetricType::Counter,
+     &StreamSeries::bytes_sent},
+    {"penstock_stream_failures_total", "TCP sessions that did not reach an endpoint.",
+     MetricType::Counter, &StreamSeries::failures},
+};
+
+constexpr Row<UpstreamSeries> kUpstreamRows[] = {
+    {"penstock_upstream_connections_total", "Connections used towards endpoints.",
+     MetricType::Counter, &UpstreamSeries::connects, "new"},
+    {"penstock_upstream_connections_total", "", MetricType::Counter, &UpstreamSeries::reuses,
+     "kept"},
+    {"penstock_upstream_failures_total", "Attempts on endpoints that failed.", MetricType::Counter,
+     &UpstreamSeries::failures},
+    {"penstock_upstream_active", "Requests and streams on endpoints now.", MetricType::Gauge,
+     &UpstreamSeries::active},
+};
+
+prometheus::ClientMetric value_of(MetricType type, std::uint64_t value, Labels labels) {
+  prometheus::ClientMetric metric;
+  const auto number = static_cast<double>(value);
+  (type == MetricType::Gauge ? metric.gauge.value : metric.counter.value) = number;
+  metric.label = std::move(labels);
+  return metric;
+}
+
+/// Rows of one name stand together and make one family.
+prometheus::MetricFamily& family(Families& out, const char* name, const char* help,
+                                 MetricType type) {
+  if (out.empty() || out.back().name != name) out.push_back({name, help, type, {}});
+  return out.back();
+}
+
+template <class Series, class All>
+std::uint64_t sum_of(Counter Series::* member, const All& all) {
+  std::uint64_t sum = 0;
+  for (const auto& each : all) sum += ((*each).*member).get();
+  return sum;
+}
+
+Labels labels_of(const RequestLabels& labels) {
+  return {{"namespace", labels.name_space},
+          {"ingress", labels.ingress},
+          {"service", labels.service},
+          {"host", labels.host},
+          {"path", labels.path},
+          {"method", labels.method},
+          {"status", std::to_string(labels.status)},
+          {"canary", ""}};
+}
+
+prometheus::ClientMetric histogram_of(const HistogramRow& row,
+                                      const std::vector<const RequestSeries*>& all) {
+  prometheus::ClientMetric metric;
+  std::uint64_t sum = 0;
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i <= row.bounds.size(); ++i) {
+    for (const auto* series : all) count += (series->*row.member).buckets[i].get();
+    const double bound = i < row.bounds.size() ? static_cast<double>(row.bounds[i]) / row.unit
+                                               : std::numeric_limits<double>::infinity();
+    metric.histogram.bucket.push_back({count, bound});
+  }
+  for (const auto* series : all) sum += (series->*row.member).sum.get();
+  metric.histogram.sample_count = count;
+  metric.histogram.sample_sum = static_cast<double>(sum) / row.unit;
+  return metric;
+}
+
+using Requests = std::map<RequestLabels, std::vector<const RequestSeries*>>;
+
+void add_workers(const std::vector<std::unique_ptr<WorkerMetrics>>& workers, Families& out) {
+  for (const auto& row : kWorkerRows) {
+    Labels labels;
+    if (row.label != nullptr) labels.push_back({row.label, row.value});
+    family(out, row.name, row.help, row.type)
+        .metric.push_back(value_of(row.type, sum_of(row.member, workers), std::move(labels)));
+    if (row.member != &WorkerMetrics::connections_writing) continue;
+    // Who neither waits nor is answered has a head (or a handshake) under way. The three are read
+    // one after the other, so that their difference may be off for a moment, but never below zero.
+    const auto others =
+        sum_of(&WorkerMetrics::connections_waiting, workers) + sum_of(row.member, workers);
+    const auto active = sum_of(&WorkerMetrics::connections_active, workers);
+    out.back().metric.push_back(
+        value_of(row.type, active - std::min(active, others), {{"state", "reading"}}));
+  }
+}
+
+void add_requests(const Requests& requests, Families& out) {
+  auto& total =
+      family(out, "nginx_ingress_controller_requests", "Requests finished.", MetricType::Counter);
+  for (const auto& [labels, all] : requests) {
+    total.metric.push_back(
+        value_of(MetricType::Counter, sum_of(&RequestSeries::requests, all), labels_of(labels)));
+  }
+  for (const auto& row : kHistograms) {
+    auto& histogram = family(out, row.name, row.help, MetricType::Histogram);
+    for (const auto& [labels, all] : requests) {
+      auto metric = histogram_of(row, all);
+      metric.label = labels_of(labels);
+      histogram.metric.push_back(std::move(metric));
+    }
+  }
+}
+
+template <class Series, class All>
+void add_rows(std::span<const Row<Series>> rows, const char* label, const All& by_name,
+              Families& out) {
+  for (const auto& row : rows) {
+    auto& one = family(out, row.name, row.help, row.type);
+    for (const auto& [name, all] : by_name) {
+      Labels labels{{label, name}};
+      if (row.kind != nullptr) labels.push_back({"kind", row.kind});
+      one.metric.push_back(value_of(row.type, sum_of(row.member, all), std::move(labels)));
+    }
+  }
+}
+
+/// Dashboards of ingress-nginx tell its instances apart by these.
+void add_instance(const snapshot::Instance& instance, Families& families) {
+  Labels labels;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) labels.push_back({name, value});
+  };
+  add("controller_class", instance.controller_class);
+  add("controller_namespace", instance.name_space);
+  add("controller_pod", instance.pod);
+  for (auto& each : families) {
+    if (!each.name.starts_with("nginx_ingress_controller_")) continue;
+    for (auto& metric : each.metric) {
+      metric.label.insert(metric.label.end(), labels.begin(), labels.end());
+    }
+  }
+}
+
+}  // namespace
+
+Families Metrics::collect(std::uint64_t access_log_dropped, std::uint64_t version) const {
+  const std::lock_guard lock(mutex_);
+  Requests requests;
+  std::map<std::string, std::vector<const StreamSeries*>> streams;
+  // Held, for a sweep may forget them meanwhile.
+  std::map<std::string, std::vector<std::shared_ptr<const UpstreamSeries>>> upstreams;
+  for (const auto& worker : workers_) {
+    const std::lock_guard shape(worker->mutex_);
+    for (const auto& [labels, each] : worker->series_) requests[labels].push_back(each.get());
+    for (const auto& [name, each] : worker->streams_) streams[name].push_back(each.get());
+    for (const auto& [name, each] : worker->upstreams_) upstreams[name].push_back(each);
+  }
+  Families out;
+  add_workers(workers_, out);
+  add_requests(requests, out);
+  add_rows<StreamSeries>(kStreamRows, "stream", streams, out);
+  add_rows<UpstreamSeries>(kUpstreamRows, "upstream", upstreams, out);
+  family(out, "penstock_access_log_dropped_total", "Access log lines that were dropped.",
+         MetricType::Counter)
+      .metric.push_back(value_of(MetricType::Counter, access_log_dropped, {}));
+  family(out, "penstock_snapshot_version", "The version that every worker serves.",
+         MetricType::Gauge)
+      .metric.push_back(value_of(MetricType::Gauge, version, {}));
+  add_instance(instance_, out);
+  return out;
+}
+
+std::string Metrics::text(std::uint64_t access_log_dropped, std::uint64_t version) const {
+  return prometheus::TextSerializer().Serialize(collect(access_log_dropped, version));
+}
+
+}  // namespace penstock::telemetry

@@ -18,7 +18,7 @@ using Families = std::vector<prometheus::MetricFamily>;
 struct HistogramRow {
   const char* name;
   const char* help;
-  Histogram RequestSeries::* member;
+  Histogram histogram;
   std::span<const std::uint64_t> bounds;
   double unit;  // of the metric in units of the record
 };
@@ -26,22 +26,22 @@ struct HistogramRow {
 constexpr HistogramRow kHistograms[] = {
     {"nginx_ingress_controller_request_duration_seconds",
      "Time from the first byte of a request to the last byte of its answer.",
-     &RequestSeries::request_duration, kTimes, 1000},
+     Histogram::kRequestDuration, kTimes, 1000},
     {"nginx_ingress_controller_response_duration_seconds",
-     "Time that the upstream took for the whole answer.", &RequestSeries::response_duration, kTimes,
+     "Time that the upstream took for the whole answer.", Histogram::kResponseDuration, kTimes,
      1000},
     {"nginx_ingress_controller_header_duration_seconds",
-     "Time that the upstream took for the head of the answer.", &RequestSeries::header_duration,
-     kTimes, 1000},
+     "Time that the upstream took for the head of the answer.", Histogram::kHeaderDuration, kTimes,
+     1000},
     {"nginx_ingress_controller_connect_duration_seconds", "Time to connect to the upstream.",
-     &RequestSeries::connect_duration, kTimes, 1000},
+     Histogram::kConnectDuration, kTimes, 1000},
     {"nginx_ingress_controller_request_size", "Bytes of requests, heads included.",
-     &RequestSeries::request_size, kLengths, 1},
+     Histogram::kRequestSize, kLengths, 1},
     {"nginx_ingress_controller_response_size", "Bytes of answers, heads included.",
-     &RequestSeries::response_size, kLengths, 1},
+     Histogram::kResponseSize, kLengths, 1},
     {"nginx_ingress_controller_bytes_sent",
-     "Bytes of answers, heads included (deprecated: response_size).", &RequestSeries::bytes_sent,
-     kSizes, 1},
+     "Bytes of answers, heads included (deprecated: response_size).", Histogram::kBytesSent, kSizes,
+     1},
 };
 
 struct WorkerRow {
@@ -145,13 +145,14 @@ prometheus::ClientMetric histogram_of(const HistogramRow& row,
   prometheus::ClientMetric metric;
   std::uint64_t sum = 0;
   std::uint64_t count = 0;
+  const auto index = static_cast<std::size_t>(row.histogram);
   for (std::size_t i = 0; i <= row.bounds.size(); ++i) {
-    for (const auto* series : all) count += (series->*row.member).buckets[i].get();
+    for (const auto* series : all) count += series->buckets[i].of[index].get();
     const double bound = i < row.bounds.size() ? static_cast<double>(row.bounds[i]) / row.unit
                                                : std::numeric_limits<double>::infinity();
     metric.histogram.bucket.push_back({count, bound});
   }
-  for (const auto* series : all) sum += (series->*row.member).sum.get();
+  for (const auto* series : all) sum += series->sums[index].get();
   metric.histogram.sample_count = count;
   metric.histogram.sample_sum = static_cast<double>(sum) / row.unit;
   return metric;

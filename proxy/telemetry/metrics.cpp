@@ -22,15 +22,15 @@ int method_index(std::string_view method) {
   return static_cast<int>(found - kMethods.begin());
 }
 
-void observe_value(Histogram& histogram, std::span<const std::uint64_t> bounds,
-                   std::uint64_t value) {
+void observe_value(RequestSeries& series, Histogram histogram,
+                   std::span<const std::uint64_t> bounds, std::uint64_t value) {
   const auto place = std::ranges::lower_bound(bounds, value) - bounds.begin();
-  histogram.buckets[static_cast<std::size_t>(place)].add();
-  histogram.sum.add(value);
+  series.observe(histogram, static_cast<std::size_t>(place), value);
 }
 
-void observe_time(Histogram& histogram, base::Duration time) {
-  if (time.count() >= 0) observe_value(histogram, kTimes, static_cast<std::uint64_t>(time.count()));
+void observe_time(RequestSeries& series, Histogram histogram, base::Duration time) {
+  if (time.count() < 0) return;
+  observe_value(series, histogram, kTimes, static_cast<std::uint64_t>(time.count()));
 }
 
 }  // namespace
@@ -78,15 +78,15 @@ std::shared_ptr<UpstreamSeries> WorkerMetrics::upstream(const std::string& name)
 
 void WorkerMetrics::observe(RequestSeries& series, const HttpRecord& record) {
   series.requests.add();
-  observe_time(series.request_duration, record.time);
-  observe_value(series.request_size, kLengths, record.request_length);
-  observe_value(series.response_size, kLengths, record.bytes_sent);
-  observe_value(series.bytes_sent, kSizes, record.bytes_sent);
+  observe_time(series, Histogram::kRequestDuration, record.time);
+  observe_value(series, Histogram::kRequestSize, kLengths, record.request_length);
+  observe_value(series, Histogram::kResponseSize, kLengths, record.bytes_sent);
+  observe_value(series, Histogram::kBytesSent, kSizes, record.bytes_sent);
   if (record.tries.size() != 1) return;  // as the original: a list of times is not one
   const auto& only = record.tries.front();
-  observe_time(series.response_duration, only.total);
-  observe_time(series.header_duration, only.header);
-  observe_time(series.connect_duration, only.connect);
+  observe_time(series, Histogram::kResponseDuration, only.total);
+  observe_time(series, Histogram::kHeaderDuration, only.header);
+  observe_time(series, Histogram::kConnectDuration, only.connect);
 }
 
 void WorkerMetrics::sweep() {

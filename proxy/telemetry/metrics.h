@@ -22,10 +22,15 @@
 
 namespace penstock::telemetry {
 
-/// Bucket counters; the bounds are those of the metric's row.
-struct Histogram {
-  std::array<Counter, kMostBuckets + 1> buckets;
-  Counter sum;  // in the unit of the record: milliseconds or bytes
+enum class Histogram : std::uint8_t {
+  kRequestDuration,
+  kResponseDuration,
+  kHeaderDuration,
+  kConnectDuration,
+  kRequestSize,
+  kResponseSize,
+  kBytesSent,  // the value of kResponseSize in other buckets
+  kCount,
 };
 
 /// What is told apart: one set of counters for each.
@@ -41,15 +46,24 @@ struct RequestLabels {
   auto operator<=>(const RequestLabels&) const = default;
 };
 
-struct RequestSeries {
+/// With many routes each request meets another series in cold memory: what most requests touch, the
+/// sums and the first buckets of all histograms, shares its cache lines.
+struct alignas(64) RequestSeries {
+  static constexpr auto kHistograms = static_cast<std::size_t>(Histogram::kCount);
+  using Line = std::array<Counter, kHistograms>;
+
   Counter requests;
-  Histogram request_duration;
-  Histogram response_duration;
-  Histogram header_duration;
-  Histogram connect_duration;
-  Histogram request_size;
-  Histogram response_size;
-  Histogram bytes_sent;  // the same value in other buckets
+  Line sums;  // in the units of the record: milliseconds and bytes
+  struct alignas(64) Bucket {
+    Line of;
+  };
+  std::array<Bucket, kMostBuckets + 1> buckets;  // the bounds are those of the metric's row
+
+  void observe(Histogram histogram, std::size_t bucket, std::uint64_t value) {
+    const auto index = static_cast<std::size_t>(histogram);
+    buckets[bucket].of[index].add();
+    sums[index].add(value);
+  }
 };
 
 struct StreamSeries {

@@ -17,9 +17,14 @@ class BodyReader {
  public:
   enum class Problem : std::uint8_t { kNone, kConnection, kTruncated, kMalformed };
 
-  /// `here` are bytes that came behind the head; they must stay in place while this lives.
+  /// `here` are bytes that came behind the head; they must stay in place until they are read.
   BodyReader(net::Stream& stream, BufferPool& buffers, std::string_view here, http::Framing framing,
              std::uint64_t length);
+
+  /// Hands over the buffer that `here` lies in, to be given back as soon as it is read.
+  void keep(BufferPool::Loan buffer) { buffer_ = std::move(buffer); }
+  /// Gives the buffer back; the last piece has been used.
+  void give_back() { buffer_.give_back(); }
 
   /// The next piece, valid until the next call; empty at the end or on a problem.
   base::Task<std::string_view> next();

@@ -90,6 +90,7 @@ base::Task<Forward::Result> Forward::relay_response() {
 
   BodyReader reader(connection_->stream, worker_.buffers, body_start_, response.framing,
                     response.content_length);
+  reader.keep(std::move(head_buffer_));
   const auto relayed = co_await relay_body(reader, is_chunked);
   client_.deadline.cancel();
   if (relayed == Result::kFailed) {

@@ -19,6 +19,7 @@ bool may_splice(const BodyReader& reader, const net::Stream& from, const net::St
 
 base::Task<bool> splice_body(WorkerParts& worker, BodyReader& reader, TransferSide from,
                              TransferSide to) {
+  reader.give_back();
   auto pipe = worker.pipes.lend();
   bool is_good = true;
   while (is_good && pipe.is_open() && !reader.is_done()) {

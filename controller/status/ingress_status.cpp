@@ -66,18 +66,20 @@ void IngressStatus::update() {
   });
 }
 
-/// False while nothing is known of the Service that has the addresses.
+/// False where the Service that has the addresses is not there: the last ones stay.
 bool IngressStatus::find_wanted(const View& view) {
-  wanted_ = options_.addresses;
-  if (options_.publish_service.empty()) return true;
+  if (options_.publish_service.empty()) {
+    wanted_ = options_.addresses;
+    return true;
+  }
   const auto* service = view.world->find<objects::Service>(options_.publish_service);
-  if (service == nullptr) return false;
-  wanted_ = addresses_of(*service);
-  return true;
+  if (service != nullptr) wanted_ = addresses_of(*service);
+  return service != nullptr;
 }
 
 void IngressStatus::clear(std::function<void()> on_done) {
-  if (!is_leading_ || !find_wanted(view_()) || wanted_.size() > 1) return on_done();
+  find_wanted(view_());  // an uninstallation may have deleted the Service first
+  if (!is_leading_ || wanted_.size() != 1) return on_done();
   on_cleared_ = std::move(on_done);
   timer_.cancel();
   due_.clear();

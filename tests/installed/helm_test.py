@@ -179,6 +179,7 @@ class Removed(unittest.TestCase):
             found = cluster.get('Ingress', 'echo', 'apps')
             return found.get('status', {}).get('loadBalancer', {}).get('ingress')
         wait_until('the status is written', entries, 60)
+        cluster.delete('Service', 'penstock-controller', 'ingress')  # as `helm uninstall` does
         cluster.call('DELETE',
                      '/apis/apps/v1/namespaces/ingress/daemonsets/penstock-controller')
         wait_until('the status is empty', lambda: not entries(), 60)

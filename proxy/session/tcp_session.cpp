@@ -6,6 +6,7 @@
 #include "proxy/base/ip_net.h"
 #include "proxy/session/proxy_header.h"
 #include "proxy/session/relay.h"
+#include "proxy/session/stream_rules.h"
 
 namespace penstock::session {
 namespace {
@@ -42,15 +43,7 @@ const snapshot::StreamBackend* TcpSession::choose_backend() {
     return each.source_networks.empty() || contains(each.source_networks, peer_);
   });
   if (rule == stream_.rules.end()) return nullptr;
-  std::uint64_t total = 0;
-  for (const auto& backend : rule->backends) total += backend.weight;
-  if (total == 0) return nullptr;
-  auto drawn = worker_.random() % total;
-  for (const auto& backend : rule->backends) {
-    if (drawn < backend.weight) return &backend;
-    drawn -= backend.weight;
-  }
-  return nullptr;
+  return session::choose_backend(worker_, rule->backends, upstream::source_key(peer_, true));
 }
 
 base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
@@ -163,10 +156,7 @@ base::Task<std::uint16_t> TcpSession::carry() {
   constexpr std::uint16_t kNoEndpoint = 502;
   const bool is_headed = co_await read_header();
   if (!is_headed) co_return kBadHeader;
-  if (contains(stream_.access.denied, peer_) ||
-      (!stream_.access.allowed.empty() && !contains(stream_.access.allowed, peer_))) {
-    co_return kDenied;
-  }
+  if (!admits(stream_.access, peer_)) co_return kDenied;
   const auto* backend = choose_backend();
   if (backend == nullptr) co_return kNoEndpoint;
   const auto connection = co_await connect(*backend);

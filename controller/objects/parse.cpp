@@ -193,9 +193,11 @@ Object parse_kind(Kind kind, const Json& json) {
     case Kind::kNamespace:
       return std::make_shared<const Namespace>(Namespace{parse_meta(json)});
     case Kind::kTcpService:
+      return std::make_shared<const TcpService>(parse_tcp_service(json));
+    case Kind::kUdpService:
       break;
   }
-  return std::make_shared<const TcpService>(parse_tcp_service(json));
+  return std::make_shared<const UdpService>(parse_udp_service(json));
 }
 
 }  // namespace

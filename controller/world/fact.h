@@ -17,7 +17,8 @@ enum class Question : char {
   kObject = 'o',      // the object itself; asked also where it does not exist
   kHost = 'h',        // the Ingresses that name a host
   kSlices = 'e',      // the EndpointSlices of a Service
-  kStreamPort = 's',  // the TCPServices that listen on a port
+  kTcpPort = 's',     // the TCPServices that listen on a port
+  kUdpPort = 'u',     // the UDPServices that do
   kAddresses = 'a',   // what a DNS name resolves to
 };
 

@@ -19,14 +19,15 @@ template <class T>
 using Ptr = std::shared_ptr<const T>;
 
 /// In the order of Kind.
-using Object = std::variant<Ptr<Ingress>, Ptr<IngressClass>, Ptr<Service>, Ptr<EndpointSlice>,
-                            Ptr<Secret>, Ptr<ConfigMap>, Ptr<Namespace>, Ptr<TcpService>,
-                            Ptr<UdpService>>;
+using Object =
+    std::variant<Ptr<Ingress>, Ptr<IngressClass>, Ptr<Service>, Ptr<EndpointSlice>, Ptr<Secret>,
+                 Ptr<ConfigMap>, Ptr<Namespace>, Ptr<TcpService>, Ptr<UdpService>>;
 
 /// Why an object could not be read: where, and a sentence with what was expected and found.
 struct ParseError {
   std::string pointer;
   std::string message;
+  Meta meta;  // as far as it could be read
 };
 
 /// Keeps the JSON library's buffers between objects. One thread.

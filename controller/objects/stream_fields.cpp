@@ -31,8 +31,8 @@ PortRange parse_port_range(const Json& json) {
     json.fail(fmt::format("expected a start and an end that is not before it, got {} and {}",
                           range.first, range.last));
   } else if (range.last - range.first >= kMostPorts) {
-    json.fail(fmt::format("expected at most {} ports, got {}", kMostPorts,
-                          range.last - range.first + 1));
+    json.fail(
+        fmt::format("expected at most {} ports, got {}", kMostPorts, range.last - range.first + 1));
   }
   return range;
 }

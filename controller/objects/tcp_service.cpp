@@ -94,6 +94,7 @@ TcpService parse_tcp_service(const Json& json) {
   if (service.listeners.empty()) spec.fail("listeners: expected at least one, got none");
   if (service.rules.empty()) spec.fail("rules: expected at least one, got none");
   parse_policies(spec, service);
+  service.status = parse_stream_status(json);
   return service;
 }
 

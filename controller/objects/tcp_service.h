@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controller/objects/stream_fields.h"
+#include "controller/objects/stream_status.h"
 
 namespace penstock::objects {
 
@@ -36,6 +37,7 @@ struct TcpService {
   std::optional<base::Duration> retry_timeout;
   StreamAccess access;
   bool is_logged = true;
+  StreamStatus status;
 };
 
 }  // namespace penstock::objects

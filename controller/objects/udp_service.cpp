@@ -46,8 +46,8 @@ void parse_policies(const Json& spec, UdpService& service) {
   }
   service.health = parse_stream_health(spec);
   if (const auto part = spec.get("session"); !part.is_absent()) {
-    part.allow_only({"idleTimeout", "maxResponses", "maxRequests", "maxSessions",
-                     "maxSessionsPerIP"});
+    part.allow_only(
+        {"idleTimeout", "maxResponses", "maxRequests", "maxSessions", "maxSessionsPerIP"});
     service.idle_timeout = parse_duration(part, "idleTimeout");
     service.max_responses = parse_count(part, "maxResponses", 0, kMostResponses);
     service.max_requests = parse_count(part, "maxRequests", 0, kMostResponses);
@@ -84,6 +84,7 @@ UdpService parse_udp_service(const Json& json) {
   if (service.backends.empty()) spec.fail("backends: expected at least one, got none");
   check_weights(spec, service.backends);
   parse_policies(spec, service);
+  service.status = parse_stream_status(json);
   return service;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controller/objects/stream_fields.h"
+#include "controller/objects/stream_status.h"
 
 namespace penstock::objects {
 
@@ -28,6 +29,7 @@ struct UdpService {
   std::optional<std::uint32_t> packets_per_second_per_address;
   StreamAccess access;
   bool is_logged = true;
+  StreamStatus status;
 };
 
 }  // namespace penstock::objects

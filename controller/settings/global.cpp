@@ -202,10 +202,10 @@ constexpr Setting<G> kTable[] = {
                                                  "Time for all attempts together."),
     stream<Count, &StreamDefaults::tries>("proxy-stream-next-upstream-tries",
                                           "Attempts in total. 0 = no limit."),
-    stream<Count, &StreamDefaults::responses>(
-        "proxy-stream-responses",
-        "UDP of udp-services: datagrams that answer one of a client; the session then ends. 0: none "
-        "is awaited."),
+    stream<Count, &StreamDefaults::responses>("proxy-stream-responses",
+                                              "UDP of udp-services: datagrams that answer one of a "
+                                              "client; the session then ends. 0: none "
+                                              "is awaited."),
     stream<Time, &StreamDefaults::idle_timeout>("proxy-stream-timeout",
                                                 "A session without a byte for so long is closed."),
     {"retry-non-idempotent", Scope::kRoute, Boolean::kExpected,

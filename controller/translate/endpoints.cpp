@@ -70,7 +70,7 @@ void add_named(Reader& reader, const std::string& host, std::uint16_t port, Coll
 
 void add_external(Reader& reader, const objects::Service& service, const UpstreamDemand& demand,
                   Collector& out) {
-  const auto* declared = 
+  const auto* declared =
       find_port(service, demand.port, demand.matches_target_port, demand.protocol);
   auto port = demand.port.number;
   if (declared != nullptr) {
@@ -116,8 +116,7 @@ Found endpoints_of(Reader& reader, const UpstreamDemand& demand, const Options& 
     add_external(reader, *service, demand, out);
     return out.take();
   }
-  const auto* port = 
-      find_port(*service, demand.port, demand.matches_target_port, demand.protocol);
+  const auto* port = find_port(*service, demand.port, demand.matches_target_port, demand.protocol);
   if (port == nullptr) return {};
   for (const auto* slice : reader.slices_of(path)) {
     if (!slice->has_ip_addresses) continue;

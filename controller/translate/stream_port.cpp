@@ -34,17 +34,29 @@ snapshot::Algorithm algorithm_of(objects::LoadBalancing from) {
 }  // namespace
 
 template <class T>
-std::vector<const T*> sorted_ours(std::vector<const T*> services, Reader& reader,
-                                  const Options& options) {
-  std::erase_if(services, [&](const T* each) { return !is_ours(reader, *each, options); });
-  std::ranges::sort(services,
-                    [](const T* a, const T* b) { return objects::is_older(a->meta, b->meta); });
+std::vector<const T*> in_order(std::vector<const T*> services, const StreamInput& input,
+                               std::uint16_t port) {
+  std::erase_if(services,
+                [&](const T* each) { return !is_ours(input.reader, *each, input.options); });
+  std::ranges::sort(services, [port](const T* a, const T* b) {
+    const bool has_a = a->status.has_port(port);
+    const bool has_b = b->status.has_port(port);
+    return has_a != has_b ? has_a : objects::is_older(a->meta, b->meta);
+  });
   return services;
 }
-template std::vector<const objects::TcpService*> sorted_ours(
-    std::vector<const objects::TcpService*>, Reader&, const Options&);
-template std::vector<const objects::UdpService*> sorted_ours(
-    std::vector<const objects::UdpService*>, Reader&, const Options&);
+template std::vector<const objects::TcpService*> in_order(std::vector<const objects::TcpService*>,
+                                                          const StreamInput&, std::uint16_t);
+template std::vector<const objects::UdpService*> in_order(std::vector<const objects::UdpService*>,
+                                                          const StreamInput&, std::uint16_t);
+
+std::string upstream_part(const Transport& transport, const objects::Meta& meta,
+                          const objects::StreamBackend& backend) {
+  const auto root = fmt::format("{}service/{}/{}", transport.prefix, meta.name_space, meta.name);
+  return backend.host.empty()
+             ? fmt::format("{}/{}/{}", root, backend.service, backend.port.text())
+             : fmt::format("{}/host/{}:{}", root, backend.host, backend.port.text());
+}
 
 /// HTTP, HTTPS and the status servers are TCP: a UDP port of the same number is free.
 const char* StreamPort::reserved_for() const {
@@ -75,14 +87,14 @@ const StreamEntry* StreamPort::claim_for_config_map() {
 bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
                        const objects::StreamListener& listener) {
   const auto is_range = listener.ports.first != listener.ports.last;
-  const auto field =
-      fmt::format("/spec/listeners/{}/{}", index, is_range ? "portRange" : "port");
+  const auto field = fmt::format("/spec/listeners/{}/{}", index, is_range ? "portRange" : "port");
   if (const auto* what = reserved_for()) {
-    report(meta, field, fmt::format("port {} is reserved for {}", port_, what));
+    report(meta, field, Reason::kPortReserved,
+           fmt::format("port {} is reserved for {}", port_, what));
     return false;
   }
   if (port_ < kFirstOpenPort) {
-    report(meta, field,
+    report(meta, field, Reason::kPortNotAllowed,
            fmt::format("expected a port from {} up, got {}: lower ones are opened by the {} "
                        "ConfigMap alone",
                        kFirstOpenPort, port_, transport_.config_map));
@@ -96,7 +108,7 @@ bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
     grants_.push_back({self, listener.address});
     return true;
   }
-  report(meta, field,
+  report(meta, field, Reason::kPortConflict,
          fmt::format("port {} is already taken by {}", port_,
                      holder->owner == self ? "another listener of this object" : holder->owner));
   return false;
@@ -138,16 +150,13 @@ UpstreamDemand StreamPort::demand_of(const BackendPolicy& policy,
                                      const objects::StreamBackend& from) const {
   UpstreamDemand demand;
   const auto& meta = policy.meta;
-  const auto root = fmt::format("{}service/{}/{}", transport_.prefix, meta.name_space, meta.name);
   demand.name_space = meta.name_space;
   demand.service = from.service;
   demand.host = from.host;
   demand.wanted_by = {transport_.object_kind, meta.name_space, meta.name};
   demand.port = from.port;
   demand.protocol = transport_.protocol;
-  demand.part = from.host.empty()
-                    ? fmt::format("{}/{}/{}", root, from.service, from.port.text())
-                    : fmt::format("{}/host/{}:{}", root, from.host, from.port.text());
+  demand.part = upstream_part(transport_, meta, from);
   demand.balancing.algorithm = algorithm_of(policy.load_balancing);
   demand.passive_health = {policy.health.max_fails, policy.health.fail_timeout};
   return demand;
@@ -159,18 +168,18 @@ bool StreamPort::check(const BackendPolicy& policy, const objects::StreamBackend
   if (!from.host.empty()) return true;
   const auto& meta = policy.meta;
   if (!from.name_space.empty() && from.name_space != meta.name_space) {
-    report(meta, field + "/service/namespace",
-           fmt::format("expected a Service of the same namespace, got one of '{}'",
-                       from.name_space));
+    report(
+        meta, field + "/service/namespace", Reason::kRefNotPermitted,
+        fmt::format("expected a Service of the same namespace, got one of '{}'", from.name_space));
     return false;
   }
   const auto path = meta.name_space + "/" + from.service;
   const auto* found = in_.reader.find<objects::Service>(path);
   if (found == nullptr) {
-    report(meta, field + "/service/name",
+    report(meta, field + "/service/name", Reason::kBackendNotFound,
            fmt::format("expected a Service, '{}' does not exist", path));
   } else if (find_port(*found, from.port, false, transport_.protocol) == nullptr) {
-    report(meta, field + "/service/port",
+    report(meta, field + "/service/port", Reason::kPortNotFound,
            fmt::format("expected a {} port of Service '{}', got '{}'", transport_.name, path,
                        from.port.text()));
   }
@@ -199,10 +208,12 @@ std::string StreamPort::config_map_owner() const {
   return "ConfigMap " + in_.options.*transport_.path;
 }
 
-void StreamPort::report(const objects::Meta& meta, std::string field, std::string message) {
+void StreamPort::report(const objects::Meta& meta, std::string field, Reason reason,
+                        std::string message) {
   out_.diagnostics.push_back({{transport_.object_kind, meta.name_space, meta.name},
                               std::move(field),
-                              std::move(message)});
+                              std::move(message),
+                              reason});
 }
 
 void StreamPort::report(const StreamEntry& entry, std::string message) {

@@ -26,21 +26,19 @@ struct StreamInput {
 /// What is said of a transport in messages and names.
 struct Transport {
   objects::Protocol protocol;
-  std::string_view prefix;       // of parts and log names: "tcp"
-  std::string_view name;         // "TCP"
-  std::string_view kind;         // "TCPService"
-  std::string_view config_map;   // "tcp-services"
+  std::string_view prefix;      // of parts and log names: "tcp"
+  std::string_view name;        // "TCP"
+  std::string_view kind;        // "TCPService"
+  std::string_view config_map;  // "tcp-services"
   objects::Kind object_kind;
-  std::string Options::* path;   // of the ConfigMap
+  std::string Options::* path;  // of the ConfigMap
 };
-inline constexpr Transport kTcp{objects::Protocol::kTcp,     "tcp",
-                                "TCP",                       "TCPService",
-                                "tcp-services",              objects::Kind::kTcpService,
-                                &Options::tcp_services};
-inline constexpr Transport kUdp{objects::Protocol::kUdp,     "udp",
-                                "UDP",                       "UDPService",
-                                "udp-services",              objects::Kind::kUdpService,
-                                &Options::udp_services};
+inline constexpr Transport kTcp{
+    objects::Protocol::kTcp, "tcp", "TCP", "TCPService", "tcp-services", objects::Kind::kTcpService,
+    &Options::tcp_services};
+inline constexpr Transport kUdp{
+    objects::Protocol::kUdp, "udp", "UDP", "UDPService", "udp-services", objects::Kind::kUdpService,
+    &Options::udp_services};
 
 /// What an object says of a group of backends.
 struct BackendPolicy {
@@ -48,6 +46,10 @@ struct BackendPolicy {
   objects::LoadBalancing load_balancing;
   const objects::StreamHealth& health;
 };
+
+/// Name of the upstream's part that a backend of an object leads to.
+std::string upstream_part(const Transport& transport, const objects::Meta& meta,
+                          const objects::StreamBackend& backend);
 
 /// The work on one port. Claims are made in order: the first one to an address gets it.
 class StreamPort {
@@ -91,7 +93,7 @@ class StreamPort {
   UpstreamDemand demand_of(const BackendPolicy& policy, const objects::StreamBackend& from) const;
   bool check(const BackendPolicy& policy, const objects::StreamBackend& from,
              const std::string& field);
-  void report(const objects::Meta& meta, std::string field, std::string message);
+  void report(const objects::Meta& meta, std::string field, Reason reason, std::string message);
   void report(const StreamEntry& entry, std::string message);
 
   const Transport& transport_;
@@ -101,9 +103,10 @@ class StreamPort {
   Output out_;
 };
 
-/// Those of our class, the oldest first.
+/// Those of our class in the order in which they get the port: first who has had it, by its own
+/// status, so that an old object that comes back takes nothing away; then the older.
 template <class T>
-std::vector<const T*> sorted_ours(std::vector<const T*> services, Reader& reader,
-                                  const Options& options);
+std::vector<const T*> in_order(std::vector<const T*> services, const StreamInput& input,
+                               std::uint16_t port);
 
 }  // namespace penstock::translate

@@ -26,8 +26,8 @@ void add_entry(StreamPort& port, const StreamEntry& entry) {
   auto stream = make(port, "");
   stream.owner = port.config_map_owner();
   stream.log_name = port.log_name(entry);
-  stream.proxy_protocol = entry.decodes_proxy ? snapshot::ProxyProtocolIn::kRequired
-                                              : snapshot::ProxyProtocolIn::kOff;
+  stream.proxy_protocol =
+      entry.decodes_proxy ? snapshot::ProxyProtocolIn::kRequired : snapshot::ProxyProtocolIn::kOff;
   auto backend = port.backend_of(entry);
   if (entry.encodes_proxy) backend.proxy_protocol = snapshot::ProxyProtocolOut::kV1;
   stream.rules.push_back({{}, {std::move(backend)}});
@@ -64,8 +64,7 @@ void add_listener(StreamPort& port, const TcpService& service, const TcpListener
 Output translate_tcp_stream(StreamInput input, std::uint16_t number) {
   StreamPort port(kTcp, input, number);
   if (const auto* entry = port.claim_for_config_map()) add_entry(port, *entry);
-  for (const auto* service :
-       sorted_ours(input.reader.tcp_services_of(number), input.reader, input.options)) {
+  for (const auto* service : in_order(input.reader.tcp_services_of(number), input, number)) {
     for (std::size_t i = 0; i < service->listeners.size(); ++i) {
       const auto& listener = service->listeners[i];
       if (!listener.ports.contains(number)) continue;

@@ -324,11 +324,20 @@ std::set<std::string> Translator::keys_of(const Counts& counts) {
   return keys;
 }
 
+std::vector<Diagnostic> Translator::diagnostics_of(const objects::ObjectKey& object) const {
+  std::vector<Diagnostic> out;
+  for (auto each = diagnostics_.lower_bound({object, "", ""});
+       each != diagnostics_.end() && each->first.object == object; ++each) {
+    out.push_back(each->first);
+  }
+  return out;
+}
+
 std::vector<Diagnostic> Translator::diagnostics(const world::World& world) const {
   std::set<Diagnostic> all;
   for (const auto& [diagnostic, jobs] : diagnostics_) all.insert(diagnostic);
   for (const auto& [key, error] : world.unreadable()) {
-    all.insert({key, error.pointer, error.message});
+    all.insert({key, error.pointer, error.message, Reason::kInvalidSpec});
   }
   return {all.begin(), all.end()};
 }

@@ -39,6 +39,8 @@ class Translator {
   /// Paths of Secrets that decide what is served, whether they exist or not.
   std::set<std::string> wanted_secrets() const { return keys_of(secrets_); }
   std::set<std::string> wanted_names() const { return keys_of(names_); }
+  /// Of one object, but for one that could not be read.
+  std::vector<Diagnostic> diagnostics_of(const objects::ObjectKey& object) const;
   /// Counts changes of the two sets above.
   std::uint64_t wanted_revision() const { return wanted_revision_; }
   /// Counts changes of what `diagnostics` gives, apart from objects that cannot be read.

@@ -58,8 +58,7 @@ void add_listener(StreamPort& port, const UdpService& service,
 Output translate_udp_stream(StreamInput input, std::uint16_t number) {
   StreamPort port(kUdp, input, number);
   if (const auto* entry = port.claim_for_config_map()) add_entry(port, *entry);
-  for (const auto* service :
-       sorted_ours(input.reader.udp_services_of(number), input.reader, input.options)) {
+  for (const auto* service : in_order(input.reader.udp_services_of(number), input, number)) {
     for (std::size_t i = 0; i < service->listeners.size(); ++i) {
       const auto& listener = service->listeners[i];
       if (!listener.ports.contains(number)) continue;

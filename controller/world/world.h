@@ -87,8 +87,7 @@ class World {
 
   std::tuple<Store<objects::Ingress>, Store<objects::IngressClass>, Store<objects::Service>,
              Store<objects::EndpointSlice>, Store<objects::Secret>, Store<objects::ConfigMap>,
-             Store<objects::Namespace>, Store<objects::TcpService>,
-             Store<objects::UdpService>>
+             Store<objects::Namespace>, Store<objects::TcpService>, Store<objects::UdpService>>
       stores_;
   Index<std::string, objects::Ingress> by_host_;
   Index<std::string, objects::EndpointSlice> by_service_;

@@ -131,8 +131,8 @@ TEST(ParseTcpService, ReadsPortRanges) {
       {{"host": {{"name": "h", "port": 1}}}}]}}]}}}})",
                        listener);
   };
-  const auto service = read<TcpService>(
-      Kind::kTcpService, with(R"({"portRange": {"start": 2000, "end": 3023}})"));
+  const auto service =
+      read<TcpService>(Kind::kTcpService, with(R"({"portRange": {"start": 2000, "end": 3023}})"));
   EXPECT_EQ(service.listeners.at(0).ports.first, 2000);
   EXPECT_EQ(service.listeners.at(0).ports.last, 3023);
   for (const auto* bad : {R"({})", R"({"port": 1, "portRange": {"start": 1, "end": 2}})",

@@ -171,11 +171,12 @@ class History {
     const auto backends = fmt::format(R"("backends":[{{{}}}])", backend);
     cluster_.put(
         kind, path,
-        fmt::format(R"("spec":{{"listeners":[{{"port":{}{}}},{{"portRange":{{"start":{},"end":{}}}}}],
+        fmt::format(
+            R"("spec":{{"listeners":[{{"port":{}{}}},{{"portRange":{{"start":{},"end":{}}}}}],
                    {}}})",
-                    9000 + pick(3), kAddresses[static_cast<std::size_t>(pick(3))], 9000 + pick(2),
-                    9001 + pick(2),
-                    kind == Kind::kTcpService ? R"("rules":[{)" + backends + "}]" : backends),
+            9000 + pick(3), kAddresses[static_cast<std::size_t>(pick(3))], 9000 + pick(2),
+            9001 + pick(2),
+            kind == Kind::kTcpService ? R"("rules":[{)" + backends + "}]" : backends),
         pick(4));
   }
   void change_namespace() {

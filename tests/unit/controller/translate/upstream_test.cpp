@@ -175,6 +175,17 @@ TEST(Streams, GiveAPortToTheConfigMapThenToTheOldest) {
   EXPECT_THAT(c.diagnostics(), IsEmpty());
 }
 
+/// From a backup, for instance: with its old creation time.
+TEST(Streams, AnOlderObjectThatComesBackTakesNoPortAway) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})");
+  c.put(Kind::kTcpService, "db/young", tcp_service(9000) + R"(,"status":{"ports":"8999-9001"})", 5);
+  c.put(Kind::kTcpService, "db/old", tcp_service(9000), 4).translate();
+  EXPECT_EQ(stream(c, "tcp/9000")->owner, "TCPService db/young");
+  c.put(Kind::kTcpService, "db/young", tcp_service(9000), 5).translate();
+  EXPECT_EQ(stream(c, "tcp/9000")->owner, "TCPService db/old");
+}
+
 TEST(Streams, RefuseLowPortsAndOtherNamespacesToTcpServices) {
   Cluster c(stream_options());
   c.service("db/mysql", R"({"port":3306})");

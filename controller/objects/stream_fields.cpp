@@ -6,12 +6,14 @@
 #include <array>
 
 #include "controller/objects/parse.h"
+#include "proxy/base/text.h"
 
 namespace penstock::objects {
 namespace {
 
 constexpr std::int64_t kMaxPort = 65535;
 constexpr std::int64_t kMaxWeight = 1'000'000;
+constexpr std::int64_t kMostConnections = 10'000'000;
 /// Every port of a range is a socket of every worker.
 constexpr int kMostPorts = 1024;
 constexpr std::array kAlgorithms = {
@@ -22,6 +24,22 @@ constexpr std::array kAlgorithms = {
     Named<LoadBalancing>{"SourceIPHash", LoadBalancing::kSourceIpHash},
     Named<LoadBalancing>{"Hash", LoadBalancing::kHash},
 };
+
+/// "0.05" is 50000; at most six digits behind the point.
+std::optional<std::uint32_t> per_million(std::string_view text) {
+  constexpr std::uint32_t kMillion = 1'000'000;
+  constexpr std::size_t kDigits = 6;
+  const auto point = text.find('.');
+  const auto whole = base::parse_integer<std::uint32_t>(text.substr(0, point));
+  if (!whole || *whole > 1) return std::nullopt;
+  if (point == std::string_view::npos) return *whole * kMillion;
+  std::string digits(text.substr(point + 1));
+  if (digits.empty() || digits.size() > kDigits) return std::nullopt;
+  digits.resize(kDigits, '0');
+  const auto parts = base::parse_integer<std::uint32_t>(digits);
+  if (!parts || *whole * kMillion + *parts > kMillion) return std::nullopt;
+  return *whole * kMillion + *parts;
+}
 
 PortRange parse_port_range(const Json& json) {
   json.allow_only({"start", "end"});
@@ -112,13 +130,27 @@ StreamBackend parse_stream_backend(const Json& json) {
   if (backend.service.empty() && backend.host.empty()) target.fail("expected a name, got none");
   if (!backend.port.is_given()) target.fail("expected a port, got none");
   backend.weight = static_cast<std::uint32_t>(json.integer("weight", 0, kMaxWeight, 1));
+  backend.is_backup = json.boolean("backup", false);
+  backend.max_connections = parse_count(json, "maxConnections", 0, kMostConnections).value_or(0);
   return backend;
 }
 
-void check_weights(const Json& json, const std::vector<StreamBackend>& backends) {
+void check_backends(const Json& json, const std::vector<StreamBackend>& backends) {
   const bool has_weight =
       std::ranges::any_of(backends, [](const StreamBackend& each) { return each.weight > 0; });
   if (!has_weight) json.fail("backends: expected one with a weight above 0, got none");
+  if (std::ranges::all_of(backends, &StreamBackend::is_backup)) {
+    json.fail("backends: expected one that is no backup, got none");
+  }
+}
+
+void check_no_backup(const Json& json, LoadBalancing algorithm,
+                     const std::vector<StreamBackend>& backends) {
+  const bool is_hash =
+      algorithm == LoadBalancing::kHash || algorithm == LoadBalancing::kSourceIpHash;
+  if (is_hash && std::ranges::any_of(backends, &StreamBackend::is_backup)) {
+    json.fail("backends: expected no backup with a hash algorithm, got one");
+  }
 }
 
 StreamHealth parse_stream_health(const Json& spec) {
@@ -140,11 +172,23 @@ StreamAccess parse_stream_access(const Json& spec) {
   return {parse_networks(part, "allow"), parse_networks(part, "deny")};
 }
 
-bool parse_is_logged(const Json& spec) {
+StreamLogSettings parse_access_log(const Json& spec) {
+  StreamLogSettings log;
   const auto part = spec.get("accessLog");
-  if (part.is_absent()) return true;
-  part.allow_only({"enabled"});
-  return part.boolean("enabled", true);
+  if (part.is_absent()) return log;
+  part.allow_only({"enabled", "format", "sampleRatio"});
+  log.is_enabled = part.boolean("enabled", true);
+  log.is_json = choose(part, "format",
+                       {std::pair<std::string_view, bool>{"Text", false}, {"JSON", true}}, false);
+  if (const auto text = part.optional_text("sampleRatio")) {
+    if (const auto ratio = per_million(*text)) {
+      log.per_million = *ratio;
+    } else {
+      part.get("sampleRatio")
+          .fail(fmt::format("expected a ratio from 0 to 1 such as 0.05, got '{}'", *text));
+    }
+  }
+  return log;
 }
 
 LoadBalancing parse_algorithm(const Json& load_balancing) {

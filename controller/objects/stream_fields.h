@@ -44,6 +44,8 @@ struct StreamBackend {
   std::string host;
   PortRef port;
   std::uint32_t weight = 1;
+  bool is_backup = false;
+  std::uint32_t max_connections = 0;
   ProxyProtocolVersion proxy_protocol = ProxyProtocolVersion::kNone;
 };
 
@@ -57,6 +59,12 @@ struct StreamHealth {
   base::Duration fail_timeout{10'000};
 };
 
+struct StreamLogSettings {
+  bool is_enabled = true;
+  bool is_json = false;
+  std::uint32_t per_million = 1'000'000;
+};
+
 // --- how they are read; what is wrong is remembered by the Json
 
 /// Sorted.
@@ -66,15 +74,18 @@ std::optional<std::uint32_t> parse_count(const Json& json, std::string_view key,
                                          std::int64_t high);
 /// name, port or portRange, address.
 void parse_stream_listener(const Json& json, StreamListener& listener);
-/// service or host, weight. The PROXY header is left to the caller: UDP has no version 1.
+/// service or host, weight, backup, maxConnections. The PROXY header is left to the caller: UDP has
+/// no version 1.
 StreamBackend parse_stream_backend(const Json& json);
-/// One of them must take something.
-void check_weights(const Json& json, const std::vector<StreamBackend>& backends);
+/// One of them must take something, and one must not be a backup.
+void check_backends(const Json& json, const std::vector<StreamBackend>& backends);
+/// nginx's rule, kept on purpose: a hash has no second choice.
+void check_no_backup(const Json& json, LoadBalancing algorithm,
+                     const std::vector<StreamBackend>& backends);
 /// health.passive of the spec.
 StreamHealth parse_stream_health(const Json& spec);
 StreamAccess parse_stream_access(const Json& spec);
-/// accessLog.enabled of the spec.
-bool parse_is_logged(const Json& spec);
+StreamLogSettings parse_access_log(const Json& spec);
 LoadBalancing parse_algorithm(const Json& load_balancing);
 
 }  // namespace penstock::objects

@@ -34,7 +34,7 @@ TcpListener parse_listener(const Json& json) {
 }
 
 StreamBackend parse_backend(const Json& json) {
-  json.allow_only({"service", "host", "weight", "proxyProtocol"});
+  json.allow_only({"service", "host", "weight", "backup", "maxConnections", "proxyProtocol"});
   auto backend = parse_stream_backend(json);
   backend.proxy_protocol =
       choose(json, "proxyProtocol", kProxyProtocolVersions, ProxyProtocolVersion::kNone);
@@ -51,8 +51,30 @@ TcpRule parse_rule(const Json& json) {
   }
   json.for_each("backends",
                 [&](const Json& item) { rule.backends.push_back(parse_backend(item)); });
-  check_weights(json, rule.backends);
+  check_backends(json, rule.backends);
   return rule;
+}
+
+void parse_limits(const Json& spec, TcpService& service) {
+  constexpr std::int64_t kMost = 10'000'000;
+  if (const auto part = spec.get("limits"); !part.is_absent()) {
+    part.allow_only({"connections", "connectionsPerIP", "newConnectionsPerSecond",
+                     "newConnectionsPerSecondPerIP"});
+    const auto limit = [&](std::string_view key) {
+      return parse_count(part, key, 0, kMost).value_or(0);
+    };
+    service.connections = limit("connections");
+    service.connections_per_address = limit("connectionsPerIP");
+    service.new_per_second = limit("newConnectionsPerSecond");
+    service.new_per_second_per_address = limit("newConnectionsPerSecondPerIP");
+  }
+  if (const auto part = spec.get("keepalive"); !part.is_absent()) {
+    part.allow_only({"idle", "interval", "probes"});
+    service.keepalive_idle = parse_duration(part, "idle");
+    service.keepalive_interval = parse_duration(part, "interval");
+    service.keepalive_probes = parse_count(part, "probes", 1, 127);
+    if (!service.keepalive_idle) part.fail("idle: expected a duration, got none");
+  }
 }
 
 void parse_policies(const Json& spec, TcpService& service) {
@@ -62,7 +84,8 @@ void parse_policies(const Json& spec, TcpService& service) {
   }
   service.health = parse_stream_health(spec);
   if (const auto part = spec.get("timeouts"); !part.is_absent()) {
-    part.allow_only({"connect", "idle"});
+    part.allow_only({"connect", "idle", "maxSession"});
+    service.max_session = parse_duration(part, "maxSession");
     service.connect_timeout = parse_duration(part, "connect");
     service.idle_timeout = parse_duration(part, "idle");
   }
@@ -72,7 +95,11 @@ void parse_policies(const Json& spec, TcpService& service) {
     service.retry_timeout = parse_duration(part, "timeout");
   }
   service.access = parse_stream_access(spec);
-  service.is_logged = parse_is_logged(spec);
+  service.log = parse_access_log(spec);
+  parse_limits(spec, service);
+  for (const auto& rule : service.rules) {
+    check_no_backup(spec, service.load_balancing, rule.backends);
+  }
 }
 
 }  // namespace
@@ -85,7 +112,7 @@ TcpService parse_tcp_service(const Json& json) {
   if (!spec.is_absent()) {
     // A field that is not understood may be what keeps strangers out: nothing is half served.
     spec.allow_only({"ingressClassName", "listeners", "rules", "loadBalancing", "health",
-                     "timeouts", "retries", "access", "accessLog"});
+                     "timeouts", "retries", "limits", "keepalive", "access", "accessLog"});
   }
   service.class_name = spec.optional_text("ingressClassName");
   spec.for_each("listeners",

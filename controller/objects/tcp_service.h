@@ -36,7 +36,15 @@ struct TcpService {
   std::optional<std::uint32_t> attempts;
   std::optional<base::Duration> retry_timeout;
   StreamAccess access;
-  bool is_logged = true;
+  std::optional<base::Duration> max_session;
+  std::uint32_t connections = 0;  // 0 = no limit, as in the next three
+  std::uint32_t connections_per_address = 0;
+  std::uint32_t new_per_second = 0;
+  std::uint32_t new_per_second_per_address = 0;
+  std::optional<base::Duration> keepalive_idle;
+  std::optional<base::Duration> keepalive_interval;
+  std::optional<std::uint32_t> keepalive_probes;
+  StreamLogSettings log;
   StreamStatus status;
 };
 

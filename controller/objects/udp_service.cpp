@@ -28,7 +28,7 @@ StreamListener parse_listener(const Json& json) {
 }
 
 StreamBackend parse_backend(const Json& json) {
-  json.allow_only({"service", "host", "weight", "proxyProtocol"});
+  json.allow_only({"service", "host", "weight", "backup", "maxConnections", "proxyProtocol"});
   auto backend = parse_stream_backend(json);
   backend.proxy_protocol =
       choose(json, "proxyProtocol", kProxyProtocolVersions, ProxyProtocolVersion::kNone);
@@ -60,7 +60,8 @@ void parse_policies(const Json& spec, UdpService& service) {
         parse_count(part, "packetsPerSecondPerIP", 0, kMostPackets);
   }
   service.access = parse_stream_access(spec);
-  service.is_logged = parse_is_logged(spec);
+  service.log = parse_access_log(spec);
+  check_no_backup(spec, service.load_balancing, service.backends);
 }
 
 }  // namespace
@@ -82,7 +83,7 @@ UdpService parse_udp_service(const Json& json) {
                 [&](const Json& item) { service.backends.push_back(parse_backend(item)); });
   if (service.listeners.empty()) spec.fail("listeners: expected at least one, got none");
   if (service.backends.empty()) spec.fail("backends: expected at least one, got none");
-  check_weights(spec, service.backends);
+  check_backends(spec, service.backends);
   parse_policies(spec, service);
   service.status = parse_stream_status(json);
   return service;

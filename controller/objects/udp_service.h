@@ -28,7 +28,7 @@ struct UdpService {
   std::optional<std::uint32_t> max_sessions_per_address;
   std::optional<std::uint32_t> packets_per_second_per_address;
   StreamAccess access;
-  bool is_logged = true;
+  StreamLogSettings log;
   StreamStatus status;
 };
 

@@ -141,8 +141,9 @@ void StreamPort::add_backend(const BackendPolicy& policy, const objects::StreamB
                              const std::string& field, std::vector<snapshot::StreamBackend>& to) {
   if (!check(policy, from, field)) return;
   auto demand = demand_of(policy, from);
-  to.push_back(
-      {demand.part, from.weight, static_cast<snapshot::ProxyProtocolOut>(from.proxy_protocol)});
+  to.push_back({demand.part, from.weight,
+                static_cast<snapshot::ProxyProtocolOut>(from.proxy_protocol), from.is_backup,
+                from.max_connections});
   out_.upstreams.emplace_back(rank_of(policy.meta), std::move(demand));
 }
 

@@ -45,7 +45,13 @@ void add_listener(StreamPort& port, const TcpService& service, const TcpListener
   stream.idle_timeout = service.idle_timeout.value_or(stream.idle_timeout);
   stream.tries = service.attempts.value_or(stream.tries);
   stream.retry_timeout = service.retry_timeout.value_or(stream.retry_timeout);
-  stream.is_logged = service.is_logged;
+  stream.longest_session = service.max_session.value_or(stream.longest_session);
+  stream.limits = {service.connections, service.connections_per_address, service.new_per_second,
+                   service.new_per_second_per_address};
+  stream.keepalive.idle = service.keepalive_idle.value_or(stream.keepalive.idle);
+  stream.keepalive.interval = service.keepalive_interval.value_or(stream.keepalive.interval);
+  stream.keepalive.probes = service.keepalive_probes.value_or(stream.keepalive.probes);
+  stream.log = {service.log.is_enabled, service.log.is_json, service.log.per_million};
   const BackendPolicy policy{service.meta, service.load_balancing, service.health};
   for (std::size_t i = 0; i < service.rules.size(); ++i) {
     const auto& from = service.rules[i];

@@ -44,7 +44,7 @@ void add_listener(StreamPort& port, const UdpService& service,
       service.max_sessions_per_address.value_or(stream.max_sessions_per_address);
   stream.packets_per_second_per_address =
       service.packets_per_second_per_address.value_or(stream.packets_per_second_per_address);
-  stream.is_logged = service.is_logged;
+  stream.log = {service.log.is_enabled, service.log.is_json, service.log.per_million};
   const BackendPolicy policy{service.meta, service.load_balancing, service.health};
   for (std::size_t i = 0; i < service.backends.size(); ++i) {
     port.add_backend(policy, service.backends[i], fmt::format("/spec/backends/{}", i),

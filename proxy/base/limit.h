@@ -77,6 +77,7 @@ class StreamLimits {
  public:
   SharedCount sessions;
   AddressCounts sessions_by_address;
+  SharedRate rate;
   AddressRates& rates();
 
  private:

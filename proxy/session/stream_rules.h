@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "proxy/session/session_pass.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/policy/ip_access.h"
 #include "proxy/snapshot/stream.h"
@@ -12,11 +13,16 @@ namespace penstock::session {
 
 bool admits(const snapshot::IpAccess& access, const base::Address& client);
 
-/// By weight; a backend without an endpoint that is up is passed over as long as another has one.
-/// Where the upstreams choose by a key, so does this: `key` then stands for the client. Null where
-/// no backend has a weight.
-const snapshot::StreamBackend* choose_backend(WorkerParts& worker,
-                                              std::span<const snapshot::StreamBackend> backends,
-                                              std::uint64_t key);
+struct BackendChoice {
+  const snapshot::StreamBackend* backend = nullptr;  // null: none takes the session
+  SessionPass pass;                                  // to be held while the session is there
+};
+
+/// By weight, among those that have an endpoint that is up and room for one more; backups are asked
+/// only where no other is so; where none is up at all, one that has room is tried all the same.
+/// Where the upstreams choose by a key, so does this: `key` then stands for the client. `except` is
+/// one that has just failed.
+BackendChoice choose_backend(WorkerParts& worker, std::span<const snapshot::StreamBackend> backends,
+                             std::uint64_t key, const snapshot::StreamBackend* except = nullptr);
 
 }  // namespace penstock::session

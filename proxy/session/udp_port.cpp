@@ -25,7 +25,7 @@ constexpr int kMostBatches = 8;
 UdpPort::UdpPort(UdpParts& parts, snapshot::PartPtr part)
     : parts_(parts),
       part_(std::move(part)),
-      limits_(parts.limits.of(stream().name)),
+      limits_(parts.worker.limits.of(stream().name)),
       series_(parts.worker.metrics.stream(stream().name)),
       listener_(parts.worker.reactor, [this] { receive(); }),
       sweep_timer_(parts.worker.reactor, [this] { sweep(); }) {}

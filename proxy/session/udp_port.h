@@ -23,7 +23,6 @@ namespace penstock::session {
 struct UdpParts {
   WorkerParts& worker;
   base::Gate& gate;
-  base::LimitTable& limits;
   net::DatagramBatch batch;
 };
 

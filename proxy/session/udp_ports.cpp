@@ -16,7 +16,7 @@ base::IoResult<void> UdpPorts::reconcile(const std::string& name) {
     return {};
   }
   if (worker_.is_draining) return {};
-  if (!parts_) parts_.reset(new UdpParts{worker_, gate_, limits_, {}});
+  if (!parts_) parts_.reset(new UdpParts{worker_, gate_, {}});
   auto port = std::make_unique<UdpPort>(*parts_, *part);
   auto opened = port->open();
   if (opened) ports_.emplace(name, std::move(port));

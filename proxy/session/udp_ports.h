@@ -10,8 +10,7 @@ namespace penstock::session {
 
 class UdpPorts {
  public:
-  UdpPorts(WorkerParts& worker, base::Gate& gate, base::LimitTable& limits)
-      : worker_(worker), gate_(gate), limits_(limits) {}
+  UdpPorts(WorkerParts& worker, base::Gate& gate) : worker_(worker), gate_(gate) {}
 
   /// Is this the name of a UDP port's part?
   static bool owns(std::string_view name) { return name.starts_with("udp/"); }
@@ -23,7 +22,6 @@ class UdpPorts {
  private:
   WorkerParts& worker_;
   base::Gate& gate_;
-  base::LimitTable& limits_;
   std::unique_ptr<UdpParts> parts_;  // made for the first port: it is large
   std::map<std::string, std::unique_ptr<UdpPort>> ports_;
 };

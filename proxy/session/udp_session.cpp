@@ -8,6 +8,7 @@
 
 #include "proxy/base/ip_net.h"
 #include "proxy/net/proxy_protocol.h"
+#include "proxy/session/stream_log.h"
 #include "proxy/session/stream_rules.h"
 #include "proxy/session/udp_port.h"
 
@@ -52,8 +53,11 @@ bool UdpSession::open() {
   const bool has_port = stream.hash_key == snapshot::UdpHashKey::kAddressAndPort;
   const auto key = upstream::source_key(client_, true) ^
                    (has_port ? key_.client.port() * 0x9e3779b97f4a7c15ULL : 0);
-  const auto* backend = choose_backend(worker_, stream.backends, key);
+  backend_pass_ = {};
+  auto choice = choose_backend(worker_, stream.backends, key);
+  const auto* backend = choice.backend;
   if (backend == nullptr) return false;
+  backend_pass_ = std::move(choice.pass);
   upstream_ = backend->upstream;
   sends_proxy_header_ = backend->proxy_protocol == snapshot::ProxyProtocolOut::kV2;
   auto* upstream = state();
@@ -63,7 +67,9 @@ bool UdpSession::open() {
     auto lease = upstream->pick(input, tried_);
     if (!lease) return false;
     const auto endpoint = lease->endpoint();
-    if (try_endpoint(std::move(*lease))) return true;
+    const auto opened = try_endpoint(std::move(*lease));
+    if (opened) return true;
+    if (!is_of_endpoint(opened.error())) return false;  // no descriptor or local port is left
     tried_.push_back(endpoint);
     worker_.metrics.upstream_failures.add();
     upstream->report_failure(*endpoint, worker_.clock.now());
@@ -72,7 +78,7 @@ bool UdpSession::open() {
   return false;
 }
 
-bool UdpSession::try_endpoint(upstream::Lease lease) {
+base::IoResult<void> UdpSession::try_endpoint(upstream::Lease lease) {
   const auto& address = lease.endpoint()->address;
   tries_.emplace_back().address = address;
   const base::UdpEndpoint endpoint(address.address(), address.port());
@@ -82,11 +88,11 @@ bool UdpSession::try_endpoint(upstream::Lease lease) {
       socket &&
       ::connect(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
       worker_.reactor.watch_level(socket.get(), *this);
-  if (!is_open) return false;
+  if (!is_open) return base::io_fail(base::last_error());
   tries_.back().connect = base::Duration(0);
   socket_ = std::move(socket);
   lease_.emplace(std::move(lease));
-  return true;
+  return {};
 }
 
 bool UdpSession::may_try_again() const {
@@ -218,8 +224,9 @@ void UdpSession::finish(std::uint16_t status) {
   is_ended_ = true;
   close();
   lease_.reset();
+  backend_pass_ = {};
   const auto& stream = port_.stream();
-  if (stream.is_logged && worker_.logs.stream_is_enabled) {
+  if (wants_log(worker_, stream.log)) {
     if (!tries_.empty() && tries_.back().total.count() < 0) {
       tries_.back().total =
           std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
@@ -235,8 +242,7 @@ void UdpSession::finish(std::uint16_t status) {
     record.now = worker_.clock.wall();
     record.time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
     record.tries = tries_;
-    worker_.logs.stream.append(record, worker_.log.lines());
-    worker_.log.added();
+    write_log(worker_, stream.log, record);
   }
   pass_.reset();
 }

@@ -15,6 +15,7 @@
 #include "proxy/base/ip_net.h"
 #include "proxy/net/datagrams.h"
 #include "proxy/net/reactor.h"
+#include "proxy/session/session_pass.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/telemetry/record.h"
 
@@ -65,7 +66,7 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   friend class UdpPort;  // which keeps the place in its lists
   using Place = std::list<UdpSession>::iterator;
 
-  bool try_endpoint(upstream::Lease lease);
+  base::IoResult<void> try_endpoint(upstream::Lease lease);
   bool may_try_again() const;
   void on_events(std::uint32_t events) override;
   void close() override;
@@ -87,6 +88,7 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   std::optional<upstream::Lease> lease_;
   base::Descriptor socket_;
   std::string upstream_;  // name
+  SessionPass backend_pass_;
   bool sends_proxy_header_ = false;
   /// The first datagram until it is answered: another endpoint may have to be asked.
   std::string first_;

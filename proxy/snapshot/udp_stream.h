@@ -46,7 +46,7 @@ struct UdpStream {
   std::uint32_t packets_per_second_per_address = 0;  // 0 = no limit
   bool retries_next_upstream = true;
   std::uint32_t tries = 3;  // 0 = no limit
-  bool is_logged = true;
+  StreamLog log;
 
   template <class Archive>
   void describe(Archive& archive) {
@@ -55,7 +55,7 @@ struct UdpStream {
         "max_responses", max_responses)("max_requests", max_requests)("max_sessions", max_sessions)(
         "max_sessions_per_address", max_sessions_per_address)("packets_per_second_per_address",
                                                               packets_per_second_per_address)(
-        "retries_next_upstream", retries_next_upstream)("tries", tries)("is_logged", is_logged);
+        "retries_next_upstream", retries_next_upstream)("tries", tries)("log", log);
   }
   bool operator==(const UdpStream&) const = default;
 };

@@ -25,8 +25,8 @@ Worker::Worker(Telemetry telemetry)
                    log_timer_.start(kLogFlush);
                  }),
       drain_timer_(reactor_, [this] { reactor_.stop(); }),
-      limits_(std::move(telemetry.limits)),
-      udp_ports_(parts_, connections_, *limits_) {
+      udp_ports_(parts_, connections_) {
+  parts_.limits.use(std::move(telemetry.limits));
   sweep_timer_.start(kSweep);
   if (telemetry.log != nullptr) log_timer_.start(kLogFlush);
 }
@@ -169,6 +169,7 @@ void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem
 void Worker::sweep() {
   parts_.pool.sweep(parts_.clock.now());
   parts_.metrics.sweep();
+  parts_.limits.sweep();
   sweep_timer_.start(kSweep);
 }
 

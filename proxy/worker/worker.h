@@ -70,7 +70,6 @@ class Worker {
   net::Timer log_timer_;
   net::Timer drain_timer_;
   base::Gate connections_;
-  std::shared_ptr<base::LimitTable> limits_;
   session::UdpPorts udp_ports_;
   std::map<std::string, std::unique_ptr<net::Listener>> http_listeners_;
   std::map<std::string, std::unique_ptr<net::Listener>> stream_listeners_;

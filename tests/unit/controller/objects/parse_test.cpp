@@ -144,6 +144,34 @@ TEST(ParseTcpService, ReadsPortRanges) {
   }
 }
 
+TEST(ParseTcpService, RefusesWhatHasNoMeaning) {
+  const auto with = [](std::string_view more) {
+    return fmt::format(R"({{"spec": {{"listeners": [{{"port": 1}}], "rules": [{{"backends": [
+      {{"host": {{"name": "h", "port": 1}}}}]}}]{}}}}})",
+                       more);
+  };
+  for (const auto* bad :
+       {R"(, "keepalive": {"interval": "1s"})", R"(, "keepalive": {"idle": "1s", "probes": 0})",
+        R"(, "limits": {"connections": -1})", R"(, "limits": {"conections": 1})",
+        R"(, "accessLog": {"format": "XML"})", R"(, "accessLog": {"sampleRatio": "1.5"})",
+        R"(, "accessLog": {"sampleRatio": "0."})", R"(, "accessLog": {"sampleRatio": "0.1234567"})",
+        R"(, "accessLog": {"sampleRatio": ".5"})", R"(, "timeouts": {"maxSession": "soon"})"}) {
+    refused(Kind::kTcpService, with(bad));
+  }
+  const auto good = read<TcpService>(
+      Kind::kTcpService, with(R"(, "accessLog": {"format": "JSON", "sampleRatio": "0.05"})"));
+  EXPECT_TRUE(good.log.is_json);
+  EXPECT_EQ(good.log.per_million, 50'000U);
+  EXPECT_EQ(read<TcpService>(Kind::kTcpService, with(R"(, "accessLog": {"sampleRatio": "1"})"))
+                .log.per_million,
+            1'000'000U);
+}
+
+TEST(ParseTcpService, RefusesBackupsAlone) {
+  refused(Kind::kTcpService, R"({"spec": {"listeners": [{"port": 1}], "rules": [{"backends": [
+    {"host": {"name": "h", "port": 1}, "backup": true}]}]}})");
+}
+
 std::string udp_service(std::string_view more) {
   return fmt::format(R"({{"metadata": {{"namespace": "a", "name": "dns"}}, "spec": {{
     "listeners": [{{"port": 53}}], "backends": [{{"service": {{"name": "d", "port": 53}}}}]{}}}}})",

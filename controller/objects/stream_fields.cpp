@@ -16,6 +16,7 @@ constexpr std::int64_t kMaxWeight = 1'000'000;
 constexpr std::int64_t kMostConnections = 10'000'000;
 /// Every port of a range is a socket of every worker.
 constexpr int kMostPorts = 1024;
+constexpr std::array kLogFormats = {Named<bool>{"Text", false}, Named<bool>{"JSON", true}};
 constexpr std::array kAlgorithms = {
     Named<LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
     Named<LoadBalancing>{"LeastConnections", LoadBalancing::kLeastConnections},
@@ -178,8 +179,7 @@ StreamLogSettings parse_access_log(const Json& spec) {
   if (part.is_absent()) return log;
   part.allow_only({"enabled", "format", "sampleRatio"});
   log.is_enabled = part.boolean("enabled", true);
-  log.is_json = choose(part, "format",
-                       {std::pair<std::string_view, bool>{"Text", false}, {"JSON", true}}, false);
+  log.is_json = choose(part, "format", kLogFormats, false);
   if (const auto text = part.optional_text("sampleRatio")) {
     if (const auto ratio = per_million(*text)) {
       log.per_million = *ratio;

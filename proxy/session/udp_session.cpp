@@ -71,7 +71,7 @@ bool UdpSession::open() {
     if (opened) return true;
     if (!is_of_endpoint(opened.error())) return false;  // no descriptor or local port is left
     tried_.push_back(endpoint);
-    worker_.metrics.upstream_failures.add();
+    endpoint->series->failures.add();
     upstream->report_failure(*endpoint, worker_.clock.now());
     if (!may_try_again()) return false;
   }
@@ -90,6 +90,7 @@ base::IoResult<void> UdpSession::try_endpoint(upstream::Lease lease) {
       worker_.reactor.watch_level(socket.get(), *this);
   if (!is_open) return base::io_fail(base::last_error());
   tries_.back().connect = base::Duration(0);
+  lease.endpoint()->series->connects.add();
   socket_ = std::move(socket);
   lease_.emplace(std::move(lease));
   return {};
@@ -199,7 +200,7 @@ void UdpSession::answer(std::span<const net::Datagram> datagrams) {
 void UdpSession::fail() {
   const auto endpoint = lease_->endpoint();
   const auto now = worker_.clock.now();
-  worker_.metrics.upstream_failures.add();
+  endpoint->series->failures.add();
   if (auto* upstream = state()) upstream->report_failure(*endpoint, now);
   tries_.back().total = std::chrono::duration_cast<base::Duration>(now - begun_);
   tried_.push_back(endpoint);

@@ -77,8 +77,8 @@ class Proxy {
       pool_ = std::make_unique<worker::WorkerPool>(
           io_, count,
           [this](std::size_t index) {
-            const worker::Telemetry telemetry{&metrics_.worker(index), &log_};
-            return std::make_unique<worker::Worker>(telemetry);
+            worker::Telemetry telemetry{&metrics_.worker(index), &log_, limits_};
+            return std::make_unique<worker::Worker>(std::move(telemetry));
           },
           [this](std::uint64_t version, const std::vector<std::string>& problems) {
             serving_.set(version);
@@ -144,6 +144,7 @@ class Proxy {
   telemetry::Metrics metrics_;
   telemetry::LogWriter log_;
   std::optional<control::SnapshotClient> client_;
+  std::shared_ptr<base::LimitTable> limits_ = std::make_shared<base::LimitTable>();
   std::unique_ptr<worker::WorkerPool> pool_;
   base::Duration shutdown_timeout_{0};
   bool is_draining_ = false;

@@ -16,6 +16,7 @@ enum class Kind {
   kConfigMap,
   kNamespace,
   kTcpService,
+  kUdpService,
 };
 
 /// One row per kind that is read: everything that a source must know of it.
@@ -36,6 +37,7 @@ inline constexpr std::array kKinds = {
     KindInfo{Kind::kConfigMap, "ConfigMap", "v1", "configmaps", true},
     KindInfo{Kind::kNamespace, "Namespace", "v1", "namespaces", false},
     KindInfo{Kind::kTcpService, "TCPService", "penstock.dev/v1alpha1", "tcpservices", true},
+    KindInfo{Kind::kUdpService, "UDPService", "penstock.dev/v1alpha1", "udpservices", true},
 };
 
 constexpr const KindInfo& info_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }

@@ -193,9 +193,11 @@ Object parse_kind(Kind kind, const Json& json) {
     case Kind::kNamespace:
       return std::make_shared<const Namespace>(Namespace{parse_meta(json)});
     case Kind::kTcpService:
+      return std::make_shared<const TcpService>(parse_tcp_service(json));
+    case Kind::kUdpService:
       break;
   }
-  return std::make_shared<const TcpService>(parse_tcp_service(json));
+  return std::make_shared<const UdpService>(parse_udp_service(json));
 }
 
 }  // namespace
@@ -229,12 +231,14 @@ std::expected<Object, ParseError> Parser::parse(Kind kind, std::string_view json
   if (const auto code = parser_.parse(json.data(), json.size()).get(root);
       code != simdjson::SUCCESS) {
     return std::unexpected(
-        ParseError{"", fmt::format("expected JSON: {}", simdjson::error_message(code))});
+        ParseError{"", fmt::format("expected JSON: {}", simdjson::error_message(code)), {}});
   }
   JsonFailure failure;
   auto object = parse_kind(kind, Json(root, failure));
   if (!failure.message.empty()) {
-    return std::unexpected(ParseError{std::move(failure.pointer), std::move(failure.message)});
+    JsonFailure ignored;
+    return std::unexpected(ParseError{std::move(failure.pointer), std::move(failure.message),
+                                      parse_meta(Json(root, ignored))});
   }
   return object;
 }

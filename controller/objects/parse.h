@@ -10,6 +10,7 @@
 #include "controller/objects/object.h"
 #include "controller/objects/service.h"
 #include "controller/objects/tcp_service.h"
+#include "controller/objects/udp_service.h"
 #include "controller/objects/values.h"
 
 namespace penstock::objects {
@@ -18,13 +19,15 @@ template <class T>
 using Ptr = std::shared_ptr<const T>;
 
 /// In the order of Kind.
-using Object = std::variant<Ptr<Ingress>, Ptr<IngressClass>, Ptr<Service>, Ptr<EndpointSlice>,
-                            Ptr<Secret>, Ptr<ConfigMap>, Ptr<Namespace>, Ptr<TcpService>>;
+using Object =
+    std::variant<Ptr<Ingress>, Ptr<IngressClass>, Ptr<Service>, Ptr<EndpointSlice>, Ptr<Secret>,
+                 Ptr<ConfigMap>, Ptr<Namespace>, Ptr<TcpService>, Ptr<UdpService>>;
 
 /// Why an object could not be read: where, and a sentence with what was expected and found.
 struct ParseError {
   std::string pointer;
   std::string message;
+  Meta meta;  // as far as it could be read
 };
 
 /// Keeps the JSON library's buffers between objects. One thread.
@@ -38,6 +41,7 @@ class Parser {
 
 // One function for each kind that is long enough for a file of its own.
 TcpService parse_tcp_service(const Json& json);
+UdpService parse_udp_service(const Json& json);
 Meta parse_meta(const Json& json);
 /// A number or a name, at `key`.
 PortRef parse_port(const Json& json, std::string_view key);

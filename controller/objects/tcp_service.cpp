@@ -1,15 +1,11 @@
 #include "controller/objects/tcp_service.h"
 
-#include <algorithm>
 #include <array>
 
 #include "controller/objects/parse.h"
 
 namespace penstock::objects {
 namespace {
-
-constexpr std::int64_t kMaxPort = 65535;
-constexpr std::int64_t kMaxWeight = 1'000'000;
 
 constexpr std::array kProxyProtocolModes = {
     Named<ProxyProtocolMode>{"Off", ProxyProtocolMode::kOff},
@@ -21,86 +17,25 @@ constexpr std::array kProxyProtocolVersions = {
     Named<ProxyProtocolVersion>{"V1", ProxyProtocolVersion::kV1},
     Named<ProxyProtocolVersion>{"V2", ProxyProtocolVersion::kV2},
 };
-constexpr std::array kAlgorithms = {
-    Named<LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
-    Named<LoadBalancing>{"LeastConnections", LoadBalancing::kLeastConnections},
-    Named<LoadBalancing>{"Random2", LoadBalancing::kRandom2},
-    Named<LoadBalancing>{"LeastTime", LoadBalancing::kLeastTime},
-    Named<LoadBalancing>{"SourceIPHash", LoadBalancing::kSourceIpHash},
-    Named<LoadBalancing>{"Hash", LoadBalancing::kHash},
-};
-
-std::vector<base::IpNet> networks(const Json& json, std::string_view key) {
-  std::vector<base::IpNet> nets;
-  json.for_each(key, [&](const Json& item) {
-    const auto net = base::IpNet::parse(item.own_text());
-    if (net) {
-      nets.push_back(*net);
-    } else {
-      item.fail(net.error().message);
-    }
-  });
-  std::sort(nets.begin(), nets.end());
-  return nets;
-}
-
-std::optional<base::Duration> duration(const Json& json, std::string_view key) {
-  const auto text = json.optional_text(key);
-  if (!text) return std::nullopt;
-  const auto parsed = base::parse_go_duration(*text);
-  if (parsed) return *parsed;
-  json.get(key).fail(parsed.error().message);
-  return std::nullopt;
-}
 
 TcpListener parse_listener(const Json& json) {
-  json.allow_only({"name", "port", "address", "proxyProtocol"});
+  json.allow_only({"name", "port", "portRange", "address", "proxyProtocol"});
   TcpListener listener;
-  listener.name = json.text("name");
-  listener.port = static_cast<std::uint16_t>(json.integer("port", 1, kMaxPort, 0));
-  if (listener.port == 0) json.fail("expected a port, got none");
-  if (const auto text = json.text("address"); !text.empty()) {
-    const auto address = base::parse_address(text);
-    if (address) {
-      listener.address = address->to_string();
-    } else {
-      json.get("address").fail(address.error().message);
-    }
-  }
+  parse_stream_listener(json, listener);
   const auto proxy = json.get("proxyProtocol");
   if (proxy.is_absent()) return listener;
   proxy.allow_only({"mode", "trustedCIDRs"});
   listener.proxy_protocol = choose(proxy, "mode", kProxyProtocolModes, ProxyProtocolMode::kOff);
-  listener.trusted_proxies = networks(proxy, "trustedCIDRs");
+  listener.trusted_proxies = parse_networks(proxy, "trustedCIDRs");
   if (listener.proxy_protocol != ProxyProtocolMode::kOff && listener.trusted_proxies.empty()) {
     proxy.fail("trustedCIDRs: expected the networks whose PROXY header is believed, got none");
   }
   return listener;
 }
 
-TcpBackend parse_backend(const Json& json) {
-  json.allow_only({"service", "host", "weight", "proxyProtocol"});
-  TcpBackend backend;
-  const auto service = json.get("service");
-  const auto host = json.get("host");
-  if (service.is_absent() == host.is_absent()) {
-    json.fail("expected exactly one of service and host");
-    return backend;
-  }
-  const auto& target = host.is_absent() ? service : host;
-  if (host.is_absent()) {
-    service.allow_only({"name", "namespace", "port"});
-    backend.service = service.text("name");
-    backend.name_space = service.text("namespace");
-    backend.port = parse_port(service, "port");
-  } else {
-    host.allow_only({"name", "port"});
-    backend.host = host.text("name");
-    backend.port.number = static_cast<std::uint16_t>(host.integer("port", 1, kMaxPort, 0));
-  }
-  if (backend.service.empty() && backend.host.empty()) target.fail("expected a name, got none");
-  if (!backend.port.is_given()) target.fail("expected a port, got none");
-  backend.weight = static_cast<std::uint32_t>(json.integer("weight", 0, kMaxWeight, 1));
+StreamBackend parse_backend(const Json& json) {
+  json.allow_only({"service", "host", "weight", "backup", "maxConnections", "proxyProtocol"});
+  auto backend = parse_stream_backend(json);
   backend.proxy_protocol =
       choose(json, "proxyProtocol", kProxyProtocolVersions, ProxyProtocolVersion::kNone);
   return backend;
@@ -112,48 +47,58 @@ TcpRule parse_rule(const Json& json) {
   const auto match = json.get("match");
   if (!match.is_absent()) {
     match.allow_only({"sourceCIDRs"});
-    rule.source_networks = networks(match, "sourceCIDRs");
+    rule.source_networks = parse_networks(match, "sourceCIDRs");
   }
   json.for_each("backends",
                 [&](const Json& item) { rule.backends.push_back(parse_backend(item)); });
-  const bool has_weight =
-      std::ranges::any_of(rule.backends, [](const TcpBackend& each) { return each.weight > 0; });
-  if (!has_weight) json.fail("backends: expected one with a weight above 0, got none");
+  check_backends(json, rule.backends);
   return rule;
+}
+
+void parse_limits(const Json& spec, TcpService& service) {
+  constexpr std::int64_t kMost = 10'000'000;
+  if (const auto part = spec.get("limits"); !part.is_absent()) {
+    part.allow_only({"connections", "connectionsPerIP", "newConnectionsPerSecond",
+                     "newConnectionsPerSecondPerIP"});
+    const auto limit = [&](std::string_view key) {
+      return parse_count(part, key, 0, kMost).value_or(0);
+    };
+    service.connections = limit("connections");
+    service.connections_per_address = limit("connectionsPerIP");
+    service.new_per_second = limit("newConnectionsPerSecond");
+    service.new_per_second_per_address = limit("newConnectionsPerSecondPerIP");
+  }
+  if (const auto part = spec.get("keepalive"); !part.is_absent()) {
+    part.allow_only({"idle", "interval", "probes"});
+    service.keepalive_idle = parse_duration(part, "idle");
+    service.keepalive_interval = parse_duration(part, "interval");
+    service.keepalive_probes = parse_count(part, "probes", 1, 127);
+    if (!service.keepalive_idle) part.fail("idle: expected a duration, got none");
+  }
 }
 
 void parse_policies(const Json& spec, TcpService& service) {
   if (const auto part = spec.get("loadBalancing"); !part.is_absent()) {
     part.allow_only({"algorithm"});
-    service.load_balancing = choose(part, "algorithm", kAlgorithms, LoadBalancing::kRoundRobin);
+    service.load_balancing = parse_algorithm(part);
   }
-  if (const auto part = spec.get("health"); !part.is_absent()) {
-    part.allow_only({"passive"});
-    const auto passive = part.get("passive");
-    if (!passive.is_absent()) passive.allow_only({"maxFails", "failTimeout"});
-    service.max_fails = static_cast<std::uint32_t>(passive.integer("maxFails", 0, 1000, 1));
-    service.fail_timeout = duration(passive, "failTimeout").value_or(service.fail_timeout);
-  }
+  service.health = parse_stream_health(spec);
   if (const auto part = spec.get("timeouts"); !part.is_absent()) {
-    part.allow_only({"connect", "idle"});
-    service.connect_timeout = duration(part, "connect");
-    service.idle_timeout = duration(part, "idle");
+    part.allow_only({"connect", "idle", "maxSession"});
+    service.max_session = parse_duration(part, "maxSession");
+    service.connect_timeout = parse_duration(part, "connect");
+    service.idle_timeout = parse_duration(part, "idle");
   }
   if (const auto part = spec.get("retries"); !part.is_absent()) {
     part.allow_only({"attempts", "timeout"});
-    if (const auto field = part.get("attempts"); !field.is_absent()) {
-      service.attempts = static_cast<std::uint32_t>(field.own_integer(0, 1000));
-    }
-    service.retry_timeout = duration(part, "timeout");
+    service.attempts = parse_count(part, "attempts", 0, 1000);
+    service.retry_timeout = parse_duration(part, "timeout");
   }
-  if (const auto part = spec.get("access"); !part.is_absent()) {
-    part.allow_only({"allow", "deny"});
-    service.allowed = networks(part, "allow");
-    service.denied = networks(part, "deny");
-  }
-  if (const auto part = spec.get("accessLog"); !part.is_absent()) {
-    part.allow_only({"enabled"});
-    service.is_logged = part.boolean("enabled", true);
+  service.access = parse_stream_access(spec);
+  service.log = parse_access_log(spec);
+  parse_limits(spec, service);
+  for (const auto& rule : service.rules) {
+    check_no_backup(spec, service.load_balancing, rule.backends);
   }
 }
 
@@ -167,7 +112,7 @@ TcpService parse_tcp_service(const Json& json) {
   if (!spec.is_absent()) {
     // A field that is not understood may be what keeps strangers out: nothing is half served.
     spec.allow_only({"ingressClassName", "listeners", "rules", "loadBalancing", "health",
-                     "timeouts", "retries", "access", "accessLog"});
+                     "timeouts", "retries", "limits", "keepalive", "access", "accessLog"});
   }
   service.class_name = spec.optional_text("ingressClassName");
   spec.for_each("listeners",
@@ -176,6 +121,7 @@ TcpService parse_tcp_service(const Json& json) {
   if (service.listeners.empty()) spec.fail("listeners: expected at least one, got none");
   if (service.rules.empty()) spec.fail("rules: expected at least one, got none");
   parse_policies(spec, service);
+  service.status = parse_stream_status(json);
   return service;
 }
 

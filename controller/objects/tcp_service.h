@@ -6,44 +6,21 @@
 #include <string>
 #include <vector>
 
-#include "controller/objects/ingress.h"
-#include "proxy/base/duration.h"
-#include "proxy/base/ip_net.h"
+#include "controller/objects/stream_fields.h"
+#include "controller/objects/stream_status.h"
 
 namespace penstock::objects {
 
 enum class ProxyProtocolMode : std::uint8_t { kOff, kOptional, kRequired };
-enum class ProxyProtocolVersion : std::uint8_t { kNone, kV1, kV2 };
-enum class LoadBalancing : std::uint8_t {
-  kRoundRobin,
-  kLeastConnections,
-  kRandom2,
-  kLeastTime,
-  kSourceIpHash,
-  kHash,
-};
 
-struct TcpListener {
-  std::string name;
-  std::uint16_t port = 0;
-  std::string address;  // canonical; empty = all
+struct TcpListener : StreamListener {
   ProxyProtocolMode proxy_protocol = ProxyProtocolMode::kOff;
   std::vector<base::IpNet> trusted_proxies;
 };
 
-/// One of a Service and a host.
-struct TcpBackend {
-  std::string service;
-  std::string name_space;  // of the service; empty = that of the object
-  std::string host;
-  PortRef port;
-  std::uint32_t weight = 1;
-  ProxyProtocolVersion proxy_protocol = ProxyProtocolVersion::kNone;
-};
-
 struct TcpRule {
   std::vector<base::IpNet> source_networks;  // empty = every client
-  std::vector<TcpBackend> backends;
+  std::vector<StreamBackend> backends;
 };
 
 /// What is absent takes the default of the proxy-stream-* keys.
@@ -53,15 +30,22 @@ struct TcpService {
   std::vector<TcpListener> listeners;
   std::vector<TcpRule> rules;
   LoadBalancing load_balancing = LoadBalancing::kRoundRobin;
-  std::uint32_t max_fails = 1;
-  base::Duration fail_timeout{10'000};
+  StreamHealth health;
   std::optional<base::Duration> connect_timeout;
   std::optional<base::Duration> idle_timeout;
   std::optional<std::uint32_t> attempts;
   std::optional<base::Duration> retry_timeout;
-  std::vector<base::IpNet> allowed;
-  std::vector<base::IpNet> denied;
-  bool is_logged = true;
+  StreamAccess access;
+  std::optional<base::Duration> max_session;
+  std::uint32_t connections = 0;  // 0 = no limit, as in the next three
+  std::uint32_t connections_per_address = 0;
+  std::uint32_t new_per_second = 0;
+  std::uint32_t new_per_second_per_address = 0;
+  std::optional<base::Duration> keepalive_idle;
+  std::optional<base::Duration> keepalive_interval;
+  std::optional<std::uint32_t> keepalive_probes;
+  StreamLogSettings log;
+  StreamStatus status;
 };
 
 }  // namespace penstock::objects

@@ -63,16 +63,34 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
       client_(io, access),
       source_(io, client_, source_options(flags), controller.source_events(), make_random()),
       clearing_(io) {
-  const bool has_address = !flags.publish_service.empty() || !flags.publish_status_address.empty();
-  if (!flags.updates_status || !has_address) return;
-  status_.emplace(io, client_,
-                  status::IngressStatus::Options{
-                      flags.publish_service, status::parse_addresses(flags.publish_status_address)},
-                  [this] {
-                    return status::IngressStatus::View{
-                        &controller_.world(), &controller_.translator().served_ingresses()};
-                  });
-  controller.on_translated = [this] { status_->update(); };
+  if (!flags.updates_status) return;
+  if (!flags.publish_service.empty() || !flags.publish_status_address.empty()) {
+    status_.emplace(
+        io, client_,
+        status::IngressStatus::Options{flags.publish_service,
+                                       status::parse_addresses(flags.publish_status_address)},
+        [this] {
+          return status::IngressStatus::View{&controller_.world(),
+                                             &controller_.translator().served_ingresses()};
+        });
+  }
+  streams_.emplace(io, client_, [this] {
+    const auto& server = controller_.server();
+    return status::StreamWriter::View{
+        &controller_.world(), &controller_.translator(),
+        status::Live{server.version(), server.proxies(),
+                     [&server](std::uint64_t version) { return server.proxies_at(version); },
+                     controller_.port_problems()}};
+  });
+  controller.on_translated = [this] {
+    if (status_) status_->update();
+    streams_->update();
+  };
+  controller.on_live = [this] { streams_->update(); };
+  elect(io, flags, access);
+}
+
+void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access) {
   kube::LeaseOptions lease;
   const auto pod = this_pod();
   lease.name_space = pod.name_space.empty() ? access.name_space : pod.name_space;
@@ -82,17 +100,16 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
     replicas_.emplace(client_, lease.name_space, pod.name);
   }
   kube::LeaderElection::Events events;
-  events.on_started_leading = [this] {
-    base::log::info("this replica writes statuses now");
-    metrics_.set_leading(true);
-    status_->set_leading(true);
-  };
-  events.on_stopped_leading = [this] {
-    base::log::info("this replica no longer writes statuses");
-    metrics_.set_leading(false);
-    status_->set_leading(false);
-  };
+  events.on_started_leading = [this] { set_leading(true); };
+  events.on_stopped_leading = [this] { set_leading(false); };
   election_.emplace(io, client_, std::move(lease), std::move(events), make_random());
+}
+
+void Cluster::set_leading(bool is_leading) {
+  base::log::info("this replica {} statuses", is_leading ? "writes" : "no longer writes");
+  metrics_.set_leading(is_leading);
+  if (status_) status_->set_leading(is_leading);
+  streams_->set_leading(is_leading);
 }
 
 void Cluster::start() {
@@ -103,7 +120,7 @@ void Cluster::start() {
 void Cluster::stop(std::function<void()> on_done) {
   if (!election_) return on_done();
   on_stopped_ = std::move(on_done);
-  if (!election_->is_leading() || !replicas_) return release();
+  if (!election_->is_leading() || !replicas_ || !status_) return release();
   clearing_.after(kLongestClearing, [this] {
     base::log::warn("the statuses were not cleared in time");
     release();

@@ -9,6 +9,7 @@
 #include "controller/program/flags.h"
 #include "controller/status/ingress_status.h"
 #include "controller/status/replicas.h"
+#include "controller/status/stream_writer.h"
 
 namespace penstock::program {
 
@@ -27,12 +28,15 @@ class Cluster {
           Controller& controller, Metrics& metrics);
   void clear_statuses();
   void release();
+  void elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access);
+  void set_leading(bool is_leading);
 
   Controller& controller_;
   Metrics& metrics_;
   kube::Client client_;
   kube::KubeSource source_;
   std::optional<status::IngressStatus> status_;
+  std::optional<status::StreamWriter> streams_;
   std::optional<kube::LeaderElection> election_;
   std::optional<status::Replicas> replicas_;
   kube::OneTimer clearing_;

@@ -35,7 +35,10 @@ base::Result<std::unique_ptr<Controller>> Controller::make(asio::io_context& io,
     base::log::error("the proxy refused version {}: {}", refused.version,
                      fmt::join(refused.reasons, "; "));
   };
-  events.on_proxies = [self = out.get()](std::size_t count) { self->metrics_.set_proxies(count); };
+  events.on_proxies = [self = out.get()](std::size_t count) {
+    self->metrics_.set_proxies(count);
+    if (self->on_live) self->on_live();
+  };
   auto server = publish::SnapshotServer::listen(io, socket, std::move(events));
   if (!server) return std::unexpected(server.error());
   out->server_ = std::move(*server);
@@ -148,6 +151,8 @@ void Controller::publish() {
 void Controller::take_adopted(const snapshot::Adopted& adopted) {
   metrics_.add_adoption();
   metrics_.set_unopened_ports(adopted.problems.size());
+  port_problems_ = adopted.problems;
+  if (on_live) on_live();
   is_ready_.set(true);
   const auto live = now();
   while (!on_the_way_.empty() && on_the_way_.front().first <= adopted.version) {

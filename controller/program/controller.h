@@ -44,6 +44,11 @@ class Controller {
   const world::World& world() const { return world_; }
   /// Called after every batch of changes.
   std::function<void()> on_translated;
+  /// Called when what proxies serve may have changed.
+  std::function<void()> on_live;
+  const publish::SnapshotServer& server() const { return *server_; }
+  /// Ports that proxies cannot open, one sentence each.
+  const std::vector<std::string>& port_problems() const { return port_problems_; }
 
  private:
   Controller(asio::io_context& io, Options options, Metrics& metrics);
@@ -81,6 +86,7 @@ class Controller {
   std::uint64_t diagnostics_revision_ = 0;
   std::uint64_t unreadable_revision_ = 0;
   std::set<std::string> logged_;
+  std::vector<std::string> port_problems_;
   asio::steady_timer names_timer_;
   asio::steady_timer watch_timer_;
   asio::steady_timer log_timer_;

@@ -48,8 +48,7 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
                "Serve Ingresses that name no class");
   path("--configmap", options.config_map, "ConfigMap of the global settings");
   path("--tcp-services-configmap", options.tcp_services, "ConfigMap of TCP ports");
-  path("--udp-services-configmap", options.udp_services,
-       "ConfigMap of UDP ports: read and reported, not served by this version");
+  path("--udp-services-configmap", options.udp_services, "ConfigMap of UDP ports");
   path("--default-backend-service", options.default_backend,
        "Service that answers where no Ingress matches; without: 404");
   path("--default-ssl-certificate", options.default_certificate,

@@ -77,6 +77,7 @@ void Metrics::set_objects(const world::World& world) {
   set("ConfigMap", world.count<objects::ConfigMap>());
   set("Namespace", world.count<objects::Namespace>());
   set("TCPService", world.count<objects::TcpService>());
+  set("UDPService", world.count<objects::UdpService>());
 }
 
 void Metrics::set_watches(const std::vector<objects::WatchStatus>& watches, base::SteadyTime now) {

@@ -73,6 +73,7 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
     socket_.close(ignored);
   }
   bool is_proxy() const { return is_greeted_ && !is_reader_; }
+  std::uint64_t serving() const { return serving_; }
   void change(const std::map<snapshot::PartKey, snapshot::PartPtr>& changes) {
     if (!is_greeted_) return;
     for (const auto& [key, part] : changes) waiting_.insert(key);
@@ -104,7 +105,7 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
     if (!is_proxy()) return end("it sent a message that only a proxy sends");
     if (const auto* adopted = std::get_if<snapshot::Adopted>(&message)) {
       if (adopted->version == in_flight_) {
-        acknowledged_ = in_flight_;
+        acknowledged_ = serving_ = in_flight_;
         in_flight_ = 0;
         sent_.clear();
       }
@@ -131,6 +132,7 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
     is_reader_ = hello.is_reader;
     if (is_reader_) return send_waiting();
     acknowledged_ = hello.serving == server_->current_.version ? hello.serving : 0;
+    serving_ = acknowledged_;
     base::log::info("{} has connected, serving version {}", hello.program, hello.serving);
     server_->events_.on_proxies(server_->proxies());
     if (server_ != nullptr) send_waiting();
@@ -189,6 +191,7 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
   bool is_reader_ = false;
   bool has_sent_whole_ = false;
   std::uint64_t acknowledged_ = 0;  // 0: the next update is the whole snapshot
+  std::uint64_t serving_ = 0;       // 0: nothing of ours yet
   std::uint64_t in_flight_ = 0;
   std::set<snapshot::PartKey> waiting_;  // changed since the last update was sent
   std::set<snapshot::PartKey> sent_;     // what is in flight
@@ -232,22 +235,22 @@ SnapshotServer::~SnapshotServer() {
 }
 
 void SnapshotServer::accept() {
-  acceptor_.async_accept(io_, [this, alive = is_alive_](base::error_code code,
-                                                        base::LocalSocket socket) {
-    if (!*alive || code == asio::error::operation_aborted) return;
-    if (!code) {
-      const auto checked = check_peer(socket);
-      if (!checked) {
-        base::log::error("{}: a peer is refused: {}", path_, checked.error().message);
-      } else if (sessions_.size() >= kMaxProxies) {
-        base::log::error("{}: a peer is refused: {} are connected already", path_, kMaxProxies);
-      } else {
-        sessions_.push_back(std::make_shared<Session>(*this, std::move(socket)));
-        sessions_.back()->start();
-      }
-    }
-    accept();
-  });
+  acceptor_.async_accept(
+      io_, [this, alive = is_alive_](base::error_code code, base::LocalSocket socket) {
+        if (!*alive || code == asio::error::operation_aborted) return;
+        if (!code) {
+          const auto checked = check_peer(socket);
+          if (!checked) {
+            base::log::error("{}: a peer is refused: {}", path_, checked.error().message);
+          } else if (sessions_.size() >= kMaxProxies) {
+            base::log::error("{}: a peer is refused: {} are connected already", path_, kMaxProxies);
+          } else {
+            sessions_.push_back(std::make_shared<Session>(*this, std::move(socket)));
+            sessions_.back()->start();
+          }
+        }
+        accept();
+      });
 }
 
 std::size_t SnapshotServer::proxies() const {
@@ -259,6 +262,11 @@ void SnapshotServer::drop(Session* session) {
   const bool was_proxy = session->is_proxy();
   sessions_.remove_if([&](const auto& each) { return each.get() == session; });
   if (was_proxy) events_.on_proxies(proxies());
+}
+
+std::size_t SnapshotServer::proxies_at(std::uint64_t version) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      sessions_, [&](const auto& each) { return each->is_proxy() && each->serving() >= version; }));
 }
 
 std::uint64_t SnapshotServer::publish(

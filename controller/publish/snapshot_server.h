@@ -39,6 +39,8 @@ class SnapshotServer {
   std::uint64_t version() const { return current_.version; }
   /// Those that have said who they are; readers are none.
   std::size_t proxies() const;
+  /// How many of them serve this version or a later one.
+  std::size_t proxies_at(std::uint64_t version) const;
   /// Bytes of updates sent so far.
   std::uint64_t bytes_sent() const { return bytes_sent_; }
 

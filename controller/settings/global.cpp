@@ -170,7 +170,7 @@ constexpr Setting<G> kTable[] = {
      "Do not escape variables of log lines; wins over log-format-escape-json. Control bytes are "
      "escaped all the same, so that one record stays one line."},
     global<Line, &Global::access_log, &AccessLog::stream_format>(
-        "log-format-stream", "Line per TCP session, in nginx's variables."),
+        "log-format-stream", "Line per TCP or UDP session, in nginx's variables."),
     global<Line, &Global::access_log, &AccessLog::http_format>(
         "log-format-upstream", "Line per HTTP request, in nginx's variables."),
     setting<TextList, &G::no_redirect_prefixes>(
@@ -202,6 +202,10 @@ constexpr Setting<G> kTable[] = {
                                                  "Time for all attempts together."),
     stream<Count, &StreamDefaults::tries>("proxy-stream-next-upstream-tries",
                                           "Attempts in total. 0 = no limit."),
+    stream<Count, &StreamDefaults::responses>("proxy-stream-responses",
+                                              "UDP of udp-services: datagrams that answer one of a "
+                                              "client; the session then ends. 0: none "
+                                              "is awaited."),
     stream<Time, &StreamDefaults::idle_timeout>("proxy-stream-timeout",
                                                 "A session without a byte for so long is closed."),
     {"retry-non-idempotent", Scope::kRoute, Boolean::kExpected,

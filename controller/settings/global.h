@@ -10,12 +10,13 @@
 
 namespace penstock::settings {
 
-/// What a TCP stream has where its own object does not say.
+/// What a stream has where its own object does not say.
 struct StreamDefaults {
   base::Duration idle_timeout{600'000};
   bool retries_next_upstream = true;
   base::Duration retry_timeout{600'000};
   std::uint32_t tries = 3;
+  std::uint32_t responses = 1;  // UDP: datagrams that answer one of a client
 
   bool operator==(const StreamDefaults&) const = default;
 };

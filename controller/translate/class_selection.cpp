@@ -35,4 +35,9 @@ bool is_ours(Reader& reader, const objects::TcpService& service, const Options& 
   return !service.class_name || is_class_ours(reader, *service.class_name, options);
 }
 
+bool is_ours(Reader& reader, const objects::UdpService& service, const Options& options) {
+  if (!is_watched(reader, service.meta.name_space, options)) return false;
+  return !service.class_name || is_class_ours(reader, *service.class_name, options);
+}
+
 }  // namespace penstock::translate

@@ -5,6 +5,7 @@
 
 #include "controller/objects/ingress.h"
 #include "controller/objects/tcp_service.h"
+#include "controller/objects/udp_service.h"
 #include "controller/translate/options.h"
 #include "controller/translate/reader.h"
 
@@ -16,5 +17,6 @@ bool is_watched(Reader& reader, const std::string& name_space, const Options& op
 bool is_ours(Reader& reader, const objects::Ingress& ingress, const Options& options);
 /// One without a class is taken.
 bool is_ours(Reader& reader, const objects::TcpService& service, const Options& options);
+bool is_ours(Reader& reader, const objects::UdpService& service, const Options& options);
 
 }  // namespace penstock::translate

@@ -35,12 +35,15 @@ std::string annotation_field(std::string_view annotation) {
 }
 
 std::string to_string(const Diagnostic& diagnostic) {
-  const auto object = objects::to_string(diagnostic.object);
+  return objects::to_string(diagnostic.object) + ": " + without_object(diagnostic);
+}
+
+std::string without_object(const Diagnostic& diagnostic) {
   // The messages of annotations and of ConfigMap keys name them already.
   const bool is_named = diagnostic.field.empty() || diagnostic.field.starts_with(kAnnotations) ||
                         diagnostic.field.starts_with("/data/");
-  if (is_named) return fmt::format("{}: {}", object, diagnostic.message);
-  return fmt::format("{}: {}: {}", object, dotted(diagnostic.field), diagnostic.message);
+  if (is_named) return diagnostic.message;
+  return fmt::format("{}: {}", dotted(diagnostic.field), diagnostic.message);
 }
 
 }  // namespace penstock::translate

@@ -1,16 +1,30 @@
 #pragma once
 #include <compare>
+#include <cstdint>
 #include <string>
 
 #include "controller/objects/object.h"
 
 namespace penstock::translate {
 
+/// What the condition of a status says of a diagnostic, where there is one that does.
+enum class Reason : std::uint8_t {
+  kNone,
+  kInvalidSpec,
+  kPortNotAllowed,
+  kPortReserved,
+  kPortConflict,
+  kRefNotPermitted,
+  kBackendNotFound,
+  kPortNotFound,
+};
+
 /// Something that a user wrote and that is not served as written.
 struct Diagnostic {
   objects::ObjectKey object;
   std::string field;    // a JSON pointer into the object; may be empty
   std::string message;  // names the key, what was expected and what was found
+  Reason reason = Reason::kNone;
 
   auto operator<=>(const Diagnostic&) const = default;
   bool operator==(const Diagnostic&) const = default;
@@ -20,5 +34,7 @@ struct Diagnostic {
 std::string annotation_field(std::string_view annotation);
 /// "Ingress shop/web: spec.rules[0].host: ..."
 std::string to_string(const Diagnostic& diagnostic);
+/// The same without the object.
+std::string without_object(const Diagnostic& diagnostic);
 
 }  // namespace penstock::translate

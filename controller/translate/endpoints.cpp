@@ -70,7 +70,8 @@ void add_named(Reader& reader, const std::string& host, std::uint16_t port, Coll
 
 void add_external(Reader& reader, const objects::Service& service, const UpstreamDemand& demand,
                   Collector& out) {
-  const auto* declared = find_port(service, demand.port, demand.matches_target_port);
+  const auto* declared =
+      find_port(service, demand.port, demand.matches_target_port, demand.protocol);
   auto port = demand.port.number;
   if (declared != nullptr) {
     port = declared->target.number != 0 ? declared->target.number : declared->number;
@@ -93,9 +94,9 @@ const char* refused_because(const base::Address& given, const Options& options) 
 }
 
 const objects::ServicePort* find_port(const objects::Service& service, const PortRef& port,
-                                      bool matches_target_port) {
+                                      bool matches_target_port, Protocol protocol) {
   for (const auto& each : service.ports) {
-    if (each.protocol != Protocol::kTcp) continue;
+    if (each.protocol != protocol) continue;
     if (refers_to(port, {each.number, each.name})) return &each;
     if (matches_target_port && refers_to(port, each.target)) return &each;
   }
@@ -115,7 +116,7 @@ Found endpoints_of(Reader& reader, const UpstreamDemand& demand, const Options& 
     add_external(reader, *service, demand, out);
     return out.take();
   }
-  const auto* port = find_port(*service, demand.port, demand.matches_target_port);
+  const auto* port = find_port(*service, demand.port, demand.matches_target_port, demand.protocol);
   if (port == nullptr) return {};
   for (const auto* slice : reader.slices_of(path)) {
     if (!slice->has_ip_addresses) continue;

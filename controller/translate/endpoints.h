@@ -10,10 +10,11 @@
 
 namespace penstock::translate {
 
-/// The first TCP port of the Service that a reference means: by number, by name and, where an
-/// Ingress asks, by targetPort. Null where there is none.
+/// The first port of the Service with this protocol that a reference means: by number, by name and,
+/// where an Ingress asks, by targetPort. Null where there is none.
 const objects::ServicePort* find_port(const objects::Service& service, const objects::PortRef& port,
-                                      bool matches_target_port);
+                                      bool matches_target_port,
+                                      objects::Protocol protocol = objects::Protocol::kTcp);
 
 struct Found {
   std::vector<snapshot::Endpoint> endpoints;  // sorted, without repeats; empty: 503

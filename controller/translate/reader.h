@@ -60,8 +60,12 @@ class Reader {
     return world_.slices_of(service);
   }
   std::vector<const objects::TcpService*> tcp_services_of(std::uint16_t port) {
-    facts_.push_back(world::fact(world::Question::kStreamPort, std::to_string(port)));
+    facts_.push_back(world::fact(world::Question::kTcpPort, std::to_string(port)));
     return world_.tcp_services_of(port);
+  }
+  std::vector<const objects::UdpService*> udp_services_of(std::uint16_t port) {
+    facts_.push_back(world::fact(world::Question::kUdpPort, std::to_string(port)));
+    return world_.udp_services_of(port);
   }
   const std::vector<base::Address>* addresses_of(const std::string& name) {
     names_.insert(name);

@@ -49,9 +49,8 @@ std::optional<StreamEntry> read_entry(const std::string& key, std::string_view v
 
 }  // namespace
 
-std::map<std::uint16_t, StreamEntry> read_stream_map(const objects::ConfigMap& map,
-                                                     std::vector<Diagnostic>& diagnostics) {
-  std::map<std::uint16_t, StreamEntry> entries;
+StreamMap read_stream_map(const objects::ConfigMap& map, std::vector<Diagnostic>& diagnostics) {
+  StreamMap entries;
   for (const auto& [key, value] : map.data) {
     const auto report = [&](std::string message) {
       diagnostics.push_back({{objects::Kind::kConfigMap, map.meta.name_space, map.meta.name},

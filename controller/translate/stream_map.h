@@ -15,14 +15,15 @@ struct StreamEntry {
   std::string name_space;
   std::string service;
   objects::PortRef port;
-  bool decodes_proxy = false;  // third field
+  bool decodes_proxy = false;  // third field; without a meaning for UDP, as the next
   bool encodes_proxy = false;  // fourth field
 
   bool operator==(const StreamEntry&) const = default;
 };
 
+using StreamMap = std::map<std::uint16_t, StreamEntry>;
+
 /// Entries by port. What cannot be read is reported under its key and left out.
-std::map<std::uint16_t, StreamEntry> read_stream_map(const objects::ConfigMap& map,
-                                                     std::vector<Diagnostic>& diagnostics);
+StreamMap read_stream_map(const objects::ConfigMap& map, std::vector<Diagnostic>& diagnostics);
 
 }  // namespace penstock::translate

@@ -7,7 +7,8 @@
 #include "controller/annotations/annotations.h"
 #include "controller/translate/class_selection.h"
 #include "controller/translate/host.h"
-#include "controller/translate/stream.h"
+#include "controller/translate/tcp_stream.h"
+#include "controller/translate/udp_stream.h"
 #include "controller/translate/upstream.h"
 #include "proxy/base/text.h"
 
@@ -38,8 +39,8 @@ PartChanges Translator::translate(const world::World& world, const world::Touche
   }
   pairs_.forget(touched.facts);
   // In the order of what builds on what: a later kind may be marked by an earlier one.
-  for (const auto kind : {JobKind::kSettings, JobKind::kReview, JobKind::kHost, JobKind::kStream,
-                          JobKind::kUpstream, JobKind::kCertificate}) {
+  for (const auto kind : {JobKind::kSettings, JobKind::kReview, JobKind::kHost, JobKind::kTcpStream,
+                          JobKind::kUdpStream, JobKind::kUpstream, JobKind::kCertificate}) {
     run_kind(kind, world);
   }
   dirty_.clear();
@@ -55,9 +56,10 @@ void Translator::mark_everything(const world::World& world) {
     for (const auto& host : world::hosts_of(ingress)) dirty_.insert({JobKind::kHost, host});
   });
   world.for_each<objects::TcpService>([&](const objects::TcpService& service) {
-    for (const auto& listener : service.listeners) {
-      dirty_.insert({JobKind::kStream, std::to_string(listener.port)});
-    }
+    mark_ports(JobKind::kTcpStream, world::ports_of(service));
+  });
+  world.for_each<objects::UdpService>([&](const objects::UdpService& service) {
+    mark_ports(JobKind::kUdpStream, world::ports_of(service));
   });
 }
 
@@ -71,7 +73,12 @@ void Translator::mark(const world::World&, const world::Touched& touched) {
   for (const auto& key : touched.ingresses) {
     dirty_.insert({JobKind::kReview, world::path_of(key)});
   }
-  for (const auto port : touched.ports) dirty_.insert({JobKind::kStream, std::to_string(port)});
+  mark_ports(JobKind::kTcpStream, touched.tcp_ports);
+  mark_ports(JobKind::kUdpStream, touched.udp_ports);
+}
+
+void Translator::mark_ports(JobKind kind, const std::set<std::uint16_t>& ports) {
+  for (const auto port : ports) dirty_.insert({kind, std::to_string(port)});
 }
 
 void Translator::mark_all(JobKind kind) {
@@ -112,10 +119,15 @@ Output Translator::compute(const JobKey& key, Reader& reader, const world::World
       return translate_host({reader, pairs_, options_, settings_,
                              [this](const objects::Ingress& each) { return policy_of(each); }},
                             name);
-    case JobKind::kStream: {
+    case JobKind::kTcpStream: {
       const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
-      if (!stream_map_.contains(port) && world.tcp_services_of(port).empty()) return {};
-      return translate_stream({reader, options_, settings_, stream_map_}, port);
+      if (!tcp_map_.contains(port) && world.tcp_services_of(port).empty()) return {};
+      return translate_tcp_stream({reader, options_, settings_, tcp_map_}, port);
+    }
+    case JobKind::kUdpStream: {
+      const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
+      if (!udp_map_.contains(port) && world.udp_services_of(port).empty()) return {};
+      return translate_udp_stream({reader, options_, settings_, udp_map_}, port);
     }
     case JobKind::kUpstream: {
       const auto found = demands_.find(name);
@@ -141,33 +153,21 @@ Output Translator::run_settings(Reader& reader) {
       }
     }
   }
-  std::map<std::uint16_t, StreamEntry> streams;
-  if (!options_.tcp_services.empty()) {
-    if (const auto* map = reader.find<objects::ConfigMap>(options_.tcp_services)) {
-      streams = read_stream_map(*map, out.diagnostics);
-    }
-  }
-  if (!options_.udp_services.empty()) {
-    if (const auto* map = reader.find<objects::ConfigMap>(options_.udp_services)) {
-      for (const auto& [port, entry] : read_stream_map(*map, out.diagnostics)) {
-        out.diagnostics.push_back(
-            {config_map_key(options_.udp_services), "/data/" + entry.key,
-             fmt::format("{}: UDP is not served by this version", entry.key)});
-      }
-    }
-  }
+  auto tcp_map = read_map(reader, options_.tcp_services, out);
+  auto udp_map = read_map(reader, options_.udp_services, out);
   if (now.ingress != settings_.ingress ||
       now.no_redirect_prefixes != settings_.no_redirect_prefixes) {
     mark_all(JobKind::kReview);
     mark_all(JobKind::kHost);
   }
-  if (now.stream != settings_.stream) mark_all(JobKind::kStream);
-  for (const auto* map : {&streams, &stream_map_}) {
-    for (const auto& [port, entry] : *map) dirty_.insert({JobKind::kStream, std::to_string(port)});
+  if (now.stream != settings_.stream) {
+    mark_all(JobKind::kTcpStream);
+    mark_all(JobKind::kUdpStream);
   }
+  replace_map(tcp_map_, std::move(tcp_map), JobKind::kTcpStream);
+  replace_map(udp_map_, std::move(udp_map), JobKind::kUdpStream);
   settings_ = std::move(now);
   default_policy_ = std::make_shared<const settings::IngressPolicy>(settings_.ingress);
-  stream_map_ = std::move(streams);
   auto global = settings_.proxy;
   global.instance = options_.instance;
   if (options_.http_port != 0) {
@@ -178,6 +178,19 @@ Output Translator::run_settings(Reader& reader) {
   }
   out.add(snapshot::PartKind::kGlobal, "", std::move(global));
   return out;
+}
+
+StreamMap Translator::read_map(Reader& reader, const std::string& path, Output& out) const {
+  if (path.empty()) return {};
+  const auto* map = reader.find<objects::ConfigMap>(path);
+  return map == nullptr ? StreamMap() : read_stream_map(*map, out.diagnostics);
+}
+
+void Translator::replace_map(StreamMap& map, StreamMap now, JobKind kind) {
+  for (const auto* each : {&map, &now}) {
+    for (const auto& [port, entry] : *each) dirty_.insert({kind, std::to_string(port)});
+  }
+  map = std::move(now);
 }
 
 Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
@@ -311,11 +324,20 @@ std::set<std::string> Translator::keys_of(const Counts& counts) {
   return keys;
 }
 
+std::vector<Diagnostic> Translator::diagnostics_of(const objects::ObjectKey& object) const {
+  std::vector<Diagnostic> out;
+  for (auto each = diagnostics_.lower_bound({object, "", ""});
+       each != diagnostics_.end() && each->first.object == object; ++each) {
+    out.push_back(each->first);
+  }
+  return out;
+}
+
 std::vector<Diagnostic> Translator::diagnostics(const world::World& world) const {
   std::set<Diagnostic> all;
   for (const auto& [diagnostic, jobs] : diagnostics_) all.insert(diagnostic);
   for (const auto& [key, error] : world.unreadable()) {
-    all.insert({key, error.pointer, error.message});
+    all.insert({key, error.pointer, error.message, Reason::kInvalidSpec});
   }
   return {all.begin(), all.end()};
 }

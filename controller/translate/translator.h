@@ -39,6 +39,8 @@ class Translator {
   /// Paths of Secrets that decide what is served, whether they exist or not.
   std::set<std::string> wanted_secrets() const { return keys_of(secrets_); }
   std::set<std::string> wanted_names() const { return keys_of(names_); }
+  /// Of one object, but for one that could not be read.
+  std::vector<Diagnostic> diagnostics_of(const objects::ObjectKey& object) const;
   /// Counts changes of the two sets above.
   std::uint64_t wanted_revision() const { return wanted_revision_; }
   /// Counts changes of what `diagnostics` gives, apart from objects that cannot be read.
@@ -49,7 +51,7 @@ class Translator {
   const Options& options() const { return options_; }
 
  private:
-  enum class JobKind { kSettings, kReview, kHost, kStream, kUpstream, kCertificate };
+  enum class JobKind { kSettings, kReview, kHost, kTcpStream, kUdpStream, kUpstream, kCertificate };
   using JobKey = std::pair<JobKind, std::string>;
   struct Job {
     std::vector<world::Fact> facts;
@@ -67,10 +69,13 @@ class Translator {
   void mark(const world::World& world, const world::Touched& touched);
   void mark_everything(const world::World& world);
   void mark_all(JobKind kind);
+  void mark_ports(JobKind kind, const std::set<std::uint16_t>& ports);
   void run_kind(JobKind kind, const world::World& world);
   void run(const JobKey& key, const world::World& world);
   Output compute(const JobKey& key, Reader& reader, const world::World& world);
   Output run_settings(Reader& reader);
+  StreamMap read_map(Reader& reader, const std::string& path, Output& out) const;
+  void replace_map(StreamMap& map, StreamMap now, JobKind kind);
   Output run_review(Reader& reader, const objects::Ingress& ingress);
   void finish(const JobKey& key, Reader& reader, Output output);
   void set_facts(Jobs::iterator job, std::vector<world::Fact> facts);
@@ -91,7 +96,8 @@ class Translator {
 
   settings::GlobalSettings settings_;
   std::shared_ptr<const settings::IngressPolicy> default_policy_;
-  std::map<std::uint16_t, StreamEntry> stream_map_;
+  StreamMap tcp_map_;
+  StreamMap udp_map_;
   KeyPairs pairs_;
   std::unordered_map<std::string, std::shared_ptr<const settings::IngressPolicy>> policies_;
   std::set<std::string> served_;

@@ -14,11 +14,12 @@ namespace penstock::world {
 using Fact = std::uint64_t;
 
 enum class Question : char {
-  kObject = 'o',      // the object itself; asked also where it does not exist
-  kHost = 'h',        // the Ingresses that name a host
-  kSlices = 'e',      // the EndpointSlices of a Service
-  kStreamPort = 's',  // the TCPServices that listen on a port
-  kAddresses = 'a',   // what a DNS name resolves to
+  kObject = 'o',     // the object itself; asked also where it does not exist
+  kHost = 'h',       // the Ingresses that name a host
+  kSlices = 'e',     // the EndpointSlices of a Service
+  kTcpPort = 's',    // the TCPServices that listen on a port
+  kUdpPort = 'u',    // the UDPServices that do
+  kAddresses = 'a',  // what a DNS name resolves to
 };
 
 constexpr Fact fact(Question question, std::string_view about) {

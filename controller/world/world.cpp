@@ -55,15 +55,19 @@ void World::index(const objects::EndpointSlice& slice, bool adds, Touched& touch
 }
 
 void World::index(const objects::TcpService& service, bool adds, Touched& touched) {
-  std::set<std::uint16_t> ports;
-  for (const auto& listener : service.listeners) ports.insert(listener.port);
-  for (const auto port : ports) {
-    change_index(by_port_, port, service, adds);
-    touched.facts.push_back(fact(Question::kStreamPort, std::to_string(port)));
-    touched.ports.insert(port);
+  for (const auto port : ports_of(service)) {
+    change_index(by_tcp_port_, port, service, adds);
+    touched.facts.push_back(fact(Question::kTcpPort, std::to_string(port)));
+    touched.tcp_ports.insert(port);
   }
-  touched.tcp_services.insert(
-      {objects::Kind::kTcpService, service.meta.name_space, service.meta.name});
+}
+
+void World::index(const objects::UdpService& service, bool adds, Touched& touched) {
+  for (const auto port : ports_of(service)) {
+    change_index(by_udp_port_, port, service, adds);
+    touched.facts.push_back(fact(Question::kUdpPort, std::to_string(port)));
+    touched.udp_ports.insert(port);
+  }
 }
 
 template <class T>
@@ -117,6 +121,8 @@ void World::apply(const objects::Change& change, Touched& touched) {
       return remove_or_take(objects::Ptr<objects::Namespace>());
     case objects::Kind::kTcpService:
       return remove_or_take(objects::Ptr<objects::TcpService>());
+    case objects::Kind::kUdpService:
+      return remove_or_take(objects::Ptr<objects::UdpService>());
   }
 }
 
@@ -137,7 +143,11 @@ std::vector<const objects::EndpointSlice*> World::slices_of(std::string_view ser
 }
 
 std::vector<const objects::TcpService*> World::tcp_services_of(std::uint16_t port) const {
-  return look_up(by_port_, port);
+  return look_up(by_tcp_port_, port);
+}
+
+std::vector<const objects::UdpService*> World::udp_services_of(std::uint16_t port) const {
+  return look_up(by_udp_port_, port);
 }
 
 const std::vector<base::Address>* World::addresses_of(std::string_view name) const {

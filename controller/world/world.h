@@ -25,8 +25,8 @@ struct Touched {
   std::vector<Fact> facts;
   std::set<std::string> hosts;
   std::set<objects::ObjectKey> ingresses;
-  std::set<objects::ObjectKey> tcp_services;
-  std::set<std::uint16_t> ports;
+  std::set<std::uint16_t> tcp_ports;
+  std::set<std::uint16_t> udp_ports;
 
   bool empty() const { return facts.empty(); }
 };
@@ -60,6 +60,7 @@ class World {
   std::vector<const objects::Ingress*> ingresses_of(std::string_view host) const;
   std::vector<const objects::EndpointSlice*> slices_of(std::string_view service_path) const;
   std::vector<const objects::TcpService*> tcp_services_of(std::uint16_t port) const;
+  std::vector<const objects::UdpService*> udp_services_of(std::uint16_t port) const;
   /// Null while the name has never been resolved.
   const std::vector<base::Address>* addresses_of(std::string_view name) const;
 
@@ -80,16 +81,18 @@ class World {
   void index(const objects::Ingress& ingress, bool adds, Touched& touched);
   void index(const objects::EndpointSlice& slice, bool adds, Touched& touched);
   void index(const objects::TcpService& service, bool adds, Touched& touched);
+  void index(const objects::UdpService& service, bool adds, Touched& touched);
   template <class T>
   void index(const T&, bool, Touched&) {}
 
   std::tuple<Store<objects::Ingress>, Store<objects::IngressClass>, Store<objects::Service>,
              Store<objects::EndpointSlice>, Store<objects::Secret>, Store<objects::ConfigMap>,
-             Store<objects::Namespace>, Store<objects::TcpService>>
+             Store<objects::Namespace>, Store<objects::TcpService>, Store<objects::UdpService>>
       stores_;
   Index<std::string, objects::Ingress> by_host_;
   Index<std::string, objects::EndpointSlice> by_service_;
-  Index<std::uint16_t, objects::TcpService> by_port_;
+  Index<std::uint16_t, objects::TcpService> by_tcp_port_;
+  Index<std::uint16_t, objects::UdpService> by_udp_port_;
   std::unordered_map<std::string, std::vector<base::Address>, base::TextHash, std::equal_to<>>
       addresses_;
   std::map<objects::ObjectKey, objects::ParseError> unreadable_;
@@ -101,5 +104,16 @@ class World {
 std::string path_of(const objects::ObjectKey& key);
 /// The hosts under which an Ingress is found, without repeats.
 std::set<std::string> hosts_of(const objects::Ingress& ingress);
+/// The ports under which a TCPService or UDPService is found.
+template <class T>
+std::set<std::uint16_t> ports_of(const T& service) {
+  std::set<std::uint16_t> ports;
+  for (const auto& listener : service.listeners) {
+    for (int port = listener.ports.first; port <= listener.ports.last; ++port) {
+      ports.insert(static_cast<std::uint16_t>(port));
+    }
+  }
+  return ports;
+}
 
 }  // namespace penstock::world

@@ -140,6 +140,12 @@ std::string encode_proxy_v1(const ProxyAddresses& addresses) {
                      addresses.source.port(), addresses.destination.port());
 }
 
+std::string encode_proxy_v2_datagram(const ProxyAddresses& addresses) {
+  auto out = encode_proxy_v2(addresses);
+  ++out[kV2.size() + 1];  // STREAM to DGRAM, of either family (section 2.2)
+  return out;
+}
+
 std::string encode_proxy_v2(const ProxyAddresses& addresses) {
   const bool is_four = is_v4(addresses);
   std::string out(kV2);

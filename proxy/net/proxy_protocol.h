@@ -36,5 +36,7 @@ ProxyHeader parse_proxy_header(std::string_view bytes);
 
 std::string encode_proxy_v1(const ProxyAddresses& addresses);
 std::string encode_proxy_v2(const ProxyAddresses& addresses);
+/// For datagrams: each one begins with it.
+std::string encode_proxy_v2_datagram(const ProxyAddresses& addresses);
 
 }  // namespace penstock::net

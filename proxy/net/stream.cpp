@@ -109,6 +109,20 @@ void Stream::set_no_delay() {
   ::setsockopt(descriptor_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void Stream::set_keepalive(base::Duration idle, base::Duration interval, std::uint32_t probes) {
+  if (idle.count() == 0) return;
+  const auto set = [&](int level, int option, int value) {
+    ::setsockopt(descriptor_.get(), level, option, &value, sizeof value);
+  };
+  const auto seconds = [](base::Duration time) {
+    return static_cast<int>(std::chrono::ceil<std::chrono::seconds>(time).count());
+  };
+  set(IPPROTO_TCP, TCP_KEEPIDLE, seconds(idle));
+  set(IPPROTO_TCP, TCP_KEEPINTVL, seconds(interval));
+  set(IPPROTO_TCP, TCP_KEEPCNT, static_cast<int>(probes));
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
 bool Stream::is_surely_quiet() {
   pollfd poll{descriptor_.get(), POLLIN | POLLRDHUP, 0};
   if (!descriptor_ || has_ended_ || ::poll(&poll, 1, 0) != 0) return false;

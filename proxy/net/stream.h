@@ -125,6 +125,8 @@ class Stream final : public Watched {
   /// The same, asking the kernel.
   bool is_surely_quiet();
 
+  /// SO_KEEPALIVE; an idle time of zero leaves it off.
+  void set_keepalive(base::Duration idle, base::Duration interval, std::uint32_t probes);
   base::TcpEndpoint local_endpoint() const;
   SSL* ssl() const { return ssl_.get(); }
   /// The last TLS failure as OpenSSL words it, for a log line.

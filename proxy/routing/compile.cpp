@@ -117,6 +117,7 @@ base::Result<void> Compiler::Build::take(const snapshot::PartKey& key, const Par
     case PartKind::kHost:
       return {};  // take_host, when every slot is known
     case PartKind::kStream:
+    case PartKind::kUdpStream:
       change_.streams.push_back(key.name);
       if (part) {
         streams_.set(key.name, part);

@@ -61,6 +61,7 @@ class RoutingTable {
 
   const CompiledUpstream* upstream(std::uint32_t slot) const;
   std::optional<std::uint32_t> upstream_slot(std::string_view name) const;
+  /// TCP and UDP: the name tells which.
   const base::PersistentMap<snapshot::PartPtr>& streams() const { return streams_; }
   const filters::GlobalTexts& texts() const { return texts_; }
   const snapshot::Global& global() const { return std::get<snapshot::Global>(*global_); }

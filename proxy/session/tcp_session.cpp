@@ -6,6 +6,7 @@
 #include "proxy/base/ip_net.h"
 #include "proxy/session/proxy_header.h"
 #include "proxy/session/relay.h"
+#include "proxy/session/stream_log.h"
 
 namespace penstock::session {
 namespace {
@@ -19,6 +20,20 @@ constexpr base::Duration kOptionalHeaderWait{200};
 bool contains(const std::vector<base::IpNet>& nets, const base::Address& address) {
   return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
 }
+
+/// Ends a session at its time, whether anything moves or not.
+class Lifetime final : public net::Closable {
+ public:
+  Lifetime(net::Stream& client, net::Stream& upstream) : client_(client), upstream_(upstream) {}
+  void close() override {
+    client_.close();
+    upstream_.close();
+  }
+
+ private:
+  net::Stream& client_;
+  net::Stream& upstream_;
+};
 
 }  // namespace
 
@@ -37,20 +52,13 @@ base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
   co_await session->run();
 }
 
-const snapshot::StreamBackend* TcpSession::choose_backend() {
+BackendChoice TcpSession::choose_backend(const snapshot::StreamBackend* except) {
   const auto rule = std::ranges::find_if(stream_.rules, [&](const snapshot::StreamRule& each) {
     return each.source_networks.empty() || contains(each.source_networks, peer_);
   });
-  if (rule == stream_.rules.end()) return nullptr;
-  std::uint64_t total = 0;
-  for (const auto& backend : rule->backends) total += backend.weight;
-  if (total == 0) return nullptr;
-  auto drawn = worker_.random() % total;
-  for (const auto& backend : rule->backends) {
-    if (drawn < backend.weight) return &backend;
-    drawn -= backend.weight;
-  }
-  return nullptr;
+  if (rule == stream_.rules.end()) return {};
+  return session::choose_backend(worker_, rule->backends, upstream::source_key(peer_, true),
+                                 except);
 }
 
 base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
@@ -137,7 +145,8 @@ base::Task<bool> TcpSession::send_header(net::Stream& upstream,
 base::Task<void> TcpSession::run() {
   begun_ = worker_.clock.now();
   serial_ = ++worker_.connections;
-  if (stream_.is_logged && worker_.logs.stream_is_enabled) {
+  is_logged_ = wants_log(worker_, stream_.log);
+  if (is_logged_) {
     server_address_ = client_.local_endpoint().address();
   }
   auto* series = worker_.metrics.stream(stream_.name);
@@ -161,17 +170,30 @@ base::Task<std::uint16_t> TcpSession::carry() {
   constexpr std::uint16_t kBadHeader = 400;
   constexpr std::uint16_t kDenied = 403;
   constexpr std::uint16_t kNoEndpoint = 502;
+  constexpr std::uint16_t kBeyondLimit = 503;
   const bool is_headed = co_await read_header();
   if (!is_headed) co_return kBadHeader;
-  if (contains(stream_.access.denied, peer_) ||
-      (!stream_.access.allowed.empty() && !contains(stream_.access.allowed, peer_))) {
-    co_return kDenied;
+  if (!admits(stream_.access, peer_)) co_return kDenied;
+  if (stream_.limits != snapshot::ConnectionLimits()) {
+    auto pass = SessionPass::enter(worker_.limits.of(stream_.name), stream_.limits, peer_,
+                                   worker_.clock.now());
+    if (!pass) co_return kBeyondLimit;
+    pass_ = std::move(*pass);
   }
-  const auto* backend = choose_backend();
-  if (backend == nullptr) co_return kNoEndpoint;
-  const auto connection = co_await connect(*backend);
+  auto choice = choose_backend(nullptr);
+  std::unique_ptr<UpstreamConnection> connection;
+  if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
+  if (!connection && choice.backend != nullptr && stream_.retries_next_upstream) {
+    choice = choose_backend(choice.backend);
+    if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
+  }
   if (!connection) co_return kNoEndpoint;
+  const auto* backend = choice.backend;
   auto& upstream = connection->stream;
+  const auto& keepalive = stream_.keepalive;
+  for (auto* side : {&client_, &upstream}) {
+    side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
+  }
   const bool has_early =
       !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
   if (has_early) {
@@ -180,6 +202,9 @@ base::Task<std::uint16_t> TcpSession::carry() {
     connection->deadline.cancel();
     if (!is_sent) co_return kNoEndpoint;
   }
+  Lifetime both(client_, upstream);
+  net::Deadline lifetime(worker_.wheel, both);
+  lifetime.expire_in(stream_.longest_session);
   co_await relay(worker_, client_, upstream, stream_.idle_timeout);
   auto& last = tries_.back();
   last.received = upstream.received();
@@ -189,7 +214,7 @@ base::Task<std::uint16_t> TcpSession::carry() {
 }
 
 void TcpSession::finish(std::uint16_t status) {
-  if (!stream_.is_logged || !worker_.logs.stream_is_enabled) return;
+  if (!is_logged_) return;
   telemetry::StreamRecord record;
   const auto address = peer_.to_string();
   record.client = {this, socket_peer_, peer_, address, named_.has_value(), stream_.port, serial_};
@@ -200,8 +225,7 @@ void TcpSession::finish(std::uint16_t status) {
   record.now = worker_.clock.wall();
   record.time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
   record.tries = tries_;
-  worker_.logs.stream.append(record, worker_.log.lines());
-  worker_.log.added();
+  write_log(worker_, stream_.log, record);
 }
 
 }  // namespace penstock::session

@@ -9,6 +9,7 @@
 #include "proxy/base/gate.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/proxy_protocol.h"
+#include "proxy/session/stream_rules.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/stream.h"
 #include "proxy/telemetry/record.h"
@@ -31,7 +32,7 @@ class TcpSession final : private telemetry::Connection {
   base::Address server_address() const override { return server_address_; }
   std::string_view tls_protocol() const override { return {}; }
   std::string_view tls_cipher() const override { return {}; }
-  const snapshot::StreamBackend* choose_backend();
+  BackendChoice choose_backend(const snapshot::StreamBackend* except);
   /// A connection to an endpoint of the backend, or null after the tries that the stream allows.
   base::Task<std::unique_ptr<UpstreamConnection>> connect(const snapshot::StreamBackend& backend);
 
@@ -45,6 +46,8 @@ class TcpSession final : private telemetry::Connection {
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
   std::string early_;                         // bytes that were looked at for a header and are none
   base::Address server_address_;
+  SessionPass pass_;  // of the port
+  bool is_logged_ = false;
   std::uint64_t serial_ = 0;
   base::SteadyTime begun_;
   std::vector<telemetry::UpstreamTry> tries_;

@@ -13,6 +13,7 @@
 #include "proxy/net/tls_context.h"
 #include "proxy/routing/routing_table.h"
 #include "proxy/session/buffer_pool.h"
+#include "proxy/session/limit_cache.h"
 #include "proxy/session/upstream_connection.h"
 #include "proxy/session/workspace.h"
 #include "proxy/telemetry/access_log.h"
@@ -52,6 +53,7 @@ struct WorkerParts {
   std::shared_ptr<const routing::RoutingTable> table;
   std::vector<std::unique_ptr<upstream::UpstreamState>> upstreams;  // by slot; may be shorter
   upstream::IdlePool<UpstreamConnection> pool;
+  LimitCache limits;
   net::TlsClientContext tls_client;
   std::unique_ptr<net::TlsServerContext> tls_server;
   telemetry::WorkerMetrics& metrics;

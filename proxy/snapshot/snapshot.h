@@ -15,6 +15,7 @@
 #include "proxy/snapshot/route.h"
 #include "proxy/snapshot/stream.h"
 #include "proxy/snapshot/tls.h"
+#include "proxy/snapshot/udp_stream.h"
 #include "proxy/snapshot/upstream.h"
 
 namespace penstock::snapshot {
@@ -27,11 +28,12 @@ enum class PartKind : std::uint8_t {
   kEndpoints,
   kHost,
   kStream,
+  kUdpStream,
 };
 template <>
 struct EnumNames<PartKind> {
-  static constexpr std::array<std::string_view, 6> names = {"global",    "certificate", "upstream",
-                                                            "endpoints", "host",        "stream"};
+  static constexpr std::array<std::string_view, 7> names = {
+      "global", "certificate", "upstream", "endpoints", "host", "stream", "udp_stream"};
 };
 
 /// "host/shop.example.com"; the one global part has an empty name.
@@ -48,7 +50,7 @@ struct PartKey {
 };
 
 /// The alternatives stand in the order of PartKind.
-using Part = std::variant<Global, Certificate, Upstream, Endpoints, Host, Stream>;
+using Part = std::variant<Global, Certificate, Upstream, Endpoints, Host, Stream, UdpStream>;
 using PartPtr = std::shared_ptr<const Part>;
 
 struct Snapshot {

@@ -8,7 +8,10 @@
 
 #include "proxy/base/duration.h"
 #include "proxy/snapshot/archive.h"
+#include "proxy/snapshot/policy/connection_limits.h"
 #include "proxy/snapshot/policy/ip_access.h"
+#include "proxy/snapshot/policy/stream_log.h"
+#include "proxy/snapshot/policy/tcp_keepalive.h"
 
 namespace penstock::snapshot {
 
@@ -27,10 +30,13 @@ struct StreamBackend {
   std::string upstream;
   std::uint32_t weight = 1;  // 0 = takes nothing
   ProxyProtocolOut proxy_protocol = ProxyProtocolOut::kNone;
+  bool is_backup = false;          // asked where no other backend has an endpoint that is up
+  std::uint32_t max_sessions = 0;  // at a time, of all ports that lead here; 0 = no limit
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("upstream", upstream)("weight", weight)("proxy_protocol", proxy_protocol);
+    archive("upstream", upstream)("weight", weight)("proxy_protocol", proxy_protocol)(
+        "is_backup", is_backup)("max_sessions", max_sessions);
   }
   bool operator==(const StreamBackend&) const = default;
 };
@@ -62,7 +68,10 @@ struct Stream {
   bool retries_next_upstream = true;
   std::uint32_t tries = 3;  // 0 = no limit
   base::Duration retry_timeout{600'000};
-  bool is_logged = true;
+  base::Duration longest_session{0};  // 0 = no limit
+  ConnectionLimits limits;
+  TcpKeepalive keepalive;
+  StreamLog log;
 
   template <class Archive>
   void describe(Archive& archive) {
@@ -70,7 +79,8 @@ struct Stream {
         "proxy_protocol", proxy_protocol)("trusted_proxies", trusted_proxies)("access", access)(
         "rules", rules)("connect_timeout", connect_timeout)("idle_timeout", idle_timeout)(
         "retries_next_upstream", retries_next_upstream)("tries", tries)(
-        "retry_timeout", retry_timeout)("is_logged", is_logged);
+        "retry_timeout", retry_timeout)("longest_session", longest_session)("limits", limits)(
+        "keepalive", keepalive)("log", log);
   }
   bool operator==(const Stream&) const = default;
 };

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <concepts>
+#include <string_view>
 #include <tuple>
 
 #include "proxy/base/ip_net.h"
@@ -52,15 +54,32 @@ class Check {
     }
   }
   void operator()(const Stream& stream) {
-    check_name(stream.name);
-    expect(stream.port != 0, "port: expected from 1 to 65535, got 0");
-    check_address("address", stream.address);
+    check_stream(stream);
     for (const auto& rule : stream.rules) {
       for (const auto& backend : rule.backends) check_upstream(backend.upstream, true);
     }
   }
+  void operator()(const UdpStream& stream) {
+    check_stream(stream);
+    for (const auto& backend : stream.backends) {
+      check_upstream(backend.upstream, true);
+      expect(backend.proxy_protocol != ProxyProtocolOut::kV1,
+             "proxy_protocol: expected none or v2, got v1");
+    }
+    expect(stream.max_sessions != 0, "max_sessions: expected at least 1, got 0");
+  }
 
  private:
+  template <class T>
+  void check_stream(const T& stream) {
+    check_name(stream.name);
+    constexpr std::string_view kPrefix = std::same_as<T, Stream> ? "tcp/" : "udp/";
+    expect(stream.name.starts_with(kPrefix), "name: expected to start with {}, got '{}'", kPrefix,
+           stream.name);
+    expect(stream.port != 0, "port: expected from 1 to 65535, got 0");
+    check_address("address", stream.address);
+  }
+
   template <class... Args>
   void expect(bool holds, fmt::format_string<Args...> format, Args&&... args) {
     if (holds) return;

@@ -84,16 +84,19 @@ struct Row {
 };
 
 constexpr Row<StreamSeries> kStreamRows[] = {
-    {"penstock_stream_sessions_total", "TCP sessions.", MetricType::Counter,
+    {"penstock_stream_sessions_total", "TCP and UDP sessions.", MetricType::Counter,
      &StreamSeries::sessions},
-    {"penstock_stream_sessions_active", "TCP sessions now.", MetricType::Gauge,
+    {"penstock_stream_sessions_active", "TCP and UDP sessions now.", MetricType::Gauge,
      &StreamSeries::active},
     {"penstock_stream_received_bytes_total", "Bytes received from clients.", MetricType::Counter,
      &StreamSeries::bytes_received},
     {"penstock_stream_sent_bytes_total", "Bytes sent to clients.", MetricType::Counter,
      &StreamSeries::bytes_sent},
-    {"penstock_stream_failures_total", "TCP sessions that did not reach an endpoint.",
+    {"penstock_stream_failures_total", "Sessions that did not reach an endpoint.",
      MetricType::Counter, &StreamSeries::failures},
+    {"penstock_stream_dropped_datagrams_total",
+     "Datagrams of clients or for them that were dropped: denied, beyond a limit, not sendable.",
+     MetricType::Counter, &StreamSeries::dropped},
 };
 
 constexpr Row<UpstreamSeries> kUpstreamRows[] = {

@@ -241,7 +241,7 @@ constexpr Variable<S> kStreamVariables[] = {
     {"hostname", [](const S&, W& w, V) { write_host_name(w); }},
     {"msec", [](const S& r, W& w, V) { write_msec(r.now, w); }},
     {"pid", [](const S&, W& w, V) { w.number(static_cast<std::uint64_t>(getpid())); }},
-    {"protocol", [](const S&, W& w, V) { w.plain("TCP"); }},
+    {"protocol", [](const S& r, W& w, V) { w.plain(r.protocol); }},
     {"proxy_protocol_addr",
      [](const S& r, W& w, V) {
        if (!r.client.has_proxy_header) return w.absent();

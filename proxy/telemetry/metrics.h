@@ -72,6 +72,7 @@ struct StreamSeries {
   Counter bytes_received;
   Counter bytes_sent;
   Counter failures;
+  Counter dropped;  // datagrams
 };
 
 /// The counters of one worker.

@@ -84,6 +84,7 @@ struct HttpRecord {
 struct StreamRecord {
   Client client;
   std::string_view name;  // $proxy_upstream_name
+  std::string_view protocol = "TCP";
   std::uint16_t status = 200;
   std::uint64_t bytes_sent = 0;      // to the client
   std::uint64_t bytes_received = 0;  // from the client

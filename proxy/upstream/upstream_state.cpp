@@ -48,6 +48,10 @@ void UpstreamState::retire() {
   endpoints_.clear();
 }
 
+bool UpstreamState::has_up(base::SteadyTime now) const {
+  return std::ranges::any_of(endpoints_, [&](const auto& each) { return each->is_up(now); });
+}
+
 std::optional<Lease> UpstreamState::pick(const PickInput& input,
                                          const std::vector<EndpointPtr>& tried) {
   if (endpoints_.empty()) return std::nullopt;

@@ -56,6 +56,8 @@ class UpstreamState {
 
   bool empty() const { return endpoints_.empty(); }
   std::size_t size() const { return endpoints_.size(); }
+  bool has_up(base::SteadyTime now) const;
+  bool is_hashing() const { return algorithm_ && upstream::is_hashing(*algorithm_); }
 
   /// An endpoint that is not in `tried`. When all that are left are down they are tried all the
   /// same; when all were tried, they are tried again (nginx does, up to proxy_next_upstream_tries).

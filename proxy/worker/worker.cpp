@@ -24,7 +24,9 @@ Worker::Worker(Telemetry telemetry)
                    parts_.log.flush();
                    log_timer_.start(kLogFlush);
                  }),
-      drain_timer_(reactor_, [this] { reactor_.stop(); }) {
+      drain_timer_(reactor_, [this] { reactor_.stop(); }),
+      udp_ports_(parts_, connections_) {
+  parts_.limits.use(std::move(telemetry.limits));
   sweep_timer_.start(kSweep);
   if (telemetry.log != nullptr) log_timer_.start(kLogFlush);
 }
@@ -133,6 +135,12 @@ void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
 }
 
 void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems) {
+  if (session::UdpPorts::owns(name)) {
+    if (const auto opened = udp_ports_.reconcile(name); !opened) {
+      problems.push_back({name, opened.error()});
+    }
+    return;
+  }
   const auto* part = parts_.table->streams().find(name);
   const auto open = stream_listeners_.find(name);
   if (part == nullptr) {
@@ -161,6 +169,7 @@ void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem
 void Worker::sweep() {
   parts_.pool.sweep(parts_.clock.now());
   parts_.metrics.sweep();
+  parts_.limits.sweep();
   sweep_timer_.start(kSweep);
 }
 
@@ -173,6 +182,7 @@ void Worker::drain(base::Duration limit) {
     parts_.is_draining = true;
     for (auto& [key, listener] : http_listeners_) listener->close();
     for (auto& [name, listener] : stream_listeners_) listener->close();
+    udp_ports_.drain();
     parts_.pool.clear();
     for (auto& client : parts_.idle_clients) client.stream.close();
     if (limit.count() <= 0) return reactor_.stop();

@@ -9,9 +9,11 @@
 #include <vector>
 
 #include "proxy/base/gate.h"
+#include "proxy/base/limit.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/reactor.h"
 #include "proxy/routing/compile.h"
+#include "proxy/session/udp_ports.h"
 #include "proxy/session/worker_parts.h"
 
 namespace penstock::worker {
@@ -22,11 +24,13 @@ struct ListenProblem {
   base::error_code code;
 };
 
-/// Where a worker counts and logs; both outlive it. Without them it counts for itself and logs
-/// nothing.
+/// Where a worker counts, logs and limits; the first two outlive it. Without them it counts for
+/// itself and logs nothing.
 struct Telemetry {
   telemetry::WorkerMetrics* metrics = nullptr;
   telemetry::LogWriter* log = nullptr;
+  /// Shared by all workers, so that limits hold for the proxy as a whole; else for the worker.
+  std::shared_ptr<base::LimitTable> limits = std::make_shared<base::LimitTable>();
 };
 
 class Worker {
@@ -66,6 +70,7 @@ class Worker {
   net::Timer log_timer_;
   net::Timer drain_timer_;
   base::Gate connections_;
+  session::UdpPorts udp_ports_;
   std::map<std::string, std::unique_ptr<net::Listener>> http_listeners_;
   std::map<std::string, std::unique_ptr<net::Listener>> stream_listeners_;
   std::thread thread_;

@@ -16,7 +16,10 @@ std::string sentence_of(const ListenProblem& problem, const routing::RoutingTabl
                                 problem.code.message(), problem.code.value());
   const auto* part = table.streams().find(problem.listener);
   if (part == nullptr) return text;
-  return std::get<snapshot::Stream>(**part).owner + ": " + text;
+  const auto* stream = std::get_if<snapshot::Stream>(part->get());
+  const auto& owner =
+      stream != nullptr ? stream->owner : std::get<snapshot::UdpStream>(**part).owner;
+  return owner + ": " + text;
 }
 
 }  // namespace

@@ -175,12 +175,6 @@ class Objects(TestCase):
         self.cluster.delete('TCPService', 'echo', self.name)
         wait_until('the port is closed', lambda: not self.echo(1112))
 
-    def test_udp_services_are_reported(self):
-        self.service('echo3', [13], port=7, target=7000)
-        self.config('udp', **{'1153': f'{self.name}/echo3:7'})
-        wait_until('it is in the log',
-                   lambda: '1153: UDP is not served by this version' in self.controller.text())
-
     def test_status_is_written_by_the_leader(self):
         self.service('state', [11])
         self.ingress('state', ('state.test', [('Prefix', '/', 'state')]))

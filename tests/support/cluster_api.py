@@ -23,6 +23,7 @@ PATHS = {  # kind: (path of the API group, plural, namespaced)
     'Ingress': ('/apis/networking.k8s.io/v1', 'ingresses', True),
     'IngressClass': ('/apis/networking.k8s.io/v1', 'ingressclasses', False),
     'TCPService': ('/apis/penstock.dev/v1alpha1', 'tcpservices', True),
+    'UDPService': ('/apis/penstock.dev/v1alpha1', 'udpservices', True),
     'CustomResourceDefinition': ('/apis/apiextensions.k8s.io/v1', 'customresourcedefinitions', False),
     'Lease': ('/apis/coordination.k8s.io/v1', 'leases', True),
 }
@@ -107,7 +108,8 @@ class Cluster:
 
         def is_served():
             try:
-                return self.call('GET', PATHS['TCPService'][0] + '/tcpservices')
+                return [self.call('GET', self.path_of(kind))
+                        for kind in ('TCPService', 'UDPService')]
             except urllib.error.HTTPError:
                 return None
-        wait_until('TCPServices are served', is_served)
+        wait_until('our kinds are served', is_served)

@@ -118,21 +118,21 @@ class TestCase(unittest.TestCase):
 
     # --- objects
 
-    def service(self, name, hosts=(), port=80, target=8080, **spec):
+    def service(self, name, hosts=(), port=80, target=8080, protocol='TCP', **spec):
         """A Service without a selector, with an EndpointSlice of these backends."""
         self.cluster.apply(
             {'apiVersion': 'v1', 'kind': 'Service',
              'metadata': {'name': name, 'namespace': self.name},
              'spec': {'ports': [{'port': port, 'targetPort': target}], **spec}})
         if 'externalName' not in spec:
-            self.endpoints(name, hosts, target)
+            self.endpoints(name, hosts, target, protocol)
 
-    def endpoints(self, service, hosts, target=8080):
+    def endpoints(self, service, hosts, target=8080, protocol='TCP'):
         self.cluster.apply(
             {'apiVersion': 'discovery.k8s.io/v1', 'kind': 'EndpointSlice',
              'metadata': {'name': service + '-1', 'namespace': self.name,
                           'labels': {'kubernetes.io/service-name': service}},
-             'addressType': 'IPv4', 'ports': [{'port': target, 'protocol': 'TCP', 'name': ''}],
+             'addressType': 'IPv4', 'ports': [{'port': target, 'protocol': protocol, 'name': ''}],
              'endpoints': [{'addresses': [f'10.245.{self.number}.{host}']} for host in hosts]})
 
     def ingress(self, name, *rules, annotations=None, tls=None, default=None, ingress_class=None):

@@ -12,7 +12,10 @@ text=$(
   echo "metadata:"
   echo "  name: ingress"
   echo "---"
-  cat crds/tcpservices.yaml
+  for crd in crds/*.yaml; do
+    [ "$crd" = crds/tcpservices.yaml ] || echo "---"
+    cat "$crd"
+  done
   "$BIN/helm" template penstock charts/penstock --namespace ingress |
     grep -vE '^# Source:|helm.sh/chart|managed-by'
 )

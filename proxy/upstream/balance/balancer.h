@@ -4,6 +4,7 @@
 // the caller's `may_use`.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 
@@ -18,6 +19,8 @@ namespace penstock::upstream {
 struct PickInput {
   base::Address client;
   base::SteadyTime now;
+  /// What `hash` hashes instead of the client address.
+  std::optional<std::uint64_t> key = std::nullopt;
 };
 
 class Balancer {
@@ -44,6 +47,11 @@ std::unique_ptr<Balancer> make_source_ip_hash();
 std::unique_ptr<Balancer> make_consistent_hash();
 std::unique_ptr<Balancer> make_random_two(Random& random);
 std::unique_ptr<Balancer> make_ewma(Random& random);
+
+/// What chooses by a key, so that a client finds its endpoint again.
+constexpr bool is_hashing(snapshot::Algorithm algorithm) {
+  return algorithm == snapshot::Algorithm::kHash || algorithm == snapshot::Algorithm::kSourceIpHash;
+}
 
 /// The client as a hash key: nginx ip_hash takes the first three octets of IPv4, all of IPv6.
 std::uint64_t source_key(const base::Address& client, bool whole_address);

@@ -38,7 +38,8 @@ class ConsistentHash final : public Balancer {
   std::size_t pick(std::span<const EndpointPtr>, const PickInput& input,
                    const MayUse& may_use) override {
     if (ring_.empty()) return kNone;
-    const auto key = mixed(source_key(input.client, whole_address_));
+    const auto key =
+        mixed(whole_address_ && input.key ? *input.key : source_key(input.client, whole_address_));
     const auto first = std::ranges::lower_bound(ring_, key, {}, &Point::at) - ring_.begin();
     for (std::size_t n = 0; n < ring_.size(); ++n) {
       const auto& point = ring_[(static_cast<std::size_t>(first) + n) % ring_.size()];

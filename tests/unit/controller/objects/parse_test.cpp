@@ -105,7 +105,7 @@ constexpr std::string_view kTcpService = R"({"metadata": {"namespace": "db", "na
 
 TEST(ParseTcpService, ReadsTheShortForm) {
   const auto service = read<TcpService>(Kind::kTcpService, kTcpService);
-  EXPECT_EQ(service.listeners.at(0).port, 3306);
+  EXPECT_EQ(service.listeners.at(0).ports.first, 3306);
   EXPECT_EQ(service.rules.at(0).backends.at(0).service, "mysql");
   EXPECT_EQ(service.idle_timeout, base::Duration(600'000));
   EXPECT_FALSE(service.connect_timeout.has_value());
@@ -123,6 +123,79 @@ TEST(ParseTcpService, AsksForTrustedNetworksWithTheProxyProtocol) {
     "proxyProtocol": {"mode": "Required"}}], "rules": [{"backends": [
     {"host": {"name": "h", "port": 1}}]}]}})");
   EXPECT_EQ(error.pointer, "/spec/listeners/0/proxyProtocol");
+}
+
+TEST(ParseTcpService, ReadsPortRanges) {
+  const auto with = [](std::string_view listener) {
+    return fmt::format(R"({{"spec": {{"listeners": [{}], "rules": [{{"backends": [
+      {{"host": {{"name": "h", "port": 1}}}}]}}]}}}})",
+                       listener);
+  };
+  const auto service =
+      read<TcpService>(Kind::kTcpService, with(R"({"portRange": {"start": 2000, "end": 3023}})"));
+  EXPECT_EQ(service.listeners.at(0).ports.first, 2000);
+  EXPECT_EQ(service.listeners.at(0).ports.last, 3023);
+  for (const auto* bad : {R"({})", R"({"port": 1, "portRange": {"start": 1, "end": 2}})",
+                          R"({"portRange": {"start": 2, "end": 1}})",
+                          R"({"portRange": {"start": 2000, "end": 3024}})",
+                          R"({"portRange": {"start": 0, "end": 1}})", R"({"port": 0})",
+                          R"({"portRange": {"start": 1}})"}) {
+    refused(Kind::kTcpService, with(bad));
+  }
+}
+
+TEST(ParseTcpService, RefusesWhatHasNoMeaning) {
+  const auto with = [](std::string_view more) {
+    return fmt::format(R"({{"spec": {{"listeners": [{{"port": 1}}], "rules": [{{"backends": [
+      {{"host": {{"name": "h", "port": 1}}}}]}}]{}}}}})",
+                       more);
+  };
+  for (const auto* bad :
+       {R"(, "keepalive": {"interval": "1s"})", R"(, "keepalive": {"idle": "1s", "probes": 0})",
+        R"(, "limits": {"connections": -1})", R"(, "limits": {"conections": 1})",
+        R"(, "accessLog": {"format": "XML"})", R"(, "accessLog": {"sampleRatio": "1.5"})",
+        R"(, "accessLog": {"sampleRatio": "0."})", R"(, "accessLog": {"sampleRatio": "0.1234567"})",
+        R"(, "accessLog": {"sampleRatio": ".5"})", R"(, "timeouts": {"maxSession": "soon"})"}) {
+    refused(Kind::kTcpService, with(bad));
+  }
+  const auto good = read<TcpService>(
+      Kind::kTcpService, with(R"(, "accessLog": {"format": "JSON", "sampleRatio": "0.05"})"));
+  EXPECT_TRUE(good.log.is_json);
+  EXPECT_EQ(good.log.per_million, 50'000U);
+  EXPECT_EQ(read<TcpService>(Kind::kTcpService, with(R"(, "accessLog": {"sampleRatio": "1"})"))
+                .log.per_million,
+            1'000'000U);
+}
+
+TEST(ParseTcpService, RefusesBackupsAlone) {
+  refused(Kind::kTcpService, R"({"spec": {"listeners": [{"port": 1}], "rules": [{"backends": [
+    {"host": {"name": "h", "port": 1}, "backup": true}]}]}})");
+}
+
+std::string udp_service(std::string_view more) {
+  return fmt::format(R"({{"metadata": {{"namespace": "a", "name": "dns"}}, "spec": {{
+    "listeners": [{{"port": 53}}], "backends": [{{"service": {{"name": "d", "port": 53}}}}]{}}}}})",
+                     more);
+}
+
+TEST(ParseUdpService, TellsZeroFromAbsent) {
+  const auto plain = read<UdpService>(Kind::kUdpService, udp_service(""));
+  EXPECT_EQ(plain.max_responses, std::nullopt);
+  EXPECT_EQ(plain.max_sessions, std::nullopt);
+  const auto zero =
+      read<UdpService>(Kind::kUdpService, udp_service(R"(, "session": {"maxResponses": 0})"));
+  EXPECT_EQ(zero.max_responses, 0U);
+}
+
+TEST(ParseUdpService, RefusesWhatHasNoMeaning) {
+  for (const auto* bad :
+       {R"(, "session": {"maxSessions": 0})", R"(, "session": {"maxResponses": -1})",
+        R"(, "session": {"idleTimeout": "ten"})", R"(, "loadBalancing": {"hashKey": "SourceIP"})",
+        R"(, "loadBalancing": {"algorithm": "Hash", "hashKey": "SNI"})",
+        R"(, "timeouts": {"idle": "1s"})", R"(, "access": {"alow": []})",
+        R"(, "access": {"allow": ["x"]})", R"(, "limits": {"packetsPerSecondPerIP": 1.5})"}) {
+    refused(Kind::kUdpService, udp_service(bad));
+  }
 }
 
 Meta meta(std::string name, std::int64_t created) {

@@ -34,6 +34,7 @@ class History {
     out.namespace_selector = *objects::LabelSelector::parse("served!=no");
     out.config_map = "n0/settings";
     out.tcp_services = "n0/tcp";
+    out.udp_services = "n0/udp";
     out.default_backend = "n0/s0";
     out.default_certificate = "n0/c0";
     out.fallback_chain_pem = "chain";
@@ -47,7 +48,7 @@ class History {
   }
 
   void change() {
-    switch (pick(10)) {
+    switch (pick(11)) {
       case 0:
       case 1:
         return change_ingress();
@@ -62,8 +63,10 @@ class History {
       case 6:
         return change_config();
       case 7:
-        return change_tcp_service();
+        return change_stream(Kind::kTcpService);
       case 8:
+        return change_stream(Kind::kUdpService);
+      case 9:
         return change_namespace();
       default:
         return change_addresses();
@@ -120,7 +123,8 @@ class History {
           fmt::format(R"("spec":{{"type":"ExternalName","externalName":"d{}.test"}})", pick(2)));
       return;
     }
-    cluster_.service(path, fmt::format(R"({{"port":{}}})", 80 + pick(2)));
+    cluster_.service(path, fmt::format(R"({{"port":{}{}}})", 80 + pick(2),
+                                       pick(3) == 0 ? R"(,"protocol":"UDP")" : ""));
   }
   void change_slice() {
     const auto path = name("s", 3);
@@ -151,21 +155,29 @@ class History {
                    fmt::format(R"("data":{{{}}})", kData[static_cast<std::size_t>(pick(6))]));
       return;
     }
-    if (removes(Kind::kConfigMap, "n0/tcp")) return;
-    cluster_.put(Kind::kConfigMap, "n0/tcp",
+    const auto* path = pick(2) == 0 ? "n0/tcp" : "n0/udp";
+    if (removes(Kind::kConfigMap, path)) return;
+    cluster_.put(Kind::kConfigMap, path,
                  fmt::format(R"("data":{{"{}":"n{}/s{}:80"}})", 9000 + pick(3), pick(2), pick(3)));
   }
-  void change_tcp_service() {
+  void change_stream(Kind kind) {
     const auto path = name("t", 3);
-    if (removes(Kind::kTcpService, path)) return;
+    if (removes(kind, path)) return;
     const auto backend = pick(2) == 0
                              ? fmt::format(R"("service":{{"name":"s{}","port":80}})", pick(3))
                              : fmt::format(R"("host":{{"name":"d{}.test","port":5}})", pick(2));
-    cluster_.put(Kind::kTcpService, path,
-                 fmt::format(R"("spec":{{"listeners":[{{"port":{}}},{{"port":{}}}],"rules":[
-                   {{"backends":[{{{}}}]}}]}})",
-                             9000 + pick(3), 9000 + pick(3), backend),
-                 pick(4));
+    static constexpr std::array kAddresses = {"", R"(,"address":"10.0.0.1")",
+                                              R"(,"address":"10.0.0.2")"};
+    const auto backends = fmt::format(R"("backends":[{{{}}}])", backend);
+    cluster_.put(
+        kind, path,
+        fmt::format(
+            R"("spec":{{"listeners":[{{"port":{}{}}},{{"portRange":{{"start":{},"end":{}}}}}],
+                   {}}})",
+            9000 + pick(3), kAddresses[static_cast<std::size_t>(pick(3))], 9000 + pick(2),
+            9001 + pick(2),
+            kind == Kind::kTcpService ? R"("rules":[{)" + backends + "}]" : backends),
+        pick(4));
   }
   void change_namespace() {
     const auto path = fmt::format("n{}", pick(2));

@@ -123,7 +123,7 @@ TEST(Streams, ReportWhatTheConfigMapHasWrong) {
   c.service("db/mysql", R"({"port":3306})");
   c.put(Kind::kConfigMap, "p/tcp", R"("data":{"x":"db/mysql:1","1":"db/mysql","80":"db/mysql:3306",
     "10254":"db/mysql:3306","2":"db/none:1","3":"db/mysql:9"})");
-  c.put(Kind::kConfigMap, "p/udp", R"("data":{"53":"db/mysql:3306"})").translate();
+  c.put(Kind::kConfigMap, "p/udp", R"("data":{"53":"db/mysql:3306","x":"y"})").translate();
   EXPECT_THAT(
       c.diagnostics(),
       ElementsAre(
@@ -133,7 +133,8 @@ TEST(Streams, ReportWhatTheConfigMapHasWrong) {
           "ConfigMap p/tcp: 3: expected a TCP port of Service 'db/mysql', got '9'",
           "ConfigMap p/tcp: 80: port 80 is reserved for HTTP",
           "ConfigMap p/tcp: x: expected a port from 1 to 65535 as the key, got 'x'",
-          "ConfigMap p/udp: 53: UDP is not served by this version"));
+          "ConfigMap p/udp: 53: expected a UDP port of Service 'db/mysql', got '3306'",
+          "ConfigMap p/udp: x: expected a port from 1 to 65535 as the key, got 'x'"));
 }
 
 std::string tcp_service(int port, std::string_view more = "") {
@@ -174,6 +175,17 @@ TEST(Streams, GiveAPortToTheConfigMapThenToTheOldest) {
   EXPECT_THAT(c.diagnostics(), IsEmpty());
 }
 
+/// From a backup, for instance: with its old creation time.
+TEST(Streams, AnOlderObjectThatComesBackTakesNoPortAway) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})");
+  c.put(Kind::kTcpService, "db/young", tcp_service(9000) + R"(,"status":{"ports":"8999-9001"})", 5);
+  c.put(Kind::kTcpService, "db/old", tcp_service(9000), 4).translate();
+  EXPECT_EQ(stream(c, "tcp/9000")->owner, "TCPService db/young");
+  c.put(Kind::kTcpService, "db/young", tcp_service(9000), 5).translate();
+  EXPECT_EQ(stream(c, "tcp/9000")->owner, "TCPService db/old");
+}
+
 TEST(Streams, RefuseLowPortsAndOtherNamespacesToTcpServices) {
   Cluster c(stream_options());
   c.service("db/mysql", R"({"port":3306})");
@@ -184,6 +196,88 @@ TEST(Streams, RefuseLowPortsAndOtherNamespacesToTcpServices) {
   EXPECT_EQ(stream(c, "tcp/22"), nullptr);
   EXPECT_TRUE(stream(c, "tcp/9000")->rules[0].backends.empty());
   EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("same namespace"), HasSubstr("from 1024 up")));
+}
+
+const snapshot::UdpStream* udp_stream(Cluster& c, const std::string& name) {
+  return c.part<snapshot::UdpStream>(snapshot::PartKind::kUdpStream, name);
+}
+
+/// kube-dns: one number for both transports.
+constexpr std::string_view kDnsPorts =
+    R"({"name":"dns-tcp","port":53},{"name":"dns","port":53,"protocol":"UDP"})";
+
+Cluster& add_dns(Cluster& c) {
+  c.service("dns/dns", kDnsPorts);
+  return c.apply({{Kind::kEndpointSlice, "dns", "dns-1"},
+                  false,
+                  R"({"metadata":{"namespace":"dns","name":"dns-1",
+                  "labels":{"kubernetes.io/service-name":"dns"}},"addressType":"IPv4",
+                  "ports":[{"name":"dns-tcp","port":5301},
+                  {"name":"dns","port":5302,"protocol":"UDP"}],
+                  "endpoints":[{"addresses":["10.0.0.1"]}]})",
+                  {}});
+}
+
+TEST(UdpStreams, ComeFromTheConfigMap) {
+  auto options = stream_options();
+  options.config_map = "p/settings";
+  Cluster c(options);
+  add_dns(c);
+  c.put(Kind::kConfigMap, "p/udp", R"("data":{"53":"dns/dns:53","443":"dns/dns:dns:PROXY:PROXY"})");
+  c.put(Kind::kConfigMap, "p/tcp", R"("data":{"53":"dns/dns:53"})").translate();
+  EXPECT_THAT(c.diagnostics(), IsEmpty()) << "443 is HTTPS for TCP only";
+  const auto* found = udp_stream(c, "udp/53");
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->log_name, "udp-dns-dns-53");
+  EXPECT_EQ(found->max_responses, 1U);
+  EXPECT_EQ(udp_stream(c, "udp/443")->backends[0].proxy_protocol,
+            snapshot::ProxyProtocolOut::kNone);
+  EXPECT_THAT(c.endpoints("udp/dns/dns/53"), ElementsAre("10.0.0.1:5302"));
+  EXPECT_THAT(c.endpoints("tcp/dns/dns/53"), ElementsAre("10.0.0.1:5301"));
+  c.put(Kind::kConfigMap, "p/settings",
+        R"("data":{"proxy-stream-responses":"2","proxy-stream-timeout":"9s"})")
+      .translate();
+  EXPECT_EQ(udp_stream(c, "udp/53")->max_responses, 2U);
+  EXPECT_EQ(udp_stream(c, "udp/53")->idle_timeout, base::Duration(9000));
+  c.put(Kind::kConfigMap, "p/udp", R"("data":{})").translate();
+  EXPECT_EQ(udp_stream(c, "udp/53"), nullptr);
+  EXPECT_NE(stream(c, "tcp/53"), nullptr);
+}
+
+TEST(UdpStreams, ComeFromUdpServices) {
+  Cluster c(stream_options());
+  add_dns(c);
+  c.put(Kind::kUdpService, "dns/u", R"("spec":{"listeners":[{"port":5353},
+    {"portRange":{"start":6000,"end":6002}}],"backends":[{"service":{"name":"dns","port":53}}],
+    "session":{"maxResponses":0,"idleTimeout":"3s"}})");
+  c.translate();
+  EXPECT_THAT(c.diagnostics(), IsEmpty());
+  for (const auto* name : {"udp/5353", "udp/6000", "udp/6001", "udp/6002"}) {
+    ASSERT_NE(udp_stream(c, name), nullptr) << name;
+  }
+  EXPECT_EQ(udp_stream(c, "udp/5353")->max_responses, 0U);
+  EXPECT_EQ(udp_stream(c, "udp/6003"), nullptr);
+  EXPECT_THAT(c.endpoints("udpservice/dns/u/dns/53"), ElementsAre("10.0.0.1:5302"));
+  c.remove(Kind::kUdpService, "dns/u").translate();
+  EXPECT_EQ(udp_stream(c, "udp/6001"), nullptr);
+}
+
+TEST(Streams, ShareAPortAtDifferentAddresses) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})");
+  const auto at = [](std::string_view address) {
+    return fmt::format(R"("spec":{{"listeners":[{{"port":9000,"address":"{}"}}],"rules":[{{
+      "backends":[{{"service":{{"name":"mysql","port":3306}}}}]}}]}})",
+                       address);
+  };
+  c.put(Kind::kTcpService, "db/a", at("10.0.0.1"), 1);
+  c.put(Kind::kTcpService, "db/b", at("10.0.0.2"), 2).translate();
+  EXPECT_THAT(c.diagnostics(), IsEmpty());
+  EXPECT_NE(stream(c, "tcp/10.0.0.1:9000"), nullptr);
+  EXPECT_NE(stream(c, "tcp/10.0.0.2:9000"), nullptr);
+  c.put(Kind::kTcpService, "db/every", tcp_service(9000), 3).translate();
+  EXPECT_EQ(stream(c, "tcp/9000"), nullptr) << "every address is also those two";
+  EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("already taken by the TCPService db/a")));
 }
 
 TEST(Streams, TakeTheirDefaultsFromTheConfigMapOfSettings) {

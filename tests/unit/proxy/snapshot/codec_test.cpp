@@ -148,6 +148,15 @@ TEST(Validate, RefusesWhatCannotBeServed) {
   EXPECT_FALSE(one(PartKind::kHost, "h", Host{"h", "", {first, first}}).empty()) << "repeated";
   EXPECT_FALSE(one(PartKind::kHost, "h", Host{"h", "none", {}}).empty()) << "no certificate";
   EXPECT_FALSE(one(PartKind::kStream, "s", Stream{}).empty()) << "no port";
+  UdpStream udp;
+  udp.name = "udp/53";
+  udp.port = 53;
+  EXPECT_TRUE(one(PartKind::kUdpStream, "udp/53", udp).empty());
+  udp.name = "tcp/53";
+  EXPECT_FALSE(one(PartKind::kUdpStream, "tcp/53", udp).empty()) << "the name tells the transport";
+  udp.name = "udp/53";
+  udp.max_sessions = 0;
+  EXPECT_FALSE(one(PartKind::kUdpStream, "udp/53", udp).empty());
 }
 
 }  // namespace

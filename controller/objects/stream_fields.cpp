@@ -1,0 +1,198 @@
+#include "controller/objects/stream_fields.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "controller/objects/parse.h"
+#include "proxy/base/text.h"
+
+namespace penstock::objects {
+namespace {
+
+constexpr std::int64_t kMaxPort = 65535;
+constexpr std::int64_t kMaxWeight = 1'000'000;
+constexpr std::int64_t kMostConnections = 10'000'000;
+/// Every port of a range is a socket of every worker.
+constexpr int kMostPorts = 1024;
+constexpr std::array kLogFormats = {Named<bool>{"Text", false}, Named<bool>{"JSON", true}};
+constexpr std::array kAlgorithms = {
+    Named<LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
+    Named<LoadBalancing>{"LeastConnections", LoadBalancing::kLeastConnections},
+    Named<LoadBalancing>{"Random2", LoadBalancing::kRandom2},
+    Named<LoadBalancing>{"LeastTime", LoadBalancing::kLeastTime},
+    Named<LoadBalancing>{"SourceIPHash", LoadBalancing::kSourceIpHash},
+    Named<LoadBalancing>{"Hash", LoadBalancing::kHash},
+};
+
+/// "0.05" is 50000; at most six digits behind the point.
+std::optional<std::uint32_t> per_million(std::string_view text) {
+  constexpr std::uint32_t kMillion = 1'000'000;
+  constexpr std::size_t kDigits = 6;
+  const auto point = text.find('.');
+  const auto whole = base::parse_integer<std::uint32_t>(text.substr(0, point));
+  if (!whole || *whole > 1) return std::nullopt;
+  if (point == std::string_view::npos) return *whole * kMillion;
+  std::string digits(text.substr(point + 1));
+  if (digits.empty() || digits.size() > kDigits) return std::nullopt;
+  digits.resize(kDigits, '0');
+  const auto parts = base::parse_integer<std::uint32_t>(digits);
+  if (!parts || *whole * kMillion + *parts > kMillion) return std::nullopt;
+  return *whole * kMillion + *parts;
+}
+
+PortRange parse_port_range(const Json& json) {
+  json.allow_only({"start", "end"});
+  const PortRange range{static_cast<std::uint16_t>(json.integer("start", 1, kMaxPort, 0)),
+                        static_cast<std::uint16_t>(json.integer("end", 1, kMaxPort, 0))};
+  if (range.first == 0 || range.last < range.first) {
+    json.fail(fmt::format("expected a start and an end that is not before it, got {} and {}",
+                          range.first, range.last));
+  } else if (range.last - range.first >= kMostPorts) {
+    json.fail(
+        fmt::format("expected at most {} ports, got {}", kMostPorts, range.last - range.first + 1));
+  }
+  return range;
+}
+
+}  // namespace
+
+std::vector<base::IpNet> parse_networks(const Json& json, std::string_view key) {
+  std::vector<base::IpNet> nets;
+  json.for_each(key, [&](const Json& item) {
+    const auto net = base::IpNet::parse(item.own_text());
+    if (net) {
+      nets.push_back(*net);
+    } else {
+      item.fail(net.error().message);
+    }
+  });
+  std::sort(nets.begin(), nets.end());
+  return nets;
+}
+
+std::optional<base::Duration> parse_duration(const Json& json, std::string_view key) {
+  const auto text = json.optional_text(key);
+  if (!text) return std::nullopt;
+  const auto parsed = base::parse_go_duration(*text);
+  if (parsed) return *parsed;
+  json.get(key).fail(parsed.error().message);
+  return std::nullopt;
+}
+
+std::optional<std::uint32_t> parse_count(const Json& json, std::string_view key, std::int64_t low,
+                                         std::int64_t high) {
+  const auto field = json.get(key);
+  if (field.is_absent()) return std::nullopt;
+  return static_cast<std::uint32_t>(field.own_integer(low, high));
+}
+
+void parse_stream_listener(const Json& json, StreamListener& listener) {
+  listener.name = json.text("name");
+  const auto range = json.get("portRange");
+  if (json.get("port").is_absent() == range.is_absent()) {
+    json.fail("expected exactly one of port and portRange");
+  } else if (range.is_absent()) {
+    const auto port = static_cast<std::uint16_t>(json.integer("port", 1, kMaxPort, 0));
+    listener.ports = {port, port};
+  } else {
+    listener.ports = parse_port_range(range);
+  }
+  const auto text = json.text("address");
+  if (text.empty()) return;
+  const auto address = base::parse_address(text);
+  if (address) {
+    listener.address = address->to_string();
+  } else {
+    json.get("address").fail(address.error().message);
+  }
+}
+
+StreamBackend parse_stream_backend(const Json& json) {
+  StreamBackend backend;
+  const auto service = json.get("service");
+  const auto host = json.get("host");
+  if (service.is_absent() == host.is_absent()) {
+    json.fail("expected exactly one of service and host");
+    return backend;
+  }
+  const auto& target = host.is_absent() ? service : host;
+  if (host.is_absent()) {
+    service.allow_only({"name", "namespace", "port"});
+    backend.service = service.text("name");
+    backend.name_space = service.text("namespace");
+    backend.port = parse_port(service, "port");
+  } else {
+    host.allow_only({"name", "port"});
+    backend.host = host.text("name");
+    backend.port.number = static_cast<std::uint16_t>(host.integer("port", 1, kMaxPort, 0));
+  }
+  if (backend.service.empty() && backend.host.empty()) target.fail("expected a name, got none");
+  if (!backend.port.is_given()) target.fail("expected a port, got none");
+  backend.weight = static_cast<std::uint32_t>(json.integer("weight", 0, kMaxWeight, 1));
+  backend.is_backup = json.boolean("backup", false);
+  backend.max_connections = parse_count(json, "maxConnections", 0, kMostConnections).value_or(0);
+  return backend;
+}
+
+void check_backends(const Json& json, const std::vector<StreamBackend>& backends) {
+  const bool has_weight =
+      std::ranges::any_of(backends, [](const StreamBackend& each) { return each.weight > 0; });
+  if (!has_weight) json.fail("backends: expected one with a weight above 0, got none");
+  if (std::ranges::all_of(backends, &StreamBackend::is_backup)) {
+    json.fail("backends: expected one that is no backup, got none");
+  }
+}
+
+void check_no_backup(const Json& json, LoadBalancing algorithm,
+                     const std::vector<StreamBackend>& backends) {
+  const bool is_hash =
+      algorithm == LoadBalancing::kHash || algorithm == LoadBalancing::kSourceIpHash;
+  if (is_hash && std::ranges::any_of(backends, &StreamBackend::is_backup)) {
+    json.fail("backends: expected no backup with a hash algorithm, got one");
+  }
+}
+
+StreamHealth parse_stream_health(const Json& spec) {
+  StreamHealth health;
+  const auto part = spec.get("health");
+  if (part.is_absent()) return health;
+  part.allow_only({"passive"});
+  const auto passive = part.get("passive");
+  if (!passive.is_absent()) passive.allow_only({"maxFails", "failTimeout"});
+  health.max_fails = parse_count(passive, "maxFails", 0, 1000).value_or(health.max_fails);
+  health.fail_timeout = parse_duration(passive, "failTimeout").value_or(health.fail_timeout);
+  return health;
+}
+
+StreamAccess parse_stream_access(const Json& spec) {
+  const auto part = spec.get("access");
+  if (part.is_absent()) return {};
+  part.allow_only({"allow", "deny"});
+  return {parse_networks(part, "allow"), parse_networks(part, "deny")};
+}
+
+StreamLogSettings parse_access_log(const Json& spec) {
+  StreamLogSettings log;
+  const auto part = spec.get("accessLog");
+  if (part.is_absent()) return log;
+  part.allow_only({"enabled", "format", "sampleRatio"});
+  log.is_enabled = part.boolean("enabled", true);
+  log.is_json = choose(part, "format", kLogFormats, false);
+  if (const auto text = part.optional_text("sampleRatio")) {
+    if (const auto ratio = per_million(*text)) {
+      log.per_million = *ratio;
+    } else {
+      part.get("sampleRatio")
+          .fail(fmt::format("expected a ratio from 0 to 1 such as 0.05, got '{}'", *text));
+    }
+  }
+  return log;
+}
+
+LoadBalancing parse_algorithm(const Json& load_balancing) {
+  return choose(load_balancing, "algorithm", kAlgorithms, LoadBalancing::kRoundRobin);
+}
+
+}  // namespace penstock::objects

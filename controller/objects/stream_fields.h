@@ -1,0 +1,91 @@
+#pragma once
+// What TCPService and UDPService have in common: listeners, backends and how they are written.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/objects/ingress.h"
+#include "controller/objects/json.h"
+#include "proxy/base/duration.h"
+#include "proxy/base/ip_net.h"
+
+namespace penstock::objects {
+
+enum class ProxyProtocolVersion : std::uint8_t { kNone, kV1, kV2 };
+enum class LoadBalancing : std::uint8_t {
+  kRoundRobin,
+  kLeastConnections,
+  kRandom2,
+  kLeastTime,
+  kSourceIpHash,
+  kHash,
+};
+
+/// One port, or several that follow each other.
+struct PortRange {
+  std::uint16_t first = 0;
+  std::uint16_t last = 0;
+
+  bool contains(std::uint16_t port) const { return first <= port && port <= last; }
+};
+
+struct StreamListener {
+  std::string name;
+  PortRange ports;
+  std::string address;  // canonical; empty = all
+};
+
+/// One of a Service and a host.
+struct StreamBackend {
+  std::string service;
+  std::string name_space;  // of the service; empty = that of the object
+  std::string host;
+  PortRef port;
+  std::uint32_t weight = 1;
+  bool is_backup = false;
+  std::uint32_t max_connections = 0;
+  ProxyProtocolVersion proxy_protocol = ProxyProtocolVersion::kNone;
+};
+
+struct StreamAccess {
+  std::vector<base::IpNet> allowed;  // empty = everybody
+  std::vector<base::IpNet> denied;
+};
+
+struct StreamHealth {
+  std::uint32_t max_fails = 1;
+  base::Duration fail_timeout{10'000};
+};
+
+struct StreamLogSettings {
+  bool is_enabled = true;
+  bool is_json = false;
+  std::uint32_t per_million = 1'000'000;
+};
+
+// --- how they are read; what is wrong is remembered by the Json
+
+/// Sorted.
+std::vector<base::IpNet> parse_networks(const Json& json, std::string_view key);
+std::optional<base::Duration> parse_duration(const Json& json, std::string_view key);
+std::optional<std::uint32_t> parse_count(const Json& json, std::string_view key, std::int64_t low,
+                                         std::int64_t high);
+/// name, port or portRange, address.
+void parse_stream_listener(const Json& json, StreamListener& listener);
+/// service or host, weight, backup, maxConnections. The PROXY header is left to the caller: UDP has
+/// no version 1.
+StreamBackend parse_stream_backend(const Json& json);
+/// One of them must take something, and one must not be a backup.
+void check_backends(const Json& json, const std::vector<StreamBackend>& backends);
+/// nginx's rule, kept on purpose: a hash has no second choice.
+void check_no_backup(const Json& json, LoadBalancing algorithm,
+                     const std::vector<StreamBackend>& backends);
+/// health.passive of the spec.
+StreamHealth parse_stream_health(const Json& spec);
+StreamAccess parse_stream_access(const Json& spec);
+StreamLogSettings parse_access_log(const Json& spec);
+LoadBalancing parse_algorithm(const Json& load_balancing);
+
+}  // namespace penstock::objects

@@ -1,0 +1,71 @@
+#include "controller/objects/stream_status.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "proxy/base/text.h"
+
+namespace penstock::objects {
+
+const Condition* StreamStatus::find(std::string_view type) const {
+  const auto found = std::ranges::find(conditions, type, &Condition::type);
+  return found == conditions.end() ? nullptr : &*found;
+}
+
+bool StreamStatus::has_port(std::uint16_t port) const {
+  for (const auto item : base::split_list(ports)) {
+    const auto dash = item.find('-');
+    const auto first = base::parse_integer<std::uint16_t>(item.substr(0, dash));
+    const auto last =
+        dash == item.npos ? first : base::parse_integer<std::uint16_t>(item.substr(dash + 1));
+    if (first && last && *first <= port && port <= *last) return true;
+  }
+  return false;
+}
+
+StreamStatus parse_stream_status(const Json& object) {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  StreamStatus status;
+  const auto json = object.get("status");
+  status.generation = json.integer("observedGeneration", 0, kMost, 0);
+  status.ports = json.text("ports");
+  status.backends = json.text("backends");
+  status.replicas = json.text("replicas");
+  status.reason = json.text("reason");
+  json.for_each("conditions", [&](const Json& item) {
+    status.conditions.push_back(
+        {item.text("type"), item.text("status"), item.text("reason"), item.text("message"),
+         item.integer("observedGeneration", 0, kMost, 0), item.text("lastTransitionTime")});
+  });
+  return status;
+}
+
+std::string print_ports(const std::vector<std::uint16_t>& ports) {
+  std::string out;
+  for (std::size_t i = 0; i < ports.size();) {
+    std::size_t end = i + 1;
+    while (end < ports.size() && ports[end] == ports[end - 1] + 1) ++end;
+    out += out.empty() ? "" : ", ";
+    out +=
+        end - i == 1 ? fmt::format("{}", ports[i]) : fmt::format("{}-{}", ports[i], ports[end - 1]);
+    i = end;
+  }
+  return out;
+}
+
+std::string status_json(const StreamStatus& status) {
+  std::string conditions;
+  for (const auto& each : status.conditions) {
+    conditions += fmt::format(
+        R"({}{{"type":"{}","status":"{}","reason":"{}","message":"{}","observedGeneration":{},"lastTransitionTime":"{}"}})",
+        conditions.empty() ? "" : ",", each.type, each.status, each.reason,
+        base::escape_json(each.message), each.generation, base::escape_json(each.since));
+  }
+  return fmt::format(
+      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","reason":"{}","conditions":[{}]}})",
+      status.generation, status.ports, status.backends, status.replicas, status.reason, conditions);
+}
+
+}  // namespace penstock::objects

@@ -1,0 +1,43 @@
+#pragma once
+// The status of a TCPService or UDPService as it was last written, and as it is to be written.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/objects/json.h"
+
+namespace penstock::objects {
+
+struct Condition {
+  std::string type;
+  std::string status;  // "True", "False", "Unknown"
+  std::string reason;
+  std::string message;
+  std::int64_t generation = 0;  // observedGeneration
+  std::string since;            // lastTransitionTime
+
+  bool operator==(const Condition&) const = default;
+};
+
+struct StreamStatus {
+  std::int64_t generation = 0;  // observedGeneration; 0: never written
+  std::string ports;            // that the object has: "5432, 6000-6100"
+  std::string backends;         // endpoints that are ready of all: "2/3"
+  std::string replicas;         // proxies that serve it of all: "1/1"
+  std::string reason;           // of the worst condition
+  std::vector<Condition> conditions;
+
+  const Condition* find(std::string_view type) const;
+  /// Whether the object has had this port.
+  bool has_port(std::uint16_t port) const;
+  bool operator==(const StreamStatus&) const = default;
+};
+
+StreamStatus parse_stream_status(const Json& object);
+/// "5432, 6000-6100"; `ports` is sorted.
+std::string print_ports(const std::vector<std::uint16_t>& ports);
+/// The JSON of the status, for a merge patch.
+std::string status_json(const StreamStatus& status);
+
+}  // namespace penstock::objects

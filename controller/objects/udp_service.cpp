@@ -1,0 +1,92 @@
+#include "controller/objects/udp_service.h"
+
+#include <array>
+
+#include "controller/objects/parse.h"
+
+namespace penstock::objects {
+namespace {
+
+constexpr std::int64_t kMostResponses = 1'000'000;
+constexpr std::int64_t kMostSessions = 1'000'000;
+constexpr std::int64_t kMostPackets = 10'000'000;
+
+constexpr std::array kProxyProtocolVersions = {
+    Named<ProxyProtocolVersion>{"None", ProxyProtocolVersion::kNone},
+    Named<ProxyProtocolVersion>{"V2", ProxyProtocolVersion::kV2},
+};
+constexpr std::array kHashKeys = {
+    Named<UdpHashKey>{"SourceIP", UdpHashKey::kSourceIp},
+    Named<UdpHashKey>{"SourceIPPort", UdpHashKey::kSourceIpPort},
+};
+
+StreamListener parse_listener(const Json& json) {
+  json.allow_only({"name", "port", "portRange", "address"});
+  StreamListener listener;
+  parse_stream_listener(json, listener);
+  return listener;
+}
+
+StreamBackend parse_backend(const Json& json) {
+  json.allow_only({"service", "host", "weight", "backup", "maxConnections", "proxyProtocol"});
+  auto backend = parse_stream_backend(json);
+  backend.proxy_protocol =
+      choose(json, "proxyProtocol", kProxyProtocolVersions, ProxyProtocolVersion::kNone);
+  return backend;
+}
+
+void parse_policies(const Json& spec, UdpService& service) {
+  if (const auto part = spec.get("loadBalancing"); !part.is_absent()) {
+    part.allow_only({"algorithm", "hashKey"});
+    service.load_balancing = parse_algorithm(part);
+    service.hash_key = choose(part, "hashKey", kHashKeys, UdpHashKey::kSourceIp);
+    if (!part.get("hashKey").is_absent() && service.load_balancing != LoadBalancing::kHash) {
+      part.fail("hashKey: expected with the algorithm Hash only");
+    }
+  }
+  service.health = parse_stream_health(spec);
+  if (const auto part = spec.get("session"); !part.is_absent()) {
+    part.allow_only(
+        {"idleTimeout", "maxResponses", "maxRequests", "maxSessions", "maxSessionsPerIP"});
+    service.idle_timeout = parse_duration(part, "idleTimeout");
+    service.max_responses = parse_count(part, "maxResponses", 0, kMostResponses);
+    service.max_requests = parse_count(part, "maxRequests", 0, kMostResponses);
+    service.max_sessions = parse_count(part, "maxSessions", 1, kMostSessions);
+    service.max_sessions_per_address = parse_count(part, "maxSessionsPerIP", 0, kMostSessions);
+  }
+  if (const auto part = spec.get("limits"); !part.is_absent()) {
+    part.allow_only({"packetsPerSecondPerIP"});
+    service.packets_per_second_per_address =
+        parse_count(part, "packetsPerSecondPerIP", 0, kMostPackets);
+  }
+  service.access = parse_stream_access(spec);
+  service.log = parse_access_log(spec);
+  check_no_backup(spec, service.load_balancing, service.backends);
+}
+
+}  // namespace
+
+UdpService parse_udp_service(const Json& json) {
+  UdpService service;
+  service.meta = parse_meta(json);
+  const auto spec = json.get("spec");
+  if (spec.is_absent()) json.fail("spec: expected an object, got none");
+  if (!spec.is_absent()) {
+    // A field that is not understood may be what keeps strangers out: nothing is half served.
+    spec.allow_only({"ingressClassName", "listeners", "backends", "loadBalancing", "health",
+                     "session", "limits", "access", "accessLog"});
+  }
+  service.class_name = spec.optional_text("ingressClassName");
+  spec.for_each("listeners",
+                [&](const Json& item) { service.listeners.push_back(parse_listener(item)); });
+  spec.for_each("backends",
+                [&](const Json& item) { service.backends.push_back(parse_backend(item)); });
+  if (service.listeners.empty()) spec.fail("listeners: expected at least one, got none");
+  if (service.backends.empty()) spec.fail("backends: expected at least one, got none");
+  check_backends(spec, service.backends);
+  parse_policies(spec, service);
+  service.status = parse_stream_status(json);
+  return service;
+}
+
+}  // namespace penstock::objects

@@ -1,0 +1,132 @@
+#include "controller/status/stream_conditions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace penstock::status {
+namespace {
+
+using objects::Condition;
+using translate::Diagnostic;
+using translate::Reason;
+
+constexpr std::size_t kMostInMessage = 5;
+
+struct ReasonRow {
+  Reason reason;
+  std::string_view name;
+  std::string_view condition;
+};
+// In the order of how much they matter.
+constexpr ReasonRow kReasons[] = {
+    {Reason::kInvalidSpec, "InvalidSpec", "Accepted"},
+    {Reason::kPortNotAllowed, "PortNotAllowed", "Accepted"},
+    {Reason::kPortReserved, "PortReserved", "Accepted"},
+    {Reason::kPortConflict, "PortConflict", "Accepted"},
+    {Reason::kRefNotPermitted, "RefNotPermitted", "ResolvedRefs"},
+    {Reason::kBackendNotFound, "BackendNotFound", "ResolvedRefs"},
+    {Reason::kPortNotFound, "PortNotFound", "ResolvedRefs"},
+};
+
+/// True with `good`, unless a diagnostic of this condition says no.
+Condition judged(std::string_view type, std::string_view good, const StreamView& view) {
+  for (const auto& row : kReasons) {
+    if (row.condition != type) continue;
+    std::string message;
+    std::size_t count = 0;
+    for (const auto& each : view.diagnostics) {
+      if (each.reason != row.reason) continue;
+      if (++count <= kMostInMessage) {
+        message.append(message.empty() ? "" : "; ").append(translate::without_object(each));
+      }
+    }
+    if (count == 0) continue;
+    if (count > kMostInMessage) message += fmt::format("; and {} more", count - kMostInMessage);
+    return {std::string(type), "False", std::string(row.name), std::move(message), 0, {}};
+  }
+  return {std::string(type), "True", std::string(good), "", 0, {}};
+}
+
+Condition programmed(const StreamView& view) {
+  Condition out{"Programmed", "False", "Pending", "", 0, {}};
+  if (view.ports.empty()) {
+    out.reason = "NotAccepted";
+    out.message = "the object has none of its ports";
+  } else if (!view.bind_problem.empty()) {
+    out.reason = "BindFailed";
+    out.message = view.bind_problem;
+  } else if (view.programmed == view.proxies && view.proxies > 0) {
+    out.status = "True";
+    out.reason = "Programmed";
+    out.message =
+        fmt::format("{} of {} proxies serve this generation", view.programmed, view.proxies);
+  } else if (view.programmed > 0) {
+    out.reason = "PartiallyProgrammed";
+    out.message =
+        fmt::format("{} of {} proxies serve this generation", view.programmed, view.proxies);
+  } else {
+    out.message = view.proxies == 0 ? "no proxy is connected" : "no proxy has taken it in yet";
+  }
+  return out;
+}
+
+Condition backends_healthy(const StreamView& view) {
+  const auto message =
+      fmt::format("{} of {} endpoints are ready", view.ready_endpoints, view.endpoints);
+  if (view.ready_endpoints > 0)
+    return {"BackendsHealthy", "True", "EndpointsReady", message, 0, {}};
+  return {"BackendsHealthy", "False", "NoEndpoints", message, 0, {}};
+}
+
+Condition conflicted(const StreamView& view) {
+  for (const auto& each : view.diagnostics) {
+    if (each.reason != Reason::kPortConflict) continue;
+    return {"Conflicted", "True", "PortConflict", translate::without_object(each), 0, {}};
+  }
+  return {"Conflicted", "False", "NoConflict", "", 0, {}};
+}
+
+}  // namespace
+
+bool is_good(const Condition& condition) {
+  return condition.status == (condition.type == "Conflicted" ? "False" : "True");
+}
+
+objects::StreamStatus make_status(const objects::StreamStatus& before, const StreamView& view,
+                                  const std::string& now) {
+  objects::StreamStatus out;
+  out.generation = view.generation;
+  out.ports = objects::print_ports(view.ports);
+  out.backends = fmt::format("{}/{}", view.ready_endpoints, view.endpoints);
+  out.replicas = fmt::format("{}/{}", view.programmed, view.proxies);
+  out.conditions = {judged("Accepted", "Accepted", view),
+                    judged("ResolvedRefs", "ResolvedRefs", view), programmed(view),
+                    backends_healthy(view), conflicted(view)};
+  out.reason = "Programmed";
+  const auto worst = std::ranges::find_if_not(out.conditions, is_good);
+  if (worst != out.conditions.end()) out.reason = worst->reason;
+  for (auto& each : out.conditions) {
+    each.generation = view.generation;
+    const auto* known = before.find(each.type);
+    const bool stands = known != nullptr && known->status == each.status && !known->since.empty();
+    each.since = stands ? known->since : now;
+  }
+  return out;
+}
+
+std::vector<Condition> transitions(const objects::StreamStatus& before,
+                                   const objects::StreamStatus& after) {
+  std::vector<Condition> out;
+  for (const auto& each : after.conditions) {
+    const auto* known = before.find(each.type);
+    const bool is_same =
+        known != nullptr && known->status == each.status && known->reason == each.reason;
+    // What is well from the beginning is not news, but for the one that people wait for.
+    const bool is_news = known != nullptr || !is_good(each) || each.type == "Programmed";
+    if (!is_same && is_news) out.push_back(each);
+  }
+  return out;
+}
+
+}  // namespace penstock::status

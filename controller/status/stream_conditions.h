@@ -1,0 +1,35 @@
+#pragma once
+// From what is known of a TCPService or UDPService to the conditions of its status. Pure.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "controller/objects/stream_status.h"
+#include "controller/translate/diagnostic.h"
+
+namespace penstock::status {
+
+/// What is known of one object now.
+struct StreamView {
+  std::int64_t generation = 0;
+  std::vector<translate::Diagnostic> diagnostics;  // of this object
+  std::vector<std::uint16_t> ports;                // that it has; sorted
+  std::size_t wanted_ports = 0;
+  std::size_t ready_endpoints = 0;
+  std::size_t endpoints = 0;
+  std::size_t programmed = 0;  // proxies that serve it as it is
+  std::size_t proxies = 0;
+  std::string bind_problem;  // of one of its ports; empty: all are open
+};
+
+/// `before` is the status that stands: a condition that does not change its status keeps its time.
+objects::StreamStatus make_status(const objects::StreamStatus& before, const StreamView& view,
+                                  const std::string& now);
+
+/// The conditions that differ in status or reason: one Event each.
+std::vector<objects::Condition> transitions(const objects::StreamStatus& before,
+                                            const objects::StreamStatus& after);
+/// Whether the condition, as it is, is what people want.
+bool is_good(const objects::Condition& condition);
+
+}  // namespace penstock::status

@@ -1,0 +1,259 @@
+#include "controller/status/stream_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/kube/paths.h"
+#include "controller/translate/class_selection.h"
+#include "proxy/base/log.h"
+
+namespace penstock::status {
+namespace {
+
+using objects::StreamStatus;
+
+constexpr std::chrono::milliseconds kSettle{100};
+/// Until the watch must have shown what was written.
+constexpr std::chrono::milliseconds kRewrite{5'000};
+/// Numbers of endpoints change often while a Deployment rolls.
+constexpr std::chrono::milliseconds kCountsEvery{10'000};
+constexpr std::size_t kWritesAtOnce = 8;
+constexpr std::size_t kMostRemembered = 100'000;
+
+/// Ports by the owner of their parts: "TCPService db/mysql".
+std::map<std::string, std::vector<std::uint16_t>> ports_by_owner(
+    const std::map<snapshot::PartKey, snapshot::PartPtr>& parts) {
+  std::map<std::string, std::vector<std::uint16_t>> out;
+  for (auto each = parts.lower_bound({snapshot::PartKind::kStream, ""}); each != parts.end();
+       ++each) {
+    if (const auto* tcp = std::get_if<snapshot::Stream>(each->second.get())) {
+      out[tcp->owner].push_back(tcp->port);
+    } else if (const auto* udp = std::get_if<snapshot::UdpStream>(each->second.get())) {
+      out[udp->owner].push_back(udp->port);
+    }
+  }
+  for (auto& [owner, ports] : out) {
+    std::ranges::sort(ports);
+    const auto repeats = std::ranges::unique(ports);
+    ports.erase(repeats.begin(), repeats.end());
+  }
+  return out;
+}
+
+std::vector<const objects::StreamBackend*> backends_of(const objects::TcpService& service) {
+  std::vector<const objects::StreamBackend*> out;
+  for (const auto& rule : service.rules) {
+    for (const auto& backend : rule.backends) out.push_back(&backend);
+  }
+  return out;
+}
+std::vector<const objects::StreamBackend*> backends_of(const objects::UdpService& service) {
+  std::vector<const objects::StreamBackend*> out;
+  for (const auto& backend : service.backends) out.push_back(&backend);
+  return out;
+}
+
+std::size_t endpoints_of(const world::World& world, const std::string& service) {
+  std::size_t count = 0;
+  for (const auto* slice : world.slices_of(service)) {
+    for (const auto& endpoint : slice->endpoints) count += endpoint.addresses.size();
+  }
+  return count;
+}
+
+/// Apart from the numbers of endpoints.
+bool is_same_but_counts(const StreamStatus& a, StreamStatus b) {
+  b.backends = a.backends;
+  for (auto& each : b.conditions) {
+    const auto* other = a.find(each.type);
+    if (each.type == "BackendsHealthy" && other != nullptr) each.message = other->message;
+  }
+  return a == b;
+}
+
+}  // namespace
+
+StreamWriter::StreamWriter(asio::io_context& io, kube::Client& client, std::function<View()> view)
+    : client_(client), events_(client), view_(std::move(view)), timer_(io) {}
+
+void StreamWriter::set_leading(bool is_leading) {
+  is_leading_ = is_leading;
+  if (is_leading) return update();
+  timer_.cancel();
+  is_due_ = false;
+  due_.clear();
+  writing_.clear();
+  events_.stop();
+}
+
+void StreamWriter::update() { update_after(kSettle); }
+
+void StreamWriter::update_after(std::chrono::milliseconds delay) {
+  if (!is_leading_ || (is_due_ && delay > kSettle)) return;
+  if (is_due_ && delay == kSettle) return;
+  is_due_ = true;
+  timer_.after(delay, [this] {
+    is_due_ = false;
+    compare();
+  });
+}
+
+void StreamWriter::compare() {
+  const auto view = view_();
+  if (view.live.proxies == 0 || view.live.proxies_at(1) == 0) return;
+  ports_ = ports_by_owner(view.translator->parts());
+  if (known_.size() > kMostRemembered) known_.clear();
+  compare_kind<objects::TcpService>(view, translate::kTcp);
+  compare_kind<objects::UdpService>(view, translate::kUdp);
+  compare_unreadable(view);
+  report_config_maps(view);
+  write_next();
+}
+
+template <class T>
+void StreamWriter::compare_kind(const View& view, const translate::Transport& transport) {
+  translate::Reader reader(*view.world);
+  view.world->for_each<T>([&](const T& service) {
+    if (!translate::is_ours(reader, service, view.translator->options())) return;
+    const objects::ObjectKey key{transport.object_kind, service.meta.name_space, service.meta.name};
+    consider(key, service.meta, service.status, view_of(view, transport, service));
+  });
+}
+
+template <class T>
+StreamView StreamWriter::view_of(const View& view, const translate::Transport& transport,
+                                 const T& service) {
+  const auto& meta = service.meta;
+  const objects::ObjectKey key{transport.object_kind, meta.name_space, meta.name};
+  StreamView out;
+  out.generation = meta.generation;
+  out.diagnostics = view.translator->diagnostics_of(key);
+  const auto unreadable = view.world->unreadable().find(key);
+  if (unreadable != view.world->unreadable().end()) {
+    out.diagnostics.push_back({key, unreadable->second.pointer, unreadable->second.message,
+                               translate::Reason::kInvalidSpec});
+    out.generation = unreadable->second.meta.generation;
+  }
+  const auto owner = objects::to_string(key);
+  if (const auto found = ports_.find(owner); found != ports_.end()) out.ports = found->second;
+  std::set<std::string> seen;
+  for (const auto* backend : backends_of(service)) {
+    const auto part = translate::upstream_part(transport, meta, *backend);
+    if (!seen.insert(part).second) continue;
+    const auto found = view.translator->parts().find({snapshot::PartKind::kEndpoints, part});
+    const auto ready = found == view.translator->parts().end()
+                           ? 0
+                           : std::get<snapshot::Endpoints>(*found->second).endpoints.size();
+    const auto known = backend->host.empty()
+                           ? endpoints_of(*view.world, meta.name_space + "/" + backend->service)
+                           : std::max<std::size_t>(ready, 1);
+    out.ready_endpoints += ready;
+    out.endpoints += std::max(ready, known);
+  }
+  for (const auto& each : view.live.problems) {
+    if (each.starts_with(owner + ": ")) out.bind_problem = each.substr(owner.size() + 2);
+  }
+  auto& remembered = known_[meta.uid];
+  if (remembered.generation != out.generation || remembered.ports != out.ports) {
+    remembered.generation = out.generation;
+    remembered.ports = out.ports;
+    remembered.version = view.live.version;
+  }
+  out.proxies = view.live.proxies;
+  out.programmed = view.live.proxies_at(remembered.version);
+  return out;
+}
+
+void StreamWriter::consider(const objects::ObjectKey& object, const objects::Meta& meta,
+                            const StreamStatus& stands, const StreamView& view) {
+  auto& known = known_[meta.uid];
+  const auto now = std::chrono::steady_clock::now();
+  // The watch may still lag behind what was written last.
+  const bool is_recent = !known.written.conditions.empty() && now - known.written_at < kRewrite;
+  const auto& before = is_recent ? known.written : stands;
+  auto wanted = make_status(before, view, rfc3339_now());
+  if (wanted == before) {
+    due_.erase(meta.uid);
+    return;
+  }
+  const auto waited = now - known.written_at;
+  if (is_same_but_counts(before, wanted) && waited < kCountsEvery) {
+    return update_after(std::chrono::ceil<std::chrono::milliseconds>(kCountsEvery - waited) +
+                        kSettle);
+  }
+  auto news = transitions(before, wanted);
+  due_[meta.uid] = {object, meta.uid, std::move(wanted), std::move(news)};
+}
+
+/// Those that have never been readable; others have a last good form.
+void StreamWriter::compare_unreadable(const View& view) {
+  for (const auto& [key, error] : view.world->unreadable()) {
+    const auto path = world::path_of(key);
+    const bool is_new = (key.kind == objects::Kind::kTcpService &&
+                         view.world->find<objects::TcpService>(path) == nullptr) ||
+                        (key.kind == objects::Kind::kUdpService &&
+                         view.world->find<objects::UdpService>(path) == nullptr);
+    if (!is_new || error.meta.uid.empty()) continue;
+    StreamView out;
+    out.generation = error.meta.generation;
+    out.diagnostics.push_back({key, error.pointer, error.message, translate::Reason::kInvalidSpec});
+    out.proxies = view.live.proxies;
+    consider(key, error.meta, known_[error.meta.uid].written, out);
+  }
+}
+
+void StreamWriter::report_config_maps(const View& view) {
+  const auto& options = view.translator->options();
+  if (said_.size() > kMostRemembered) said_.clear();
+  for (const auto* path : {&options.config_map, &options.tcp_services, &options.udp_services}) {
+    const auto* map = view.world->find<objects::ConfigMap>(*path);
+    if (map == nullptr) continue;
+    const objects::ObjectKey key{objects::Kind::kConfigMap, map->meta.name_space, map->meta.name};
+    for (const auto& each : view.translator->diagnostics_of(key)) {
+      EventText text{key, map->meta.uid, "NotServed", each.message, "", true};
+      if (said_.insert(event_name(text)).second) events_.write(text);
+    }
+  }
+}
+
+void StreamWriter::write_next() {
+  for (auto next = due_.begin(); next != due_.end() && writing_.size() < kWritesAtOnce;) {
+    const auto current = next++;
+    if (!writing_.contains(current->first)) write(due_.extract(current).mapped());
+  }
+}
+
+void StreamWriter::write(Write next) {
+  const auto uid = next.uid;
+  auto path = kube::object_path(next.object) + "/status";
+  auto body = R"({"status":)" + objects::status_json(next.status) + "}";
+  writing_[uid] = client_.merge_patch(
+      std::move(path), std::move(body),
+      [this, uid, next = std::move(next)](const kube::Response& response) {
+        const auto call = writing_.extract(uid);  // dropped last: this runs inside of it
+        auto& known = known_[uid];
+        known.written_at = std::chrono::steady_clock::now();
+        if (response.is_ok()) {
+          known.written = next.status;
+          announce(next);
+        } else if (response.status != 404) {
+          base::log::warn(
+              "status of {}: {}", objects::to_string(next.object),
+              response.status == 0 ? response.failure : fmt::format("status {}", response.status));
+          update_after(kRewrite);
+        }
+        write_next();
+      });
+}
+
+void StreamWriter::announce(const Write& written) {
+  for (const auto& each : written.news) {
+    const auto message = each.message.empty() ? fmt::format("{} is {}", each.type, each.status)
+                                              : fmt::format("{}: {}", each.type, each.message);
+    events_.write({written.object, written.uid, each.reason, message,
+                   fmt::format("{} {} {}", each.type, each.status, each.since), !is_good(each)});
+  }
+}
+
+}  // namespace penstock::status

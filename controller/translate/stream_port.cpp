@@ -1,0 +1,229 @@
+#include "controller/translate/stream_port.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/translate/class_selection.h"
+#include "controller/translate/endpoints.h"
+
+namespace penstock::translate {
+namespace {
+
+/// An object takes ports from here up; lower ones are the operator's, by the ConfigMap.
+constexpr std::uint16_t kFirstOpenPort = 1024;
+
+snapshot::Algorithm algorithm_of(objects::LoadBalancing from) {
+  switch (from) {
+    case objects::LoadBalancing::kRoundRobin:
+      return snapshot::Algorithm::kRoundRobin;
+    case objects::LoadBalancing::kLeastConnections:
+      return snapshot::Algorithm::kLeastConnections;
+    case objects::LoadBalancing::kRandom2:
+      return snapshot::Algorithm::kRandomTwo;
+    case objects::LoadBalancing::kLeastTime:
+      return snapshot::Algorithm::kEwma;
+    case objects::LoadBalancing::kSourceIpHash:
+      return snapshot::Algorithm::kSourceIpHash;
+    case objects::LoadBalancing::kHash:
+      break;
+  }
+  return snapshot::Algorithm::kHash;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<const T*> in_order(std::vector<const T*> services, const StreamInput& input,
+                               std::uint16_t port) {
+  std::erase_if(services,
+                [&](const T* each) { return !is_ours(input.reader, *each, input.options); });
+  std::ranges::sort(services, [port](const T* a, const T* b) {
+    const bool has_a = a->status.has_port(port);
+    const bool has_b = b->status.has_port(port);
+    return has_a != has_b ? has_a : objects::is_older(a->meta, b->meta);
+  });
+  return services;
+}
+template std::vector<const objects::TcpService*> in_order(std::vector<const objects::TcpService*>,
+                                                          const StreamInput&, std::uint16_t);
+template std::vector<const objects::UdpService*> in_order(std::vector<const objects::UdpService*>,
+                                                          const StreamInput&, std::uint16_t);
+
+std::string upstream_part(const Transport& transport, const objects::Meta& meta,
+                          const objects::StreamBackend& backend) {
+  const auto root = fmt::format("{}service/{}/{}", transport.prefix, meta.name_space, meta.name);
+  return backend.host.empty()
+             ? fmt::format("{}/{}/{}", root, backend.service, backend.port.text())
+             : fmt::format("{}/host/{}:{}", root, backend.host, backend.port.text());
+}
+
+/// HTTP, HTTPS and the status servers are TCP: a UDP port of the same number is free.
+const char* StreamPort::reserved_for() const {
+  if (transport_.protocol == objects::Protocol::kUdp) return nullptr;
+  if (port_ == in_.options.http_port) return "HTTP";
+  if (port_ == in_.options.https_port) return "HTTPS";
+  const auto& reserved = in_.options.reserved_ports;
+  return std::ranges::find(reserved, port_) == reserved.end() ? nullptr : "Penstock itself";
+}
+
+const StreamEntry* StreamPort::claim_for_config_map() {
+  const auto entry = in_.config_map.find(port_);
+  if (entry == in_.config_map.end()) return nullptr;
+  grants_.push_back({"the " + config_map_owner(), ""});
+  const auto& [key, name_space] = std::tie(entry->second.key, entry->second.name_space);
+  if (const auto* what = reserved_for()) {
+    report(entry->second, fmt::format("{}: port {} is reserved for {}", key, port_, what));
+    return nullptr;
+  }
+  if (!is_watched(in_.reader, name_space, in_.options)) {
+    report(entry->second,
+           fmt::format("{}: namespace '{}' is not one that is served", key, name_space));
+    return nullptr;
+  }
+  return &entry->second;
+}
+
+bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
+                       const objects::StreamListener& listener) {
+  const auto is_range = listener.ports.first != listener.ports.last;
+  const auto field = fmt::format("/spec/listeners/{}/{}", index, is_range ? "portRange" : "port");
+  if (const auto* what = reserved_for()) {
+    report(meta, field, Reason::kPortReserved,
+           fmt::format("port {} is reserved for {}", port_, what));
+    return false;
+  }
+  if (port_ < kFirstOpenPort) {
+    report(meta, field, Reason::kPortNotAllowed,
+           fmt::format("expected a port from {} up, got {}: lower ones are opened by the {} "
+                       "ConfigMap alone",
+                       kFirstOpenPort, port_, transport_.config_map));
+    return false;
+  }
+  const auto self = "the " + owner(meta);
+  const auto holder = std::ranges::find_if(grants_, [&](const Grant& each) {
+    return each.address.empty() || listener.address.empty() || each.address == listener.address;
+  });
+  if (holder == grants_.end()) {
+    grants_.push_back({self, listener.address});
+    return true;
+  }
+  report(meta, field, Reason::kPortConflict,
+         fmt::format("port {} is already taken by {}", port_,
+                     holder->owner == self ? "another listener of this object" : holder->owner));
+  return false;
+}
+
+snapshot::StreamBackend StreamPort::backend_of(const StreamEntry& entry) {
+  UpstreamDemand demand;
+  demand.part = fmt::format("{}/{}/{}/{}", transport_.prefix, entry.name_space, entry.service,
+                            entry.port.text());
+  demand.name_space = entry.name_space;
+  demand.service = entry.service;
+  demand.port = entry.port;
+  demand.protocol = transport_.protocol;
+  demand.passive_health = {1, base::Duration(10'000)};  // nginx's stream module: on by default
+  const auto path = entry.name_space + "/" + entry.service;
+  const auto* service = in_.reader.find<objects::Service>(path);
+  if (service == nullptr) {
+    report(entry, fmt::format("{}: expected a Service, '{}' does not exist", entry.key, path));
+  } else if (find_port(*service, entry.port, false, transport_.protocol) == nullptr) {
+    report(entry, fmt::format("{}: expected a {} port of Service '{}', got '{}'", entry.key,
+                              transport_.name, path, entry.port.text()));
+  }
+  snapshot::StreamBackend backend;
+  backend.upstream = demand.part;
+  out_.upstreams.emplace_back(Rank{}, std::move(demand));
+  return backend;
+}
+
+void StreamPort::add_backend(const BackendPolicy& policy, const objects::StreamBackend& from,
+                             const std::string& field, std::vector<snapshot::StreamBackend>& to) {
+  if (!check(policy, from, field)) return;
+  auto demand = demand_of(policy, from);
+  to.push_back({demand.part, from.weight,
+                static_cast<snapshot::ProxyProtocolOut>(from.proxy_protocol), from.is_backup,
+                from.max_connections});
+  out_.upstreams.emplace_back(rank_of(policy.meta), std::move(demand));
+}
+
+UpstreamDemand StreamPort::demand_of(const BackendPolicy& policy,
+                                     const objects::StreamBackend& from) const {
+  UpstreamDemand demand;
+  const auto& meta = policy.meta;
+  demand.name_space = meta.name_space;
+  demand.service = from.service;
+  demand.host = from.host;
+  demand.wanted_by = {transport_.object_kind, meta.name_space, meta.name};
+  demand.port = from.port;
+  demand.protocol = transport_.protocol;
+  demand.part = upstream_part(transport_, meta, from);
+  demand.balancing.algorithm = algorithm_of(policy.load_balancing);
+  demand.passive_health = {policy.health.max_fails, policy.health.fail_timeout};
+  return demand;
+}
+
+/// False where the backend must not be served.
+bool StreamPort::check(const BackendPolicy& policy, const objects::StreamBackend& from,
+                       const std::string& field) {
+  if (!from.host.empty()) return true;
+  const auto& meta = policy.meta;
+  if (!from.name_space.empty() && from.name_space != meta.name_space) {
+    report(
+        meta, field + "/service/namespace", Reason::kRefNotPermitted,
+        fmt::format("expected a Service of the same namespace, got one of '{}'", from.name_space));
+    return false;
+  }
+  const auto path = meta.name_space + "/" + from.service;
+  const auto* found = in_.reader.find<objects::Service>(path);
+  if (found == nullptr) {
+    report(meta, field + "/service/name", Reason::kBackendNotFound,
+           fmt::format("expected a Service, '{}' does not exist", path));
+  } else if (find_port(*found, from.port, false, transport_.protocol) == nullptr) {
+    report(meta, field + "/service/port", Reason::kPortNotFound,
+           fmt::format("expected a {} port of Service '{}', got '{}'", transport_.name, path,
+                       from.port.text()));
+  }
+  return true;
+}
+
+std::string StreamPort::part_name(const std::string& address) const {
+  return address.empty() ? fmt::format("{}/{}", transport_.prefix, port_)
+                         : fmt::format("{}/{}:{}", transport_.prefix, address, port_);
+}
+
+std::string StreamPort::log_name(const objects::Meta& meta) const {
+  return fmt::format("{}-{}-{}-{}", transport_.prefix, meta.name_space, meta.name, port_);
+}
+
+std::string StreamPort::log_name(const StreamEntry& entry) const {
+  return fmt::format("{}-{}-{}-{}", transport_.prefix, entry.name_space, entry.service,
+                     entry.port.text());
+}
+
+std::string StreamPort::owner(const objects::Meta& meta) const {
+  return fmt::format("{} {}/{}", transport_.kind, meta.name_space, meta.name);
+}
+
+std::string StreamPort::config_map_owner() const {
+  return "ConfigMap " + in_.options.*transport_.path;
+}
+
+void StreamPort::report(const objects::Meta& meta, std::string field, Reason reason,
+                        std::string message) {
+  out_.diagnostics.push_back({{transport_.object_kind, meta.name_space, meta.name},
+                              std::move(field),
+                              std::move(message),
+                              reason});
+}
+
+void StreamPort::report(const StreamEntry& entry, std::string message) {
+  const auto& path = in_.options.*transport_.path;
+  const auto slash = path.find('/');
+  out_.diagnostics.push_back(
+      {{objects::Kind::kConfigMap, path.substr(0, slash), path.substr(slash + 1)},
+       "/data/" + entry.key,
+       std::move(message)});
+}
+
+}  // namespace penstock::translate

@@ -1,0 +1,112 @@
+#pragma once
+// What the jobs of TCP and UDP ports have in common: who gets the port, and the upstreams that the
+// backends of its owner demand.
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "controller/objects/stream_fields.h"
+#include "controller/settings/global.h"
+#include "controller/translate/job.h"
+#include "controller/translate/options.h"
+#include "controller/translate/reader.h"
+#include "controller/translate/stream_map.h"
+
+namespace penstock::translate {
+
+struct StreamInput {
+  Reader& reader;
+  const Options& options;
+  const settings::GlobalSettings& settings;
+  const StreamMap& config_map;
+};
+
+/// What is said of a transport in messages and names.
+struct Transport {
+  objects::Protocol protocol;
+  std::string_view prefix;      // of parts and log names: "tcp"
+  std::string_view name;        // "TCP"
+  std::string_view kind;        // "TCPService"
+  std::string_view config_map;  // "tcp-services"
+  objects::Kind object_kind;
+  std::string Options::* path;  // of the ConfigMap
+};
+inline constexpr Transport kTcp{
+    objects::Protocol::kTcp, "tcp", "TCP", "TCPService", "tcp-services", objects::Kind::kTcpService,
+    &Options::tcp_services};
+inline constexpr Transport kUdp{
+    objects::Protocol::kUdp, "udp", "UDP", "UDPService", "udp-services", objects::Kind::kUdpService,
+    &Options::udp_services};
+
+/// What an object says of a group of backends.
+struct BackendPolicy {
+  const objects::Meta& meta;
+  objects::LoadBalancing load_balancing;
+  const objects::StreamHealth& health;
+};
+
+/// Name of the upstream's part that a backend of an object leads to.
+std::string upstream_part(const Transport& transport, const objects::Meta& meta,
+                          const objects::StreamBackend& backend);
+
+/// The work on one port. Claims are made in order: the first one to an address gets it.
+class StreamPort {
+ public:
+  StreamPort(const Transport& transport, StreamInput input, std::uint16_t port)
+      : transport_(transport), in_(input), port_(port) {}
+
+  /// The ConfigMap's entry, or null; one that names a reserved port is reported and left out.
+  const StreamEntry* claim_for_config_map();
+  /// True where the listener gets the port; else the object is told why not.
+  bool claim(const objects::Meta& meta, std::size_t index, const objects::StreamListener& listener);
+
+  /// The one backend of an entry; what is wrong with it is reported.
+  snapshot::StreamBackend backend_of(const StreamEntry& entry);
+  /// Adds a backend of an object unless it must not be served.
+  void add_backend(const BackendPolicy& policy, const objects::StreamBackend& from,
+                   const std::string& field, std::vector<snapshot::StreamBackend>& to);
+
+  /// "tcp/5432", "tcp/10.0.0.1:5432".
+  std::string part_name(const std::string& address) const;
+  std::string log_name(const objects::Meta& meta) const;
+  std::string log_name(const StreamEntry& entry) const;
+  std::string owner(const objects::Meta& meta) const;
+  std::string config_map_owner() const;
+
+  std::uint16_t number() const { return port_; }
+  const StreamInput& input() const { return in_; }
+  Output take() { return std::move(out_); }
+  template <class T>
+  void add(snapshot::PartKind kind, T stream) {
+    auto name = stream.name;
+    out_.add(kind, name, std::move(stream));
+  }
+
+ private:
+  struct Grant {
+    std::string owner;  // "the TCPService data/db"
+    std::string address;
+  };
+  const char* reserved_for() const;
+  UpstreamDemand demand_of(const BackendPolicy& policy, const objects::StreamBackend& from) const;
+  bool check(const BackendPolicy& policy, const objects::StreamBackend& from,
+             const std::string& field);
+  void report(const objects::Meta& meta, std::string field, Reason reason, std::string message);
+  void report(const StreamEntry& entry, std::string message);
+
+  const Transport& transport_;
+  StreamInput in_;
+  std::uint16_t port_;
+  std::vector<Grant> grants_;
+  Output out_;
+};
+
+/// Those of our class in the order in which they get the port: first who has had it, by its own
+/// status, so that an old object that comes back takes nothing away; then the older.
+template <class T>
+std::vector<const T*> in_order(std::vector<const T*> services, const StreamInput& input,
+                               std::uint16_t port);
+
+}  // namespace penstock::translate

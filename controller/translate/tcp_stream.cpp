@@ -1,0 +1,83 @@
+#include "controller/translate/tcp_stream.h"
+
+#include <fmt/format.h>
+
+namespace penstock::translate {
+namespace {
+
+using objects::TcpListener;
+using objects::TcpService;
+using snapshot::Stream;
+
+Stream make(const StreamPort& port, const std::string& address) {
+  const auto& defaults = port.input().settings.stream;
+  Stream stream;
+  stream.name = port.part_name(address);
+  stream.address = address;
+  stream.port = port.number();
+  stream.idle_timeout = defaults.idle_timeout;
+  stream.retries_next_upstream = defaults.retries_next_upstream;
+  stream.retry_timeout = defaults.retry_timeout;
+  stream.tries = defaults.tries;
+  return stream;
+}
+
+void add_entry(StreamPort& port, const StreamEntry& entry) {
+  auto stream = make(port, "");
+  stream.owner = port.config_map_owner();
+  stream.log_name = port.log_name(entry);
+  stream.proxy_protocol =
+      entry.decodes_proxy ? snapshot::ProxyProtocolIn::kRequired : snapshot::ProxyProtocolIn::kOff;
+  auto backend = port.backend_of(entry);
+  if (entry.encodes_proxy) backend.proxy_protocol = snapshot::ProxyProtocolOut::kV1;
+  stream.rules.push_back({{}, {std::move(backend)}});
+  port.add(snapshot::PartKind::kStream, std::move(stream));
+}
+
+void add_listener(StreamPort& port, const TcpService& service, const TcpListener& listener) {
+  auto stream = make(port, listener.address);
+  stream.owner = port.owner(service.meta);
+  stream.log_name = port.log_name(service.meta);
+  stream.proxy_protocol = static_cast<snapshot::ProxyProtocolIn>(listener.proxy_protocol);
+  stream.trusted_proxies = listener.trusted_proxies;
+  stream.access = {service.access.allowed, service.access.denied};
+  stream.connect_timeout = service.connect_timeout.value_or(stream.connect_timeout);
+  stream.idle_timeout = service.idle_timeout.value_or(stream.idle_timeout);
+  stream.tries = service.attempts.value_or(stream.tries);
+  stream.retry_timeout = service.retry_timeout.value_or(stream.retry_timeout);
+  stream.longest_session = service.max_session.value_or(stream.longest_session);
+  stream.limits = {service.connections, service.connections_per_address, service.new_per_second,
+                   service.new_per_second_per_address};
+  stream.keepalive.idle = service.keepalive_idle.value_or(stream.keepalive.idle);
+  stream.keepalive.interval = service.keepalive_interval.value_or(stream.keepalive.interval);
+  stream.keepalive.probes = service.keepalive_probes.value_or(stream.keepalive.probes);
+  stream.log = {service.log.is_enabled, service.log.is_json, service.log.per_million};
+  const BackendPolicy policy{service.meta, service.load_balancing, service.health};
+  for (std::size_t i = 0; i < service.rules.size(); ++i) {
+    const auto& from = service.rules[i];
+    snapshot::StreamRule rule{from.source_networks, {}};
+    for (std::size_t j = 0; j < from.backends.size(); ++j) {
+      port.add_backend(policy, from.backends[j], fmt::format("/spec/rules/{}/backends/{}", i, j),
+                       rule.backends);
+    }
+    stream.rules.push_back(std::move(rule));
+  }
+  port.add(snapshot::PartKind::kStream, std::move(stream));
+}
+
+}  // namespace
+
+Output translate_tcp_stream(StreamInput input, std::uint16_t number) {
+  StreamPort port(kTcp, input, number);
+  if (const auto* entry = port.claim_for_config_map()) add_entry(port, *entry);
+  for (const auto* service : in_order(input.reader.tcp_services_of(number), input, number)) {
+    for (std::size_t i = 0; i < service->listeners.size(); ++i) {
+      const auto& listener = service->listeners[i];
+      if (!listener.ports.contains(number)) continue;
+      if (port.claim(service->meta, i, listener)) add_listener(port, *service, listener);
+    }
+  }
+  return port.take();
+}
+
+}  // namespace penstock::translate

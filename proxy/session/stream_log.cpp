@@ -1,0 +1,36 @@
+#include "proxy/session/stream_log.h"
+
+namespace penstock::session {
+namespace {
+
+constexpr std::uint32_t kMillion = 1'000'000;
+
+const telemetry::StreamLogFormat& json_format() {
+  static const telemetry::StreamLogFormat kFormat(
+      R"({"time":"$time_iso8601","protocol":"$protocol","stream":"$proxy_upstream_name",)"
+      R"("client":"$remote_addr","client_port":"$remote_port","server":"$server_addr",)"
+      R"("server_port":"$server_port","status":"$status","bytes_received":"$bytes_received",)"
+      R"("bytes_sent":"$bytes_sent","session_time":"$session_time","upstream":"$upstream_addr",)"
+      R"("upstream_connect_time":"$upstream_connect_time",)"
+      R"("upstream_first_byte_time":"$upstream_first_byte_time",)"
+      R"("upstream_bytes_received":"$upstream_bytes_received",)"
+      R"("upstream_bytes_sent":"$upstream_bytes_sent"})",
+      snapshot::LogEscape::kJson);
+  return kFormat;
+}
+
+}  // namespace
+
+bool wants_log(WorkerParts& worker, const snapshot::StreamLog& log) {
+  if (!log.is_enabled || !worker.logs.stream_is_enabled) return false;
+  return log.per_million >= kMillion || worker.random() % kMillion < log.per_million;
+}
+
+void write_log(WorkerParts& worker, const snapshot::StreamLog& log,
+               const telemetry::StreamRecord& record) {
+  const auto& format = log.is_json ? json_format() : worker.logs.stream;
+  format.append(record, worker.log.lines());
+  worker.log.added();
+}
+
+}  // namespace penstock::session

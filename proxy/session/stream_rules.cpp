@@ -1,0 +1,94 @@
+#include "proxy/session/stream_rules.h"
+
+#include <algorithm>
+
+namespace penstock::session {
+namespace {
+
+using snapshot::StreamBackend;
+
+bool contains(const std::vector<base::IpNet>& nets, const base::Address& address) {
+  return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
+}
+
+const upstream::UpstreamState* state_of(const WorkerParts& worker, const StreamBackend& backend) {
+  const auto slot = worker.table->upstream_slot(backend.upstream);
+  return slot ? worker.upstream(*slot) : nullptr;
+}
+
+/// The backends of one kind that may be drawn now.
+class Draw {
+ public:
+  Draw(WorkerParts& worker, std::span<const StreamBackend> backends, std::uint64_t key,
+       const StreamBackend* except)
+      : worker_(worker), backends_(backends), key_(key), except_(except) {}
+
+  /// Until one has room: a full one is left out and the draw repeated.
+  BackendChoice draw(bool is_backup, bool must_be_up) {
+    full_.clear();
+    for (;;) {
+      const auto* backend = draw_once(is_backup, must_be_up);
+      if (backend == nullptr) return {};
+      if (backend->max_sessions == 0) return {backend, {}};
+      auto pass = SessionPass::enter(worker_.limits.of("backend/" + backend->upstream),
+                                     backend->max_sessions);
+      if (pass) return {backend, std::move(*pass)};
+      full_.push_back(backend);
+    }
+  }
+
+ private:
+  bool may_be(const StreamBackend& backend, bool is_backup, bool must_be_up) const {
+    if (backend.is_backup != is_backup || &backend == except_) return false;
+    if (std::ranges::find(full_, &backend) != full_.end()) return false;
+    if (!must_be_up) return true;
+    const auto* state = state_of(worker_, backend);
+    return state != nullptr && state->has_up(worker_.clock.now());
+  }
+
+  const StreamBackend* draw_once(bool is_backup, bool must_be_up) {
+    std::uint64_t total = 0;
+    bool is_hashing = false;
+    for (const auto& backend : backends_) {
+      if (!may_be(backend, is_backup, must_be_up)) continue;
+      total += backend.weight;
+      const auto* state = state_of(worker_, backend);
+      is_hashing |= state != nullptr && state->is_hashing();
+    }
+    if (total == 0) return nullptr;
+    auto drawn = (is_hashing ? key_ : std::uint64_t{worker_.random()}) % total;
+    for (const auto& backend : backends_) {
+      if (!may_be(backend, is_backup, must_be_up)) continue;
+      if (drawn < backend.weight) return &backend;
+      drawn -= backend.weight;
+    }
+    return nullptr;
+  }
+
+  WorkerParts& worker_;
+  std::span<const StreamBackend> backends_;
+  std::uint64_t key_;
+  const StreamBackend* except_;
+  std::vector<const StreamBackend*> full_;
+};
+
+}  // namespace
+
+bool admits(const snapshot::IpAccess& access, const base::Address& client) {
+  if (contains(access.denied, client)) return false;
+  return access.allowed.empty() || contains(access.allowed, client);
+}
+
+BackendChoice choose_backend(WorkerParts& worker, std::span<const StreamBackend> backends,
+                             std::uint64_t key, const StreamBackend* except) {
+  Draw draw(worker, backends, key, except);
+  for (const bool must_be_up : {true, false}) {
+    for (const bool is_backup : {false, true}) {
+      auto choice = draw.draw(is_backup, must_be_up);
+      if (choice.backend != nullptr) return choice;
+    }
+  }
+  return {};
+}
+
+}  // namespace penstock::session

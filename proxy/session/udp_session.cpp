@@ -1,0 +1,251 @@
+#include "proxy/session/udp_session.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "proxy/base/ip_net.h"
+#include "proxy/net/proxy_protocol.h"
+#include "proxy/session/stream_log.h"
+#include "proxy/session/stream_rules.h"
+#include "proxy/session/udp_port.h"
+
+namespace penstock::session {
+namespace {
+
+/// A longer one is not kept for another endpoint: what is asked over UDP is short.
+constexpr std::size_t kMostKept = 4096;
+/// Batches taken from one endpoint in a row, so that a flood of answers does not starve others.
+constexpr int kMostBatches = 4;
+
+base::TcpEndpoint as_tcp(const base::UdpEndpoint& endpoint) {
+  return {endpoint.address(), endpoint.port()};
+}
+
+/// What an ICMP message says of the endpoint, as opposed to what is wrong with one datagram.
+bool is_of_endpoint(base::error_code code) {
+  return code == asio::error::connection_refused || code == asio::error::host_unreachable ||
+         code == asio::error::network_unreachable || code == asio::error::network_down;
+}
+
+}  // namespace
+
+UdpSession::UdpSession(UdpPort& port, UdpKey key, base::Gate::Pass pass)
+    : port_(port),
+      worker_(port.worker()),
+      key_(std::move(key)),
+      client_(base::unmapped(key_.client.address())),
+      pass_(std::move(pass)),
+      serial_(++worker_.connections),
+      begun_(worker_.clock.now()),
+      asked_(begun_),
+      last_active_(begun_) {}
+
+upstream::UpstreamState* UdpSession::state() const {
+  const auto slot = worker_.table->upstream_slot(upstream_);
+  return slot ? worker_.upstream(*slot) : nullptr;
+}
+
+bool UdpSession::open() {
+  const auto& stream = port_.stream();
+  const bool has_port = stream.hash_key == snapshot::UdpHashKey::kAddressAndPort;
+  const auto key = upstream::source_key(client_, true) ^
+                   (has_port ? key_.client.port() * 0x9e3779b97f4a7c15ULL : 0);
+  backend_pass_ = {};
+  auto choice = choose_backend(worker_, stream.backends, key);
+  const auto* backend = choice.backend;
+  if (backend == nullptr) return false;
+  backend_pass_ = std::move(choice.pass);
+  upstream_ = backend->upstream;
+  sends_proxy_header_ = backend->proxy_protocol == snapshot::ProxyProtocolOut::kV2;
+  auto* upstream = state();
+  while (upstream != nullptr) {
+    upstream::PickInput input{client_, worker_.clock.now()};
+    if (has_port) input.key = key;
+    auto lease = upstream->pick(input, tried_);
+    if (!lease) return false;
+    const auto endpoint = lease->endpoint();
+    const auto opened = try_endpoint(std::move(*lease));
+    if (opened) return true;
+    if (!is_of_endpoint(opened.error())) return false;  // no descriptor or local port is left
+    tried_.push_back(endpoint);
+    endpoint->series->failures.add();
+    upstream->report_failure(*endpoint, worker_.clock.now());
+    if (!may_try_again()) return false;
+  }
+  return false;
+}
+
+base::IoResult<void> UdpSession::try_endpoint(upstream::Lease lease) {
+  const auto& address = lease.endpoint()->address;
+  tries_.emplace_back().address = address;
+  const base::UdpEndpoint endpoint(address.address(), address.port());
+  base::Descriptor socket(
+      ::socket(endpoint.protocol().family(), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const bool is_open =
+      socket &&
+      ::connect(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0 &&
+      worker_.reactor.watch_level(socket.get(), *this);
+  if (!is_open) return base::io_fail(base::last_error());
+  tries_.back().connect = base::Duration(0);
+  lease.endpoint()->series->connects.add();
+  socket_ = std::move(socket);
+  lease_.emplace(std::move(lease));
+  return {};
+}
+
+bool UdpSession::may_try_again() const {
+  const auto& stream = port_.stream();
+  return stream.retries_next_upstream && (stream.tries == 0 || tried_.size() < stream.tries) &&
+         tried_.size() < 64;
+}
+
+void UdpSession::close() {
+  if (!socket_) return;
+  worker_.reactor.forget(*this);
+  socket_.reset();
+}
+
+bool UdpSession::take_request() {
+  ++requests_;
+  const auto most = port_.stream().max_requests;
+  return most != 0 && requests_ >= most;
+}
+
+std::string UdpSession::proxy_header() const {
+  if (!sends_proxy_header_) return {};
+  const auto local = key_.local.address.is_unspecified() ? port_.address() : key_.local.address;
+  const net::ProxyAddresses addresses{{client_, key_.client.port()},
+                                      {base::unmapped(local), port_.number()}};
+  return net::encode_proxy_v2_datagram(addresses);
+}
+
+void UdpSession::send(std::span<const std::string_view> datagrams) {
+  touch();
+  is_settled_ |= responses_ > 0;
+  asked_ = last_active_;
+  if (!has_asked_ && datagrams.front().size() <= kMostKept) first_ = datagrams.front();
+  has_asked_ = true;
+  for (const auto& each : datagrams) {
+    bytes_received_ += each.size();
+    port_.count_received(each.size());
+  }
+  const auto head = proxy_header();
+  while (!datagrams.empty() && !is_ended_) {
+    const auto sent = net::send_datagrams(socket_.get(), {}, head, datagrams);
+    for (const auto& each : datagrams.first(sent.count)) tries_.back().sent += each.size();
+    is_first_sent_ |= sent.count > 0;
+    datagrams = datagrams.subspan(sent.count);
+    if (datagrams.empty()) break;
+    if (is_of_endpoint(sent.error)) {
+      fail();  // the kernel told of an earlier datagram instead of sending this one
+      continue;
+    }
+    port_.count_dropped(1);
+    datagrams = datagrams.subspan(1);
+  }
+  port_.count_dropped(datagrams.size());
+  if (!is_ended_ && is_done()) port_.end(*this, kServed);
+}
+
+/// nginx: where the number of requests is bounded the session waits for all of them.
+bool UdpSession::is_done() const {
+  const auto& stream = port_.stream();
+  if (stream.max_requests != 0 && requests_ < stream.max_requests) return false;
+  return stream.max_responses != snapshot::UdpStream::kUnlimited &&
+         responses_ >= stream.max_responses * requests_;
+}
+
+void UdpSession::on_events(std::uint32_t) {
+  for (int i = 0; i < kMostBatches && !is_ended_; ++i) {
+    const auto got = port_.batch().receive(socket_.get());
+    if (!got) {
+      if (got.error() == asio::error::would_block) break;
+      if (is_of_endpoint(got.error())) {
+        fail();
+        break;
+      }
+      continue;  // about one datagram of ours: too long for the way, for instance
+    }
+    answer(*got);
+    if (got->size() < net::DatagramBatch::kMost) break;
+  }
+  if (is_ended_) port_.bury();
+}
+
+void UdpSession::answer(std::span<const net::Datagram> datagrams) {
+  touch();
+  auto& current = tries_.back();
+  if (current.header.count() < 0) {
+    current.header = std::chrono::duration_cast<base::Duration>(last_active_ - asked_);
+    first_ = {};
+    if (auto* upstream = state()) {
+      upstream->report_success(*lease_->endpoint(), last_active_ - asked_, last_active_);
+    }
+  }
+  std::array<std::string_view, net::DatagramBatch::kMost> pieces;
+  for (std::size_t i = 0; i < datagrams.size(); ++i) {
+    pieces[i] = datagrams[i].bytes;
+    current.received += pieces[i].size();
+  }
+  responses_ += datagrams.size();
+  bytes_sent_ += port_.reply(key_, {pieces.data(), datagrams.size()});
+  if (is_done()) port_.end(*this, kServed);
+}
+
+/// The endpoint does not take datagrams. As long as it has answered none, another one is asked what
+/// this one was asked first.
+void UdpSession::fail() {
+  const auto endpoint = lease_->endpoint();
+  const auto now = worker_.clock.now();
+  endpoint->series->failures.add();
+  if (auto* upstream = state()) upstream->report_failure(*endpoint, now);
+  tries_.back().total = std::chrono::duration_cast<base::Duration>(now - begun_);
+  tried_.push_back(endpoint);
+  const bool was_sent = std::exchange(is_first_sent_, false);
+  if (responses_ != 0 || first_.empty() || !may_try_again()) return port_.end(*this, kNoEndpoint);
+  lease_.reset();
+  close();
+  if (!open()) return port_.end(*this, kNoEndpoint);
+  if (!was_sent) return;
+  const std::string_view again = first_;
+  const auto sent = net::send_datagrams(socket_.get(), {}, proxy_header(), {&again, 1});
+  tries_.back().sent += sent.count * again.size();
+  is_first_sent_ = sent.count == 1;
+}
+
+void UdpSession::touch() {
+  last_active_ = worker_.clock.now();
+  port_.move_to_back(*this);
+}
+
+void UdpSession::finish(std::uint16_t status) {
+  is_ended_ = true;
+  close();
+  lease_.reset();
+  backend_pass_ = {};
+  const auto& stream = port_.stream();
+  if (wants_log(worker_, stream.log)) {
+    if (!tries_.empty() && tries_.back().total.count() < 0) {
+      tries_.back().total =
+          std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
+    }
+    telemetry::StreamRecord record;
+    const auto address = client_.to_string();
+    record.client = {this, as_tcp(key_.client), client_, address, false, port_.number(), serial_};
+    record.protocol = "UDP";
+    record.name = stream.log_name;
+    record.status = status;
+    record.bytes_received = bytes_received_;
+    record.bytes_sent = bytes_sent_;
+    record.now = worker_.clock.wall();
+    record.time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
+    record.tries = tries_;
+    write_log(worker_, stream.log, record);
+  }
+  pass_.reset();
+}
+
+}  // namespace penstock::session

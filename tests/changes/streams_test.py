@@ -1,0 +1,240 @@
+"""UDP ports on a real API server: DNS through them, with dnsmasq behind."""
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import urllib.error
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from dns_client import Resolver, start_dnsmasq  # noqa: E402
+from penstock_testing import TestCase, main, status, wait_until  # noqa: E402
+
+
+class Streams(TestCase):
+    number = 16
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cluster.install_crds()
+        cls.servers = [
+            start_dnsmasq(f'10.245.{cls.number}.{21 + i}', 53, f'one.test=192.0.2.{i}',
+                          f'all.test=198.51.100.{i}') for i in range(2)]
+
+    @classmethod
+    def tearDownClass(cls):
+        for server in cls.servers:
+            server.kill()
+        super().tearDownClass()
+
+    def dns_service(self, name, hosts):
+        self.service(name, hosts, target=53, protocol='UDP',
+                     ports=[{'port': 53, 'targetPort': 53, 'protocol': 'UDP'}])
+
+    def udp_service(self, name, port, service, **more):
+        self.cluster.apply(
+            {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'UDPService',
+             'metadata': {'name': name, 'namespace': self.name},
+             'spec': {'ingressClassName': self.name,
+                      'listeners': [{'name': 'dns', 'port': port}],
+                      'backends': [{'service': {'name': service, 'port': 53}}], **more}})
+
+    def ask(self, port, name='one.test'):
+        resolver = Resolver(self.address, port)
+        try:
+            return resolver.ask(name, 0.3)
+        finally:
+            resolver.close()
+
+    def test_dns_by_udp_services_config_map(self):
+        self.dns_service('map', [21])
+        self.config('udp', **{'1601': f'{self.name}/map:53'})
+        wait_until('the port answers', lambda: self.ask(1601) == ['192.0.2.0'])
+        self.config('udp', **{'1602': f'{self.name}/map:53'})
+        wait_until('the new port answers', lambda: self.ask(1602) == ['192.0.2.0'])
+        wait_until('the old one does not', lambda: self.ask(1601) is None)
+        self.cluster.delete('ConfigMap', 'udp', self.name)
+        wait_until('the port is closed', lambda: self.ask(1602) is None)
+
+    def test_dns_by_udp_service(self):
+        self.dns_service('dns', [21])
+        self.udp_service('dns', 1611, 'dns')
+        wait_until('the port answers', lambda: self.ask(1611) == ['192.0.2.0'])
+        clients = [Resolver(self.address, 1611) for _ in range(200)]
+        for client in clients:
+            self.assertEqual(client.ask('one.test'), ['192.0.2.0'])
+        # Everything around the sessions changes; none of them ends.
+        before = self.metric('penstock_stream_sessions_total', self.admin_port)
+        self.udp_service('dns', 1611, 'dns', session={'idleTimeout': '5m', 'maxSessions': 1000},
+                         limits={'packetsPerSecondPerIP': 10000})
+        self.config('settings', keep_alive='66')
+        self.endpoints('dns', [21, 22], 53, 'UDP')
+        wait_until('both endpoints answer', lambda: self.ask(1611) == ['192.0.2.1'])
+        for client in clients:
+            self.assertEqual(client.ask('all.test'), ['198.51.100.0'])
+        # One endpoint goes: its sessions move with their next datagram.
+        self.endpoints('dns', [22], 53, 'UDP')
+        wait_until('only the other one answers',
+                   lambda: all(self.ask(1611) == ['192.0.2.1'] for _ in range(4)))
+        for client in clients:
+            self.assertEqual(client.ask('all.test'), ['198.51.100.1'])
+            client.close()
+        self.assertGreater(self.metric('penstock_stream_sessions_total', self.admin_port), before)
+        self.assertIn('] UDP 200 ', self.proxy.text())
+        self.cluster.delete('UDPService', 'dns', self.name)
+        wait_until('the port is closed', lambda: self.ask(1611) is None)
+
+    def test_one_answer_ends_a_session(self):
+        self.dns_service('short', [21])
+        self.udp_service('short', 1621, 'short', session={'maxResponses': 1})
+        wait_until('the port answers', lambda: self.ask(1621) == ['192.0.2.0'])
+        for _ in range(50):
+            self.assertEqual(self.ask(1621), ['192.0.2.0'])
+        wait_until('no session is left', lambda: 'penstock_stream_sessions_active{stream="udp/1621"} '
+                   '0\n' in self.proxy_metrics())
+
+    def proxy_metrics(self):
+        return status(self.admin_port, '/metrics')[1]
+
+    # --- statuses
+
+    def tcp_service(self, name, *ports, service='back', **more):
+        self.cluster.apply(
+            {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'TCPService',
+             'metadata': {'name': name, 'namespace': self.name},
+             'spec': {'ingressClassName': self.name,
+                      'listeners': [{'name': f'p{port}', 'port': port} for port in ports],
+                      'rules': [{'backends': [{'service': {'name': service, 'port': 80}}]}],
+                      **more}})
+
+    def condition(self, name, kind, of='TCPService'):
+        found = self.cluster.get(of, name, self.name)
+        for each in found.get('status', {}).get('conditions', []):
+            if each['type'] == kind:
+                fresh = each['observedGeneration'] == found['metadata']['generation']
+                return each if fresh else None
+        return None
+
+    def wait_condition(self, name, kind, status, reason, of='TCPService'):
+        def holds():
+            found = self.condition(name, kind, of)
+            return found if found and (found['status'], found['reason']) == (status, reason) else None
+        return wait_until(f'{name}: {kind}={status} {reason}', holds)
+
+    def kubectl(self, *arguments):
+        return subprocess.run(
+            [os.environ['PENSTOCK_CLUSTER_BIN'] + '/kubectl', '--kubeconfig',
+             self.cluster.folder / 'admin.conf', '-n', self.name, *arguments], check=True,
+            capture_output=True, text=True).stdout
+
+    def events(self, name):
+        items = self.cluster.call('GET', f'/api/v1/namespaces/{self.name}/events')['items']
+        return [(each['reason'], each['message']) for each in items
+                if each['involvedObject']['name'] == name]
+
+    def test_a_status_says_what_became_of_an_object(self):
+        self.service('back', [31, 32])
+        self.tcp_service('whole', 1641, 1642)
+        self.kubectl('wait', '--for=condition=Programmed', '--timeout=20s', 'tcpsvc/whole')
+        for kind in ('Accepted', 'ResolvedRefs', 'BackendsHealthy'):
+            self.assertEqual(self.condition('whole', kind)['status'], 'True', kind)
+        self.assertEqual(self.condition('whole', 'Conflicted')['status'], 'False')
+        rows = self.kubectl('get', 'tcpsvc', 'whole', '-o', 'wide').splitlines()
+        self.assertEqual(rows[0].split(), ['NAME', 'PORTS', 'BACKENDS', 'PROGRAMMED', 'REASON',
+                                           'REPLICAS', 'CLASS', 'ALGORITHM', 'AGE'])
+        self.assertTrue(rows[1].startswith('whole'))
+        for expected in ('1641-1642', '2/2', 'True', 'Programmed', '1/1', self.name):
+            self.assertIn(expected, rows[1])
+        self.assertEqual([reason for reason, _ in self.events('whole')], ['Programmed'])
+        since = self.condition('whole', 'Programmed')['lastTransitionTime']
+        # A change of the spec: observedGeneration follows, the time stays.
+        self.tcp_service('whole', 1641, timeouts={'idle': '7m'})
+        found = self.wait_condition('whole', 'Programmed', 'True', 'Programmed')
+        self.assertEqual(found['lastTransitionTime'], since)
+        self.endpoints('back', [])
+        self.wait_condition('whole', 'BackendsHealthy', 'False', 'NoEndpoints')
+        self.endpoints('back', [31])
+        self.wait_condition('whole', 'BackendsHealthy', 'True', 'EndpointsReady')
+        reasons = [reason for reason, _ in self.events('whole')]
+        self.assertEqual(sorted(reasons), ['EndpointsReady', 'NoEndpoints', 'Programmed'])
+
+    def test_a_conflict_is_told_and_ends_when_the_owner_goes(self):
+        self.service('back', [31])
+        self.tcp_service('owner', 1651)
+        self.wait_condition('owner', 'Programmed', 'True', 'Programmed')
+        self.tcp_service('loser', 1651)
+        found = self.wait_condition('loser', 'Conflicted', 'True', 'PortConflict')
+        self.assertIn(f'port 1651 is already taken by the TCPService {self.name}/owner',
+                      found['message'])
+        self.wait_condition('loser', 'Accepted', 'False', 'PortConflict')
+        self.assertEqual(self.condition('owner', 'Programmed')['status'], 'True')
+        self.assertIn('PortConflict', [reason for reason, _ in self.events('loser')])
+        self.cluster.delete('TCPService', 'owner', self.name)
+        self.wait_condition('loser', 'Programmed', 'True', 'Programmed')
+        self.wait_condition('loser', 'Conflicted', 'False', 'NoConflict')
+
+    def test_a_reference_that_leads_nowhere(self):
+        self.tcp_service('lost', 1661, service='nobody')
+        self.wait_condition('lost', 'ResolvedRefs', 'False', 'BackendNotFound')
+        self.tcp_service('lost', 22, service='nobody')
+        self.wait_condition('lost', 'Accepted', 'False', 'PortNotAllowed')
+
+    def test_a_port_that_cannot_be_opened(self):
+        self.service('back', [31])
+        with socket.create_server((self.address, 1671)):
+            self.tcp_service('busy', 1671)
+            found = self.wait_condition('busy', 'Programmed', 'False', 'BindFailed')
+            self.assertIn('(errno 98)', found['message'])
+        self.wait_condition('busy', 'Programmed', 'True', 'Programmed')
+
+    def test_a_udp_status(self):
+        self.dns_service('told', [21, 22])
+        self.udp_service('told', 1681, 'told')
+        self.kubectl('wait', '--for=condition=Programmed', '--timeout=20s', 'udpsvc/told')
+        self.assertIn('2/2', self.kubectl('get', 'udpsvc', 'told'))
+
+    def test_an_entry_that_is_not_served_is_told_by_an_event(self):
+        self.config('tcp', **{'1691': f'{self.name}/none:1'})
+        wait_until('the Event is there', lambda: any(
+            reason == 'NotServed' and f"'{self.name}/none' does not exist" in message
+            for reason, message in self.events('tcp')))
+
+    def test_a_restart_flips_no_condition(self):
+        self.service('back', [31])
+        self.tcp_service('steady', 1695)
+        self.wait_condition('steady', 'Programmed', 'True', 'Programmed')
+        before = self.cluster.get('TCPService', 'steady', self.name)
+        self.controller.kill()
+        self.controller.start()
+        self.wait_serving()
+        wait_until('it leads again', lambda: self.metric('penstock_controller_leader') == 1, 60)
+        self.tcp_service('after', 1696)
+        self.wait_condition('after', 'Programmed', 'True', 'Programmed')
+        after = self.cluster.get('TCPService', 'steady', self.name)
+        self.assertEqual(after['metadata']['resourceVersion'],
+                         before['metadata']['resourceVersion'])
+
+    def test_the_api_server_refuses_what_has_no_meaning(self):
+        def refused(expected, **spec):
+            with self.assertRaises(urllib.error.HTTPError) as error:
+                self.udp_service('bad', 1631, 'dns', **spec)
+            self.assertIn(expected, error.exception.read().decode())
+        refused('hashKey only with Hash', loadBalancing={'algorithm': 'Random2',
+                                                         'hashKey': 'SourceIP'})
+        refused('exactly one of port and portRange', listeners=[{'name': 'a'}])
+        refused('end must not be before start',
+                listeners=[{'name': 'a', 'portRange': {'start': 2, 'end': 1}}])
+        refused('two listeners use the same port',
+                listeners=[{'name': 'a', 'port': 2000}, {'name': 'b', 'port': 2000}])
+        refused('exactly one of service and host', backends=[{'weight': 1}])
+        refused('one backend must have a weight',
+                backends=[{'host': {'name': 'a', 'port': 1}, 'weight': 0}])
+        refused('Unsupported value', backends=[{'host': {'name': 'a', 'port': 1},
+                                                'proxyProtocol': 'V1'}])
+        refused('must be a network', access={'allow': ['10.0.0.0/33']})
+        refused('idleTimeout', session={'idleTimeout': 'ten'})
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,158 @@
+#include "controller/status/stream_conditions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/objects/parse.h"
+#include "controller/status/events.h"
+
+namespace penstock::status {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using translate::Reason;
+
+const objects::ObjectKey kObject{objects::Kind::kTcpService, "db", "mysql"};
+
+StreamView all_well() {
+  StreamView view;
+  view.generation = 3;
+  view.ports = {3306};
+  view.ready_endpoints = 2;
+  view.endpoints = 3;
+  view.programmed = view.proxies = 1;
+  return view;
+}
+
+std::string text(const objects::Condition& condition) {
+  return condition.type + "=" + condition.status + " " + condition.reason;
+}
+std::vector<std::string> texts(const std::vector<objects::Condition>& conditions) {
+  std::vector<std::string> out;
+  for (const auto& each : conditions) out.push_back(text(each));
+  return out;
+}
+
+TEST(StreamConditions, AllWell) {
+  const auto status = make_status({}, all_well(), "now");
+  EXPECT_THAT(texts(status.conditions),
+              ElementsAre("Accepted=True Accepted", "ResolvedRefs=True ResolvedRefs",
+                          "Programmed=True Programmed", "BackendsHealthy=True EndpointsReady",
+                          "Conflicted=False NoConflict"));
+  EXPECT_EQ(status.ports, "3306");
+  EXPECT_EQ(status.backends, "2/3");
+  EXPECT_EQ(status.replicas, "1/1");
+  EXPECT_EQ(status.reason, "Programmed");
+  for (const auto& each : status.conditions) {
+    EXPECT_EQ(each.generation, 3);
+    EXPECT_EQ(each.since, "now");
+  }
+}
+
+TEST(StreamConditions, AConflictNamesTheOwner) {
+  auto view = all_well();
+  view.ports = {};
+  view.diagnostics = {{kObject, "/spec/listeners/0/port",
+                       "port 3306 is already taken by the TCPService a/b", Reason::kPortConflict}};
+  const auto status = make_status({}, view, "now");
+  EXPECT_EQ(text(status.conditions[0]), "Accepted=False PortConflict");
+  EXPECT_EQ(text(status.conditions[2]), "Programmed=False NotAccepted");
+  EXPECT_EQ(text(status.conditions[4]), "Conflicted=True PortConflict");
+  EXPECT_THAT(status.conditions[4].message, HasSubstr("spec.listeners[0].port: port 3306 is "
+                                                      "already taken by the TCPService a/b"));
+  EXPECT_EQ(status.reason, "PortConflict");
+}
+
+TEST(StreamConditions, EachFailureHasItsReason) {
+  auto view = all_well();
+  view.diagnostics = {{kObject, "", "m", Reason::kPortNotFound}};
+  EXPECT_EQ(text(make_status({}, view, "").conditions[1]), "ResolvedRefs=False PortNotFound");
+  view.diagnostics = {{kObject, "", "m", Reason::kInvalidSpec}};
+  EXPECT_EQ(text(make_status({}, view, "").conditions[0]), "Accepted=False InvalidSpec");
+  view = all_well();
+  view.ready_endpoints = 0;
+  EXPECT_EQ(text(make_status({}, view, "").conditions[3]), "BackendsHealthy=False NoEndpoints");
+  view = all_well();
+  view.bind_problem = "cannot open tcp/3306: Address already in use (errno 98)";
+  const auto bind = make_status({}, view, "").conditions[2];
+  EXPECT_EQ(text(bind), "Programmed=False BindFailed");
+  EXPECT_THAT(bind.message, HasSubstr("errno 98"));
+  view = all_well();
+  view.proxies = 2;
+  EXPECT_EQ(text(make_status({}, view, "").conditions[2]), "Programmed=False PartiallyProgrammed");
+  view.programmed = 0;
+  EXPECT_EQ(text(make_status({}, view, "").conditions[2]), "Programmed=False Pending");
+}
+
+TEST(StreamConditions, KeepTheirTimeUntilTheStatusChanges) {
+  const auto first = make_status({}, all_well(), "then");
+  EXPECT_EQ(make_status(first, all_well(), "now"), first) << "a restart rewrites nothing";
+  auto view = all_well();
+  view.generation = 4;
+  view.ready_endpoints = 0;
+  const auto second = make_status(first, view, "now");
+  EXPECT_EQ(second.find("Programmed")->since, "then");
+  EXPECT_EQ(second.find("BackendsHealthy")->since, "now");
+  EXPECT_EQ(second.find("Programmed")->generation, 4);
+}
+
+TEST(StreamConditions, EventsAreForTransitionsOnly) {
+  const auto first = make_status({}, all_well(), "t1");
+  EXPECT_THAT(texts(transitions({}, first)), ElementsAre("Programmed=True Programmed"));
+  auto view = all_well();
+  view.ready_endpoints = 1;
+  EXPECT_THAT(transitions(first, make_status(first, view, "t2")), IsEmpty())
+      << "a count is no transition";
+  view.ready_endpoints = 0;
+  EXPECT_THAT(texts(transitions(first, make_status(first, view, "t2"))),
+              ElementsAre("BackendsHealthy=False NoEndpoints"));
+}
+
+TEST(StreamStatus, IsReadAsItWasWritten) {
+  const auto status = make_status({}, all_well(), "2026-01-31T12:00:00Z");
+  objects::Parser parser;
+  const auto json =
+      R"({"metadata":{"namespace":"db","name":"mysql"},"spec":{"listeners":[{"port":1}],"rules":[
+      {"backends":[{"host":{"name":"h","port":1}}]}]},"status":)" +
+      objects::status_json(status) + "}";
+  const auto parsed = parser.parse(objects::Kind::kTcpService, json);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(std::get<objects::Ptr<objects::TcpService>>(*parsed)->status, status);
+}
+
+TEST(StreamStatus, PrintsAndReadsPorts) {
+  objects::StreamStatus status;
+  status.ports = objects::print_ports({80, 443, 6000, 6001, 6002, 7000});
+  EXPECT_EQ(status.ports, "80, 443, 6000-6002, 7000");
+  for (const auto port : {80, 443, 6000, 6001, 6002, 7000}) {
+    EXPECT_TRUE(status.has_port(static_cast<std::uint16_t>(port))) << port;
+  }
+  for (const auto port : {0, 81, 5999, 6003, 7001}) {
+    EXPECT_FALSE(status.has_port(static_cast<std::uint16_t>(port))) << port;
+  }
+  status.ports = "x, 5-, -, 9-8";
+  EXPECT_FALSE(status.has_port(5));
+  EXPECT_EQ(objects::print_ports({}), "");
+}
+
+TEST(Events, AreNamedByWhatTheySay) {
+  const EventText one{kObject, "uid", "PortConflict", "m", "t1", true};
+  auto other = one;
+  EXPECT_EQ(event_name(one), event_name(other));
+  other.moment = "t2";
+  EXPECT_NE(event_name(one), event_name(other));
+  other = one;
+  other.message = "a \"quoted\"\nmessage" + std::string(2000, 'x');
+  const auto json = event_json(other, "2026-01-31T12:00:00Z");
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  ASSERT_EQ(parser.parse(json).get(root), simdjson::SUCCESS) << json;
+  EXPECT_EQ(std::string_view(root["involvedObject"]["kind"]), "TCPService");
+  EXPECT_EQ(std::string_view(root["type"]), "Warning");
+  EXPECT_LE(std::string_view(root["message"]).size(), 1024U);
+}
+
+}  // namespace
+}  // namespace penstock::status

@@ -102,12 +102,15 @@ bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
     return each.address.empty() || listener.address.empty() || each.address == listener.address;
   });
   if (holder == grants_.end()) {
-    grants_.push_back({self, listener.address});
+    grants_.push_back(
+        {self, listener.address, {transport_.object_kind, meta.name_space, meta.name}});
     return true;
   }
+  const bool is_own = holder->owner == self;
   report(meta, field, Reason::kPortConflict,
          fmt::format("port {} is already taken by {}", port_,
-                     holder->owner == self ? "another listener of this object" : holder->owner));
+                     is_own ? "another listener of this object" : holder->owner),
+         is_own ? objects::ObjectKey() : holder->object);
   return false;
 }
 
@@ -207,11 +210,12 @@ std::string StreamPort::config_map_owner() const {
 }
 
 void StreamPort::report(const objects::Meta& meta, std::string field, Reason reason,
-                        std::string message) {
+                        std::string message, const objects::ObjectKey& other) {
   out_.diagnostics.push_back({{transport_.object_kind, meta.name_space, meta.name},
                               std::move(field),
                               std::move(message),
-                              reason});
+                              reason,
+                              other});
 }
 
 void StreamPort::report(const StreamEntry& entry, std::string message) {

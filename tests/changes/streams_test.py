@@ -169,7 +169,9 @@ class Streams(TestCase):
                       found['message'])
         self.wait_condition('loser', 'Accepted', 'False', 'PortConflict')
         self.assertEqual(self.condition('owner', 'Programmed')['status'], 'True')
-        self.assertIn('PortConflict', [reason for reason, _ in self.events('loser')])
+        wait_until('both are told', lambda: 'PortConflict' in dict(self.events('loser')) and
+                   f'TCPService {self.name}/loser wants it, too' in
+                   dict(self.events('owner')).get('PortWanted', ''))
         self.cluster.delete('TCPService', 'owner', self.name)
         self.wait_condition('loser', 'Programmed', 'True', 'Programmed')
         self.wait_condition('loser', 'Conflicted', 'False', 'NoConflict')

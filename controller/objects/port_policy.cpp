@@ -4,6 +4,7 @@
 #include <array>
 
 #include "controller/objects/parse.h"
+#include "proxy/base/text.h"
 
 namespace penstock::objects {
 namespace {
@@ -27,10 +28,26 @@ PolicyPorts parse_ports(const Json& json) {
   return ports;
 }
 
+/// What the API server takes for keys and values of labels; anything else could end the requirement
+/// that it stands in.
+bool is_label_text(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    const auto lower = base::to_lower(c);
+    return base::is_digit(c) || (lower >= 'a' && lower <= 'z') || c == '.' || c == '_' ||
+           c == '-' || c == '/';
+  });
+}
+
+std::string label_text(const Json& json, const std::string& text) {
+  if (!is_label_text(text)) json.fail("expected a key or value of a label, got '" + text + "'");
+  return text;
+}
+
 /// One entry of matchExpressions, as kubectl writes it.
 std::string requirement_of(const Json& json) {
   json.allow_only({"key", "operator", "values"});
-  const auto key = json.text("key");
+  const auto key = label_text(json, json.text("key"));
+  if (key.empty()) json.fail("key: expected one, got none");
   const auto operation = json.text("operator");
   if (operation == "Exists") return key;
   if (operation == "DoesNotExist") return "!" + key;
@@ -40,7 +57,7 @@ std::string requirement_of(const Json& json) {
   }
   std::string values;
   for (const auto& each : json.texts("values"))
-    values.append(values.empty() ? "" : ",").append(each);
+    values.append(values.empty() ? "" : ",").append(label_text(json, each));
   if (values.empty()) json.fail("values: expected at least one, got none");
   return key + (operation == "In" ? " in (" : " notin (") + values + ")";
 }
@@ -53,7 +70,7 @@ std::optional<LabelSelector> parse_selector(const Json& json) {
     text.append(text.empty() ? "" : ",").append(requirement);
   };
   json.for_each_member("matchLabels", [&](std::string_view name, const Json& value) {
-    add(std::string(name) + "=" + value.own_text());
+    add(label_text(value, std::string(name)) + "=" + label_text(value, value.own_text()));
   });
   json.for_each("matchExpressions", [&](const Json& item) { add(requirement_of(item)); });
   if (text.empty()) return std::nullopt;

@@ -81,7 +81,7 @@ class Streams(TestCase):
             self.assertEqual(client.ask('all.test'), ['198.51.100.1'])
             client.close()
         self.assertGreater(self.metric('penstock_stream_sessions_total', self.admin_port), before)
-        self.assertIn('] UDP 200 ', self.proxy.text())
+        wait_until('its lines are in the log', lambda: '] UDP 200 ' in self.proxy.text())
         self.cluster.delete('UDPService', 'dns', self.name)
         wait_until('the port is closed', lambda: self.ask(1611) is None)
 

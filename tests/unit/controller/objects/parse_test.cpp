@@ -224,6 +224,9 @@ TEST(ParseStreamPortPolicy, RefusesWhatItDoesNotUnderstand) {
        R"({"spec": {"namespaceSelector": {"matchLabels": {"a": "b", "c": "d,e"}}}})",
        R"({"spec": {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "Gt"}]}}})",
        R"({"spec": {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}})",
+       R"({"spec": {"namespaceSelector": {"matchLabels": {"a,b": "c"}}}})",
+       R"({"spec": {"namespaceSelector": {"matchExpressions": [
+          {"key": "a", "operator": "In", "values": ["b),!c,d in (e"]}]}}})",
        R"({"spec": {"maxListeners": 1}})"}) {
     refused(Kind::kStreamPortPolicy, bad);
   }

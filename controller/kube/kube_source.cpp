@@ -35,6 +35,7 @@ void KubeSource::start() {
   for (const auto& info : objects::kKinds) {
     if (info.kind == Kind::kConfigMap || info.kind == Kind::kSecret) continue;
     if (info.kind == Kind::kNamespace && !options_.watches_namespaces) continue;
+    if (info.kind == Kind::kStreamPortPolicy && !options_.watches_port_policies) continue;
     WatchTarget target;
     target.kind = info.kind;
     if (info.is_namespaced) target.name_space = options_.watch_namespace;
@@ -51,6 +52,7 @@ void KubeSource::start() {
   }
   config_map_synced();
   if (!options_.watches_namespaces) events_.on_synced(Kind::kNamespace);
+  if (!options_.watches_port_policies) events_.on_synced(Kind::kStreamPortPolicy);
   events_.on_synced(Kind::kSecret);  // by need: see has_settled
 }
 

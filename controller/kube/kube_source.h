@@ -22,6 +22,7 @@ class KubeSource final : public objects::Source {
   struct Options {
     std::string watch_namespace;           // empty: all
     bool watches_namespaces = false;       // Namespace objects: where their labels decide
+    bool watches_port_policies = false;    // StreamPortPolicies: without, there are none
     std::vector<std::string> config_maps;  // paths "namespace/name"
     WatchTiming timing{.absent_kind_retry = std::chrono::seconds(10)};
   };

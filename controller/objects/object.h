@@ -17,6 +17,7 @@ enum class Kind {
   kNamespace,
   kTcpService,
   kUdpService,
+  kStreamPortPolicy,
 };
 
 /// One row per kind that is read: everything that a source must know of it.
@@ -38,6 +39,8 @@ inline constexpr std::array kKinds = {
     KindInfo{Kind::kNamespace, "Namespace", "v1", "namespaces", false},
     KindInfo{Kind::kTcpService, "TCPService", "penstock.dev/v1alpha1", "tcpservices", true},
     KindInfo{Kind::kUdpService, "UDPService", "penstock.dev/v1alpha1", "udpservices", true},
+    KindInfo{Kind::kStreamPortPolicy, "StreamPortPolicy", "penstock.dev/v1alpha1",
+             "streamportpolicies", false},
 };
 
 constexpr const KindInfo& info_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }

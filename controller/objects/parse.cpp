@@ -195,9 +195,11 @@ Object parse_kind(Kind kind, const Json& json) {
     case Kind::kTcpService:
       return std::make_shared<const TcpService>(parse_tcp_service(json));
     case Kind::kUdpService:
+      return std::make_shared<const UdpService>(parse_udp_service(json));
+    case Kind::kStreamPortPolicy:
       break;
   }
-  return std::make_shared<const UdpService>(parse_udp_service(json));
+  return std::make_shared<const StreamPortPolicy>(parse_port_policy(json));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "controller/objects/ingress.h"
 #include "controller/objects/json.h"
 #include "controller/objects/object.h"
+#include "controller/objects/port_policy.h"
 #include "controller/objects/service.h"
 #include "controller/objects/tcp_service.h"
 #include "controller/objects/udp_service.h"
@@ -19,9 +20,9 @@ template <class T>
 using Ptr = std::shared_ptr<const T>;
 
 /// In the order of Kind.
-using Object =
-    std::variant<Ptr<Ingress>, Ptr<IngressClass>, Ptr<Service>, Ptr<EndpointSlice>, Ptr<Secret>,
-                 Ptr<ConfigMap>, Ptr<Namespace>, Ptr<TcpService>, Ptr<UdpService>>;
+using Object = std::variant<Ptr<Ingress>, Ptr<IngressClass>, Ptr<Service>, Ptr<EndpointSlice>,
+                            Ptr<Secret>, Ptr<ConfigMap>, Ptr<Namespace>, Ptr<TcpService>,
+                            Ptr<UdpService>, Ptr<StreamPortPolicy>>;
 
 /// Why an object could not be read: where, and a sentence with what was expected and found.
 struct ParseError {
@@ -42,6 +43,7 @@ class Parser {
 // One function for each kind that is long enough for a file of its own.
 TcpService parse_tcp_service(const Json& json);
 UdpService parse_udp_service(const Json& json);
+StreamPortPolicy parse_port_policy(const Json& json);
 Meta parse_meta(const Json& json);
 /// A number or a name, at `key`.
 PortRef parse_port(const Json& json, std::string_view key);

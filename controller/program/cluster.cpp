@@ -35,7 +35,8 @@ kube::Random make_random() {
 kube::KubeSource::Options source_options(const Flags& flags) {
   kube::KubeSource::Options options;
   options.watch_namespace = flags.watch_namespace;
-  options.watches_namespaces = !flags.watch_namespace_selector.empty();
+  options.watches_namespaces = !flags.watch_namespace_selector.empty() || flags.obeys_port_policies;
+  options.watches_port_policies = flags.obeys_port_policies;
   for (const auto* path : {&flags.translate.config_map, &flags.translate.tcp_services,
                            &flags.translate.udp_services}) {
     if (!path->empty()) options.config_maps.push_back(*path);

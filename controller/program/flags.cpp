@@ -71,6 +71,8 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
   app.add_option("--watch-namespace", flags.watch_namespace, "Serve this namespace only");
   app.add_option("--watch-namespace-selector", flags.watch_namespace_selector,
                  "Serve the namespaces with these labels only: team=a,env in (test,prod),!legacy");
+  app.add_flag("--stream-port-policies", flags.obeys_port_policies,
+               "Obey StreamPortPolicies; Namespaces are watched for them");
   app.add_option("--publish-service", flags.publish_service,
                  "Service whose address goes into the status of Ingresses")
       ->check(check_path);

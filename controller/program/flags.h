@@ -19,6 +19,7 @@ struct Flags {
   bool may_skip_tls_verify = false;
   std::string watch_namespace;
   std::string watch_namespace_selector;
+  bool obeys_port_policies = false;
   std::string socket = "/run/penstock/snapshot.sock";
   std::string resolv_conf = "/etc/resolv.conf";
   std::string status_address = "127.0.0.1:10254";

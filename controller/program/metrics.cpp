@@ -78,6 +78,7 @@ void Metrics::set_objects(const world::World& world) {
   set("Namespace", world.count<objects::Namespace>());
   set("TCPService", world.count<objects::TcpService>());
   set("UDPService", world.count<objects::UdpService>());
+  set("StreamPortPolicy", world.count<objects::StreamPortPolicy>());
 }
 
 void Metrics::set_watches(const std::vector<objects::WatchStatus>& watches, base::SteadyTime now) {

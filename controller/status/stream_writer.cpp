@@ -62,6 +62,16 @@ std::size_t endpoints_of(const world::World& world, const std::string& service) 
   return count;
 }
 
+std::string uid_of(const world::World& world, const objects::ObjectKey& key) {
+  const auto path = world::path_of(key);
+  if (key.kind == objects::Kind::kTcpService) {
+    const auto* found = world.find<objects::TcpService>(path);
+    return found == nullptr ? "" : found->meta.uid;
+  }
+  const auto* found = world.find<objects::UdpService>(path);
+  return found == nullptr ? "" : found->meta.uid;
+}
+
 /// Apart from the numbers of endpoints.
 bool is_same_but_counts(const StreamStatus& a, StreamStatus b) {
   b.backends = a.backends;
@@ -117,7 +127,7 @@ void StreamWriter::compare_kind(const View& view, const translate::Transport& tr
   view.world->for_each<T>([&](const T& service) {
     if (!translate::is_ours(reader, service, view.translator->options())) return;
     const objects::ObjectKey key{transport.object_kind, service.meta.name_space, service.meta.name};
-    consider(key, service.meta, service.status, view_of(view, transport, service));
+    consider(key, service.meta, service.status, view_of(view, transport, service), *view.world);
   });
 }
 
@@ -166,7 +176,8 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
 }
 
 void StreamWriter::consider(const objects::ObjectKey& object, const objects::Meta& meta,
-                            const StreamStatus& stands, const StreamView& view) {
+                            const StreamStatus& stands, const StreamView& view,
+                            const world::World& world) {
   auto& known = known_[meta.uid];
   const auto now = std::chrono::steady_clock::now();
   // The watch may still lag behind what was written last.
@@ -183,7 +194,19 @@ void StreamWriter::consider(const objects::ObjectKey& object, const objects::Met
                         kSettle);
   }
   auto news = transitions(before, wanted);
-  due_[meta.uid] = {object, meta.uid, std::move(wanted), std::move(news)};
+  auto& due = due_[meta.uid] = {object, meta.uid, std::move(wanted), std::move(news), {}};
+  const bool is_conflict_new = std::ranges::any_of(due.news, [](const objects::Condition& each) {
+    return each.type == "Conflicted" && each.status == "True";
+  });
+  if (!is_conflict_new) return;
+  for (const auto& each : view.diagnostics) {
+    const auto uid = each.other.name.empty() ? "" : uid_of(world, each.other);
+    if (uid.empty()) continue;
+    due.for_owners.push_back({each.other, uid, "PortWanted",
+                              fmt::format("{} wants it, too: {}", objects::to_string(object),
+                                          translate::without_object(each)),
+                              "", false});
+  }
 }
 
 /// Those that have never been readable; others have a last good form.
@@ -199,7 +222,7 @@ void StreamWriter::compare_unreadable(const View& view) {
     out.generation = error.meta.generation;
     out.diagnostics.push_back({key, error.pointer, error.message, translate::Reason::kInvalidSpec});
     out.proxies = view.live.proxies;
-    consider(key, error.meta, known_[error.meta.uid].written, out);
+    consider(key, error.meta, known_[error.meta.uid].written, out, *view.world);
   }
 }
 
@@ -254,6 +277,7 @@ void StreamWriter::announce(const Write& written) {
     events_.write({written.object, written.uid, each.reason, message,
                    fmt::format("{} {} {}", each.type, each.status, each.since), !is_good(each)});
   }
+  for (const auto& each : written.for_owners) events_.write(each);
 }
 
 }  // namespace penstock::status

@@ -60,6 +60,7 @@ class StreamWriter {
     std::string uid;
     objects::StreamStatus status;
     std::vector<objects::Condition> news;
+    std::vector<EventText> for_owners;  // of ports that this object wants and does not get
   };
 
   void compare();
@@ -68,7 +69,8 @@ class StreamWriter {
   template <class T>
   StreamView view_of(const View& view, const translate::Transport& transport, const T& service);
   void consider(const objects::ObjectKey& object, const objects::Meta& meta,
-                const objects::StreamStatus& stands, const StreamView& view);
+                const objects::StreamStatus& stands, const StreamView& view,
+                const world::World& world);
   void compare_unreadable(const View& view);
   void report_config_maps(const View& view);
   void update_after(std::chrono::milliseconds delay);

@@ -40,4 +40,8 @@ bool is_ours(Reader& reader, const objects::UdpService& service, const Options& 
   return !service.class_name || is_class_ours(reader, *service.class_name, options);
 }
 
+bool is_ours(Reader& reader, const objects::StreamPortPolicy& policy, const Options& options) {
+  return !policy.class_name || is_class_ours(reader, *policy.class_name, options);
+}
+
 }  // namespace penstock::translate

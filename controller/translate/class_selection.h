@@ -4,6 +4,7 @@
 #include <string>
 
 #include "controller/objects/ingress.h"
+#include "controller/objects/port_policy.h"
 #include "controller/objects/tcp_service.h"
 #include "controller/objects/udp_service.h"
 #include "controller/translate/options.h"
@@ -18,5 +19,6 @@ bool is_ours(Reader& reader, const objects::Ingress& ingress, const Options& opt
 /// One without a class is taken.
 bool is_ours(Reader& reader, const objects::TcpService& service, const Options& options);
 bool is_ours(Reader& reader, const objects::UdpService& service, const Options& options);
+bool is_ours(Reader& reader, const objects::StreamPortPolicy& policy, const Options& options);
 
 }  // namespace penstock::translate

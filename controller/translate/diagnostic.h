@@ -25,6 +25,7 @@ struct Diagnostic {
   std::string field;    // a JSON pointer into the object; may be empty
   std::string message;  // names the key, what was expected and what was found
   Reason reason = Reason::kNone;
+  objects::ObjectKey other = {};  // with kPortConflict, who has the port; no name: a ConfigMap
 
   auto operator<=>(const Diagnostic&) const = default;
   bool operator==(const Diagnostic&) const = default;

@@ -67,6 +67,10 @@ class Reader {
     facts_.push_back(world::fact(world::Question::kUdpPort, std::to_string(port)));
     return world_.udp_services_of(port);
   }
+  world::PortPolicies port_policies() {
+    facts_.push_back(world::fact(world::Question::kPolicies, ""));
+    return world_.port_policies();
+  }
   const std::vector<base::Address>* addresses_of(const std::string& name) {
     names_.insert(name);
     facts_.push_back(world::fact(world::Question::kAddresses, name));

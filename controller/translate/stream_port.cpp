@@ -6,12 +6,10 @@
 
 #include "controller/translate/class_selection.h"
 #include "controller/translate/endpoints.h"
+#include "controller/translate/port_permission.h"
 
 namespace penstock::translate {
 namespace {
-
-/// An object takes ports from here up; lower ones are the operator's, by the ConfigMap.
-constexpr std::uint16_t kFirstOpenPort = 1024;
 
 snapshot::Algorithm algorithm_of(objects::LoadBalancing from) {
   switch (from) {
@@ -93,11 +91,10 @@ bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
            fmt::format("port {} is reserved for {}", port_, what));
     return false;
   }
-  if (port_ < kFirstOpenPort) {
-    report(meta, field, Reason::kPortNotAllowed,
-           fmt::format("expected a port from {} up, got {}: lower ones are opened by the {} "
-                       "ConfigMap alone",
-                       kFirstOpenPort, port_, transport_.config_map));
+  if (auto why = refused_because(in_.reader, in_.options, transport_.protocol, port_,
+                                 meta.name_space, transport_.config_map);
+      !why.empty()) {
+    report(meta, field, Reason::kPortNotAllowed, std::move(why));
     return false;
   }
   const auto self = "the " + owner(meta);
@@ -105,12 +102,15 @@ bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
     return each.address.empty() || listener.address.empty() || each.address == listener.address;
   });
   if (holder == grants_.end()) {
-    grants_.push_back({self, listener.address});
+    grants_.push_back(
+        {self, listener.address, {transport_.object_kind, meta.name_space, meta.name}});
     return true;
   }
+  const bool is_own = holder->owner == self;
   report(meta, field, Reason::kPortConflict,
          fmt::format("port {} is already taken by {}", port_,
-                     holder->owner == self ? "another listener of this object" : holder->owner));
+                     is_own ? "another listener of this object" : holder->owner),
+         is_own ? objects::ObjectKey() : holder->object);
   return false;
 }
 
@@ -210,11 +210,12 @@ std::string StreamPort::config_map_owner() const {
 }
 
 void StreamPort::report(const objects::Meta& meta, std::string field, Reason reason,
-                        std::string message) {
+                        std::string message, const objects::ObjectKey& other) {
   out_.diagnostics.push_back({{transport_.object_kind, meta.name_space, meta.name},
                               std::move(field),
                               std::move(message),
-                              reason});
+                              reason,
+                              other});
 }
 
 void StreamPort::report(const StreamEntry& entry, std::string message) {

@@ -88,12 +88,14 @@ class StreamPort {
   struct Grant {
     std::string owner;  // "the TCPService data/db"
     std::string address;
+    objects::ObjectKey object = {};  // of an object; else the ConfigMap's
   };
   const char* reserved_for() const;
   UpstreamDemand demand_of(const BackendPolicy& policy, const objects::StreamBackend& from) const;
   bool check(const BackendPolicy& policy, const objects::StreamBackend& from,
              const std::string& field);
-  void report(const objects::Meta& meta, std::string field, Reason reason, std::string message);
+  void report(const objects::Meta& meta, std::string field, Reason reason, std::string message,
+              const objects::ObjectKey& other = {});
   void report(const StreamEntry& entry, std::string message);
 
   const Transport& transport_;

@@ -70,6 +70,10 @@ void World::index(const objects::UdpService& service, bool adds, Touched& touche
   }
 }
 
+void World::index(const objects::StreamPortPolicy&, bool, Touched& touched) {
+  touched.facts.push_back(fact(Question::kPolicies, ""));
+}
+
 template <class T>
 void World::replace(const objects::ObjectKey& key, objects::Ptr<T> object, Touched& touched) {
   auto& store = std::get<Store<T>>(stores_);
@@ -91,15 +95,24 @@ void World::replace(const objects::ObjectKey& key, objects::Ptr<T> object, Touch
 }
 
 void World::apply(const objects::Change& change, Touched& touched) {
+  // Also one that cannot be read counts.
+  const auto touch_policies = [&] {
+    if (change.key.kind != objects::Kind::kStreamPortPolicy) return;
+    touched.facts.push_back(fact(Question::kPolicies, ""));
+  };
   auto parsed = change.is_removed ? std::expected<objects::Object, objects::ParseError>()
                                   : parser_.parse(change.key.kind, change.json);
   if (!parsed) {
     ++unreadable_revision_;
     unreadable_.insert_or_assign(change.key, std::move(parsed.error()));
     touched.facts.push_back(object_fact(change.key.kind, path_of(change.key)));
+    touch_policies();
     return;
   }
-  if (unreadable_.erase(change.key) != 0) ++unreadable_revision_;
+  if (unreadable_.erase(change.key) != 0) {
+    ++unreadable_revision_;
+    touch_policies();
+  }
   const auto remove_or_take = [&]<class T>(objects::Ptr<T>) {
     replace<T>(change.key, change.is_removed ? nullptr : std::get<objects::Ptr<T>>(*parsed),
                touched);
@@ -123,6 +136,8 @@ void World::apply(const objects::Change& change, Touched& touched) {
       return remove_or_take(objects::Ptr<objects::TcpService>());
     case objects::Kind::kUdpService:
       return remove_or_take(objects::Ptr<objects::UdpService>());
+    case objects::Kind::kStreamPortPolicy:
+      return remove_or_take(objects::Ptr<objects::StreamPortPolicy>());
   }
 }
 
@@ -148,6 +163,17 @@ std::vector<const objects::TcpService*> World::tcp_services_of(std::uint16_t por
 
 std::vector<const objects::UdpService*> World::udp_services_of(std::uint16_t port) const {
   return look_up(by_udp_port_, port);
+}
+
+PortPolicies World::port_policies() const {
+  PortPolicies out;
+  for_each<objects::StreamPortPolicy>(
+      [&](const objects::StreamPortPolicy& policy) { out.policies.push_back(&policy); });
+  out.has_unreadable = std::ranges::any_of(unreadable_, [&](const auto& each) {
+    return each.first.kind == objects::Kind::kStreamPortPolicy &&
+           find<objects::StreamPortPolicy>(path_of(each.first)) == nullptr;
+  });
+  return out;
 }
 
 const std::vector<base::Address>* World::addresses_of(std::string_view name) const {

@@ -31,6 +31,11 @@ struct Touched {
   bool empty() const { return facts.empty(); }
 };
 
+struct PortPolicies {
+  std::vector<const objects::StreamPortPolicy*> policies;  // in no particular order
+  bool has_unreadable = false;  // there is one that has never been readable
+};
+
 class World {
  public:
   /// Takes one change in. An object that cannot be read keeps its last good form and is listed in
@@ -61,6 +66,7 @@ class World {
   std::vector<const objects::EndpointSlice*> slices_of(std::string_view service_path) const;
   std::vector<const objects::TcpService*> tcp_services_of(std::uint16_t port) const;
   std::vector<const objects::UdpService*> udp_services_of(std::uint16_t port) const;
+  PortPolicies port_policies() const;
   /// Null while the name has never been resolved.
   const std::vector<base::Address>* addresses_of(std::string_view name) const;
 
@@ -82,12 +88,14 @@ class World {
   void index(const objects::EndpointSlice& slice, bool adds, Touched& touched);
   void index(const objects::TcpService& service, bool adds, Touched& touched);
   void index(const objects::UdpService& service, bool adds, Touched& touched);
+  void index(const objects::StreamPortPolicy& policy, bool adds, Touched& touched);
   template <class T>
   void index(const T&, bool, Touched&) {}
 
   std::tuple<Store<objects::Ingress>, Store<objects::IngressClass>, Store<objects::Service>,
              Store<objects::EndpointSlice>, Store<objects::Secret>, Store<objects::ConfigMap>,
-             Store<objects::Namespace>, Store<objects::TcpService>, Store<objects::UdpService>>
+             Store<objects::Namespace>, Store<objects::TcpService>, Store<objects::UdpService>,
+             Store<objects::StreamPortPolicy>>
       stores_;
   Index<std::string, objects::Ingress> by_host_;
   Index<std::string, objects::EndpointSlice> by_service_;

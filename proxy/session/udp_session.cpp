@@ -123,8 +123,8 @@ std::string UdpSession::proxy_header() const {
 }
 
 void UdpSession::send(std::span<const std::string_view> datagrams) {
-  touch();
   is_settled_ |= responses_ > 0;
+  touch();
   asked_ = last_active_;
   if (!has_asked_ && datagrams.front().size() <= kMostKept) first_ = datagrams.front();
   has_asked_ = true;
@@ -132,9 +132,8 @@ void UdpSession::send(std::span<const std::string_view> datagrams) {
     bytes_received_ += each.size();
     port_.count_received(each.size());
   }
-  const auto head = proxy_header();
   while (!datagrams.empty() && !is_ended_) {
-    const auto sent = net::send_datagrams(socket_.get(), {}, head, datagrams);
+    const auto sent = net::send_datagrams(socket_.get(), {}, proxy_header(), datagrams);
     for (const auto& each : datagrams.first(sent.count)) tries_.back().sent += each.size();
     is_first_sent_ |= sent.count > 0;
     datagrams = datagrams.subspan(sent.count);

@@ -81,7 +81,7 @@ class Streams(TestCase):
             self.assertEqual(client.ask('all.test'), ['198.51.100.1'])
             client.close()
         self.assertGreater(self.metric('penstock_stream_sessions_total', self.admin_port), before)
-        self.assertIn('] UDP 200 ', self.proxy.text())
+        wait_until('its lines are in the log', lambda: '] UDP 200 ' in self.proxy.text())
         self.cluster.delete('UDPService', 'dns', self.name)
         wait_until('the port is closed', lambda: self.ask(1611) is None)
 
@@ -169,7 +169,9 @@ class Streams(TestCase):
                       found['message'])
         self.wait_condition('loser', 'Accepted', 'False', 'PortConflict')
         self.assertEqual(self.condition('owner', 'Programmed')['status'], 'True')
-        self.assertIn('PortConflict', [reason for reason, _ in self.events('loser')])
+        wait_until('both are told', lambda: 'PortConflict' in dict(self.events('loser')) and
+                   f'TCPService {self.name}/loser wants it, too' in
+                   dict(self.events('owner')).get('PortWanted', ''))
         self.cluster.delete('TCPService', 'owner', self.name)
         self.wait_condition('loser', 'Programmed', 'True', 'Programmed')
         self.wait_condition('loser', 'Conflicted', 'False', 'NoConflict')
@@ -234,6 +236,51 @@ class Streams(TestCase):
                                                 'proxyProtocol': 'V1'}])
         refused('must be a network', access={'allow': ['10.0.0.0/33']})
         refused('idleTimeout', session={'idleTimeout': 'ten'})
+
+
+class Policies(TestCase):
+    number = 17
+    controller_flags = ('--stream-port-policies',)
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cluster.install_crds()
+        cls.start_echo(13)
+
+    def test_a_policy_opens_and_closes_ports(self):
+        def policy(**more):
+            self.cluster.apply(
+                {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'StreamPortPolicy',
+                 'metadata': {'name': self.name},
+                 'spec': {'ingressClassName': self.name,
+                          'ports': [{'start': 17, 'end': 19, 'protocol': 'TCP'}], **more}})
+
+        def is_open(port):
+            try:
+                with socket.create_connection((self.address, port), 1):
+                    return True
+            except OSError:
+                return False
+        self.service('echo', [13], port=7, target=7000)
+        for port in (18, 1701):
+            self.cluster.apply(
+                {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'TCPService',
+                 'metadata': {'name': f'echo-{port}', 'namespace': self.name},
+                 'spec': {'ingressClassName': self.name,
+                          'listeners': [{'name': 'main', 'port': port}],
+                          'rules': [{'backends': [{'service': {'name': 'echo', 'port': 7}}]}]}})
+        wait_until('the high port is open', lambda: is_open(1701))
+        self.assertFalse(is_open(18))
+        policy(allowPrivileged=True, namespaceSelector={'matchLabels': {'ports': 'low'}})
+        wait_until('the high port is closed', lambda: not is_open(1701))
+        self.assertFalse(is_open(18))
+        self.cluster.apply({'apiVersion': 'v1', 'kind': 'Namespace',
+                            'metadata': {'name': self.name, 'labels': {'ports': 'low'}}})
+        wait_until('the low port is open', lambda: is_open(18))
+        self.cluster.delete('StreamPortPolicy', self.name)
+        wait_until('the high port is open again', lambda: is_open(1701))
+        wait_until('the low port is closed again', lambda: not is_open(18))
 
 
 if __name__ == '__main__':

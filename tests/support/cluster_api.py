@@ -24,6 +24,7 @@ PATHS = {  # kind: (path of the API group, plural, namespaced)
     'IngressClass': ('/apis/networking.k8s.io/v1', 'ingressclasses', False),
     'TCPService': ('/apis/penstock.dev/v1alpha1', 'tcpservices', True),
     'UDPService': ('/apis/penstock.dev/v1alpha1', 'udpservices', True),
+    'StreamPortPolicy': ('/apis/penstock.dev/v1alpha1', 'streamportpolicies', False),
     'CustomResourceDefinition': ('/apis/apiextensions.k8s.io/v1', 'customresourcedefinitions', False),
     'Lease': ('/apis/coordination.k8s.io/v1', 'leases', True),
 }
@@ -109,7 +110,7 @@ class Cluster:
         def is_served():
             try:
                 return [self.call('GET', self.path_of(kind))
-                        for kind in ('TCPService', 'UDPService')]
+                        for kind in ('TCPService', 'UDPService', 'StreamPortPolicy')]
             except urllib.error.HTTPError:
                 return None
         wait_until('our kinds are served', is_served)

@@ -11,9 +11,8 @@ text=$(
   echo "kind: Namespace"
   echo "metadata:"
   echo "  name: ingress"
-  echo "---"
   for crd in crds/*.yaml; do
-    [ "$crd" = crds/tcpservices.yaml ] || echo "---"
+    echo "---"
     cat "$crd"
   done
   "$BIN/helm" template penstock charts/penstock --namespace ingress |

@@ -198,6 +198,40 @@ TEST(ParseUdpService, RefusesWhatHasNoMeaning) {
   }
 }
 
+TEST(ParseStreamPortPolicy, ReadsSelectorsAsKubernetesHasThem) {
+  const auto policy = read<StreamPortPolicy>(Kind::kStreamPortPolicy, R"({"spec": {
+    "ports": [{"start": 53, "end": 53, "protocol": "UDP"}, {"start": 2000, "end": 2010}],
+    "namespaceSelector": {"matchLabels": {"team": "data"}, "matchExpressions": [
+      {"key": "env", "operator": "NotIn", "values": ["prod", "stage"]},
+      {"key": "legacy", "operator": "DoesNotExist"}]}}})");
+  ASSERT_TRUE(policy.namespaces);
+  EXPECT_TRUE(policy.namespaces->matches({{"team", "data"}}));
+  EXPECT_TRUE(policy.namespaces->matches({{"team", "data"}, {"env", "test"}}));
+  EXPECT_FALSE(policy.namespaces->matches({{"team", "data"}, {"env", "prod"}}));
+  EXPECT_FALSE(policy.namespaces->matches({{"team", "data"}, {"legacy", ""}}));
+  EXPECT_FALSE(policy.namespaces->matches({}));
+  EXPECT_TRUE(policy.has(Protocol::kTcp, 2010));
+  EXPECT_TRUE(policy.has(Protocol::kUdp, 2000));
+  EXPECT_FALSE(policy.has(Protocol::kTcp, 2011));
+  EXPECT_FALSE(policy.has(Protocol::kUdp, 53)) << "not without allowPrivileged";
+}
+
+TEST(ParseStreamPortPolicy, RefusesWhatItDoesNotUnderstand) {
+  for (
+      const auto* bad :
+      {R"({})", R"({"spec": {"ports": [{"start": 5, "end": 4}]}})",
+       R"({"spec": {"ports": [{"start": 5, "end": 5, "protocol": "SCTP"}]}})",
+       R"({"spec": {"namespaceSelector": {"matchLabels": {"a": "b", "c": "d,e"}}}})",
+       R"({"spec": {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "Gt"}]}}})",
+       R"({"spec": {"namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}}})",
+       R"({"spec": {"namespaceSelector": {"matchLabels": {"a,b": "c"}}}})",
+       R"({"spec": {"namespaceSelector": {"matchExpressions": [
+          {"key": "a", "operator": "In", "values": ["b),!c,d in (e"]}]}}})",
+       R"({"spec": {"maxListeners": 1}})"}) {
+    refused(Kind::kStreamPortPolicy, bad);
+  }
+}
+
 Meta meta(std::string name, std::int64_t created) {
   Meta out;
   out.name_space = "a";

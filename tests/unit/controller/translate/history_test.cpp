@@ -48,7 +48,7 @@ class History {
   }
 
   void change() {
-    switch (pick(11)) {
+    switch (pick(12)) {
       case 0:
       case 1:
         return change_ingress();
@@ -68,6 +68,8 @@ class History {
         return change_stream(Kind::kUdpService);
       case 9:
         return change_namespace();
+      case 10:
+        return change_policy();
       default:
         return change_addresses();
     }
@@ -190,6 +192,19 @@ class History {
                     fmt::format(R"({{"metadata":{{"name":"{}","labels":{{"served":"{}"}}}}}})",
                                 path, pick(4) == 0 ? "no" : "yes"),
                     {}});
+  }
+  void change_policy() {
+    const auto path = fmt::format("p{}", pick(2));
+    if (pick(2) == 0) {
+      cluster_.remove(Kind::kStreamPortPolicy, path);
+      return;
+    }
+    static constexpr std::array kMore = {"",
+                                         R"(,"namespaceSelector":{"matchLabels":{"served":"yes"}})",
+                                         R"(,"ingressClassName":"nginx")", R"(,"unknown":1)"};
+    cluster_.put(Kind::kStreamPortPolicy, path,
+                 fmt::format(R"("spec":{{"ports":[{{"start":{},"end":9001}}]{}}})", 9000 + pick(2),
+                             kMore[static_cast<std::size_t>(pick(4))]));
   }
   void change_addresses() {
     std::vector<base::Address> addresses;

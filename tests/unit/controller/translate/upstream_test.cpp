@@ -175,6 +175,48 @@ TEST(Streams, GiveAPortToTheConfigMapThenToTheOldest) {
   EXPECT_THAT(c.diagnostics(), IsEmpty());
 }
 
+TEST(Streams, ObeyPortPolicies) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})");
+  c.put(Kind::kNamespace, "db", R"("spec":{})");
+  c.put(Kind::kTcpService, "db/high", tcp_service(9000));
+  c.put(Kind::kTcpService, "db/low", tcp_service(53)).translate();
+  EXPECT_NE(stream(c, "tcp/9000"), nullptr);
+  EXPECT_EQ(stream(c, "tcp/53"), nullptr);
+  const auto policy = [](std::string_view more) {
+    return fmt::format(R"("spec":{{"ports":[{{"start":53,"end":53}}],"allowPrivileged":true{}}})",
+                       more);
+  };
+  c.put(Kind::kStreamPortPolicy, "dns", policy("")).translate();
+  EXPECT_EQ(stream(c, "tcp/9000"), nullptr) << "now only what a policy gives";
+  EXPECT_NE(stream(c, "tcp/53"), nullptr);
+  EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("no StreamPortPolicy gives port 9000 to the "
+                                                     "namespace db")));
+  c.put(Kind::kStreamPortPolicy, "dns",
+        policy(R"(,"namespaceSelector":{"matchLabels":{"team":"dns"}})"))
+      .translate();
+  EXPECT_EQ(stream(c, "tcp/53"), nullptr);
+  c.apply({{Kind::kNamespace, "", "db"},
+           false,
+           R"({"metadata":{"name":"db","labels":{"team":"dns"}}})",
+           {}})
+      .translate();
+  EXPECT_NE(stream(c, "tcp/53"), nullptr) << "a label opens it";
+  c.put(Kind::kStreamPortPolicy, "dns", policy(R"(,"ingressClassName":"other")")).translate();
+  EXPECT_NE(stream(c, "tcp/9000"), nullptr) << "a policy of another class is none of ours";
+}
+
+/// What cannot be read must not open what it may have been meant to close.
+TEST(Streams, APolicyThatCannotBeReadGivesNothing) {
+  Cluster c(stream_options());
+  c.service("db/mysql", R"({"port":3306})");
+  c.put(Kind::kTcpService, "db/high", tcp_service(9000));
+  c.put(Kind::kStreamPortPolicy, "broken", R"("spec":{"prots":[]})").translate();
+  EXPECT_EQ(stream(c, "tcp/9000"), nullptr);
+  c.remove(Kind::kStreamPortPolicy, "broken").translate();
+  EXPECT_NE(stream(c, "tcp/9000"), nullptr);
+}
+
 /// From a backup, for instance: with its old creation time.
 TEST(Streams, AnOlderObjectThatComesBackTakesNoPortAway) {
   Cluster c(stream_options());

@@ -1,0 +1,108 @@
+#include "controller/objects/port_policy.h"
+
+#include <algorithm>
+#include <array>
+
+#include "controller/objects/parse.h"
+#include "proxy/base/text.h"
+
+namespace penstock::objects {
+namespace {
+
+constexpr std::int64_t kMaxPort = 65535;
+constexpr std::uint16_t kFirstUnprivileged = 1024;
+constexpr std::array kProtocols = {
+    Named<std::optional<Protocol>>{"TCP", Protocol::kTcp},
+    Named<std::optional<Protocol>>{"UDP", Protocol::kUdp},
+};
+
+PolicyPorts parse_ports(const Json& json) {
+  json.allow_only({"start", "end", "protocol"});
+  PolicyPorts ports;
+  ports.range.first = static_cast<std::uint16_t>(json.integer("start", 1, kMaxPort, 0));
+  ports.range.last =
+      static_cast<std::uint16_t>(json.integer("end", 1, kMaxPort, ports.range.first));
+  if (ports.range.first == 0) json.fail("expected a start, got none");
+  if (ports.range.last < ports.range.first) json.fail("expected an end that is not before start");
+  ports.protocol = choose(json, "protocol", kProtocols, std::optional<Protocol>());
+  return ports;
+}
+
+/// What the API server takes for keys and values of labels; anything else could end the requirement
+/// that it stands in.
+bool is_label_text(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) {
+    const auto lower = base::to_lower(c);
+    return base::is_digit(c) || (lower >= 'a' && lower <= 'z') || c == '.' || c == '_' ||
+           c == '-' || c == '/';
+  });
+}
+
+std::string label_text(const Json& json, const std::string& text) {
+  if (!is_label_text(text)) json.fail("expected a key or value of a label, got '" + text + "'");
+  return text;
+}
+
+/// One entry of matchExpressions, as kubectl writes it.
+std::string requirement_of(const Json& json) {
+  json.allow_only({"key", "operator", "values"});
+  const auto key = label_text(json, json.text("key"));
+  if (key.empty()) json.fail("key: expected one, got none");
+  const auto operation = json.text("operator");
+  if (operation == "Exists") return key;
+  if (operation == "DoesNotExist") return "!" + key;
+  if (operation != "In" && operation != "NotIn") {
+    json.fail("operator: expected In, NotIn, Exists or DoesNotExist, got '" + operation + "'");
+    return {};
+  }
+  std::string values;
+  for (const auto& each : json.texts("values"))
+    values.append(values.empty() ? "" : ",").append(label_text(json, each));
+  if (values.empty()) json.fail("values: expected at least one, got none");
+  return key + (operation == "In" ? " in (" : " notin (") + values + ")";
+}
+
+std::optional<LabelSelector> parse_selector(const Json& json) {
+  if (json.is_absent()) return std::nullopt;
+  json.allow_only({"matchLabels", "matchExpressions"});
+  std::string text;
+  const auto add = [&](const std::string& requirement) {
+    text.append(text.empty() ? "" : ",").append(requirement);
+  };
+  json.for_each_member("matchLabels", [&](std::string_view name, const Json& value) {
+    add(label_text(value, std::string(name)) + "=" + label_text(value, value.own_text()));
+  });
+  json.for_each("matchExpressions", [&](const Json& item) { add(requirement_of(item)); });
+  if (text.empty()) return std::nullopt;
+  auto parsed = LabelSelector::parse(text);
+  if (parsed) return std::move(*parsed);
+  json.fail(parsed.error().message);
+  return std::nullopt;
+}
+
+}  // namespace
+
+bool StreamPortPolicy::has(Protocol protocol, std::uint16_t port) const {
+  if (port < kFirstUnprivileged && !allows_privileged) return false;
+  return std::ranges::any_of(ports, [&](const PolicyPorts& each) {
+    return each.range.contains(port) && (!each.protocol || each.protocol == protocol);
+  });
+}
+
+StreamPortPolicy parse_port_policy(const Json& json) {
+  StreamPortPolicy policy;
+  policy.meta = parse_meta(json);
+  const auto spec = json.get("spec");
+  if (spec.is_absent()) {
+    json.fail("spec: expected an object, got none");
+    return policy;
+  }
+  spec.allow_only({"ingressClassName", "ports", "namespaceSelector", "allowPrivileged"});
+  policy.class_name = spec.optional_text("ingressClassName");
+  spec.for_each("ports", [&](const Json& item) { policy.ports.push_back(parse_ports(item)); });
+  policy.namespaces = parse_selector(spec.get("namespaceSelector"));
+  policy.allows_privileged = spec.boolean("allowPrivileged", false);
+  return policy;
+}
+
+}  // namespace penstock::objects

@@ -44,6 +44,10 @@ bench: build ## CPU time beside nginx, HAProxy and Envoy; then bench-scale (BENC
 bench-scale: build ## 10,000 Ingresses on a real API server: start, memory, change to live
 	TC=scale python3 tests/load/scale.py
 
+.PHONY: instructions
+instructions: build ## Count the instructions of the core paths anew, for tests/instructions/expected.json
+	python3 tests/instructions/check.py build/dev/bin/instructions --write
+
 .PHONY: docs
 docs: build ## Bring docs/reference in step with the code
 	python3 tests/checks/docs.py --write

@@ -6,7 +6,7 @@ packages=(
   libcpprest-dev libyaml-cpp-dev libboost-dev libboost-system-dev libboost-thread-dev
   libboost-chrono-dev libboost-random-dev libboost-regex-dev libboost-filesystem-dev
   prometheus-cpp-dev libcivetweb-dev libgtest-dev libgmock-dev libssl-dev libc-ares-dev
-  libsimdjson-dev libfmt-dev libspdlog-dev libcli11-dev curl openssl netcat-openbsd
+  libsimdjson-dev libfmt-dev libspdlog-dev libcli11-dev curl openssl netcat-openbsd valgrind
 )
 missing=()
 for package in "${packages[@]}"; do

@@ -14,19 +14,23 @@ namespace {
 
 using base::is_digit;
 
-constexpr std::array<bool, 256> make_token_table() {
-  std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) {
-    table[static_cast<unsigned char>(c)] = true;
+constexpr std::uint8_t kPlain = 1;       // a token character
+constexpr std::uint8_t kUnderscore = 2;  // and this one
+
+constexpr std::array<std::uint8_t, 256> make_token_table() {
+  std::array<std::uint8_t, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[static_cast<std::size_t>(c)] = kPlain;
+  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<std::size_t>(c)] = kPlain;
+  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<std::size_t>(c)] = kPlain;
+  for (const char c : std::string_view("!#$%&'*+-.^`|~")) {
+    table[static_cast<unsigned char>(c)] = kPlain;
   }
+  table['_'] = kUnderscore;
   return table;
 }
 constexpr auto kToken = make_token_table();
 
-bool is_token_byte(char c) { return kToken[static_cast<unsigned char>(c)]; }
+bool is_token_byte(char c) { return kToken[static_cast<unsigned char>(c)] != 0; }
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, is_token_byte);
 }
@@ -75,8 +79,12 @@ HeadFailure parse_fields(std::string_view rest, const HeadLimits& limits, Header
       return at + 2 == end ? kOk : bad("bytes after the empty line");
     }
     const auto* const begin = at;
-    bool has_underscore = false;
-    for (; at != end && is_token_byte(*at); ++at) has_underscore |= *at == '_';
+    std::uint8_t seen = 0;
+    for (; at != end; ++at) {
+      const auto kind = kToken[static_cast<unsigned char>(*at)];
+      if (kind == 0) break;
+      seen |= kind;
+    }
     if (at == begin || at == end || *at != ':') return explain_line({begin, end});
     const std::string_view name(begin, at);
     ++at;
@@ -92,7 +100,7 @@ HeadFailure parse_fields(std::string_view rest, const HeadLimits& limits, Header
     at += 2;
     const auto size = static_cast<std::size_t>(at - begin);
     if (size > limits.max_line + 2) return {431, "a header line is too long"};
-    if (has_underscore && !limits.keeps_underscores) continue;
+    if ((seen & kUnderscore) != 0 && !limits.keeps_underscores) continue;
     if (out.size() >= limits.max_fields) return {431, "too many headers"};
     out.add(name, {value, last}, static_cast<std::uint32_t>(size));
   }
@@ -253,23 +261,10 @@ HeadFailure read_request_framing(RequestHead& out) {
 }  // namespace
 
 std::size_t HeadScanner::scan(std::string_view bytes) {
-  while (seen_ < bytes.size()) {
-    const auto* at =
-        static_cast<const char*>(std::memchr(bytes.data() + seen_, '\n', bytes.size() - seen_));
-    if (at == nullptr) {
-      seen_ = bytes.size();
-      return 0;
-    }
-    const auto position = static_cast<std::size_t>(at - bytes.data());
-    seen_ = position + 1;
-    // An empty line, also one with a bare LF: the parser is what refuses it.
-    if (position >= 1 &&
-        (bytes[position - 1] == '\n' ||
-         (position >= 2 && bytes[position - 1] == '\r' && bytes[position - 2] == '\n'))) {
-      return std::exchange(seen_, 0), position + 1;
-    }
-  }
-  return 0;
+  const auto* const begin = bytes.data();
+  const auto* const found = find_empty_line(begin, begin + seen_, begin + bytes.size());
+  seen_ = found == nullptr ? bytes.size() : 0;
+  return found == nullptr ? 0 : static_cast<std::size_t>(found - begin);
 }
 
 HeadFailure check_partial_request(std::string_view bytes, const HeadLimits& limits) {

@@ -30,4 +30,33 @@ const char* find_not_field_byte(const char* at, const char* end) {
   return at;
 }
 
+namespace {
+
+/// Is the line that ends at this LF empty?
+bool ends_empty_line(const char* begin, const char* lf) {
+  if (lf == begin) return false;
+  if (lf[-1] == '\n') return true;
+  return lf[-1] == '\r' && lf - begin >= 2 && lf[-2] == '\n';
+}
+
+}  // namespace
+
+const char* find_empty_line(const char* begin, const char* at, const char* end) {
+#ifdef __SSE2__
+  const auto lf = _mm_set1_epi8('\n');
+  for (; end - at >= 16; at += 16) {
+    const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, lf)));
+    for (; mask != 0; mask &= mask - 1) {
+      const auto* const found = at + std::countr_zero(mask);
+      if (ends_empty_line(begin, found)) return found + 1;
+    }
+  }
+#endif
+  for (; at != end; ++at) {
+    if (*at == '\n' && ends_empty_line(begin, at)) return at + 1;
+  }
+  return nullptr;
+}
+
 }  // namespace penstock::http

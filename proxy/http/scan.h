@@ -6,4 +6,9 @@ namespace penstock::http {
 /// and obs-text can), or `end`.
 const char* find_not_field_byte(const char* at, const char* end);
 
+/// Where the first empty line ends at or behind `at`, also one with a bare LF (the parser is what
+/// refuses that); null where none does. `begin` is where the head begins: an empty line needs an
+/// end of line before it.
+const char* find_empty_line(const char* begin, const char* at, const char* end);
+
 }  // namespace penstock::http

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "proxy/base/ip_net.h"
 #include "proxy/base/text.h"
@@ -18,6 +19,14 @@ constexpr std::uint16_t kClientClosed = 499;  // nginx's word for it; never sent
 constexpr base::Duration kSendTimeout{60'000};
 constexpr base::Duration kLingerTimeout{5'000};
 constexpr std::uint64_t kMostLingering = 64 << 20;
+
+constexpr std::array<std::array<char, 2>, 256> make_hex_pairs() {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) pairs[i] = {kDigits[i / 16], kDigits[i % 16]};
+  return pairs;
+}
+constexpr auto kHexPairs = make_hex_pairs();
 
 /// For `$http_<name>` of log lines.
 std::string_view find_header(const void* headers, std::string_view name) {
@@ -278,11 +287,14 @@ void HttpSession::set_request_id() {
     id = sent;
     return;
   }
-  static constexpr std::string_view kDigits = "0123456789abcdef";
   id.resize(32);
   for (std::size_t half = 0; half < 32; half += 16) {
     auto bits = worker_.ids();
-    for (std::size_t i = 0; i < 16; ++i, bits >>= 4) id[half + i] = kDigits[bits & 15];
+    for (std::size_t i = 0; i < 16; i += 2, bits >>= 8) {
+      const auto& pair = kHexPairs[bits & 0xff];
+      id[half + i] = pair[0];
+      id[half + i + 1] = pair[1];
+    }
   }
 }
 

@@ -57,17 +57,20 @@ class FieldWriter {
 
  private:
   static char digit(std::uint64_t value) { return static_cast<char>('0' + value); }
-  static bool is_plain(char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte >= 0x20 && byte <= 0x7e && c != '"' && c != '\\';
-  }
+  static constexpr std::array<bool, 256> kPlain = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t c = 0x20; c <= 0x7e; ++c) table[c] = c != '"' && c != '\\';
+    return table;
+  }();
   void escape_default(std::string_view value) {
     for (;;) {
-      const auto bad = std::ranges::find_if_not(value, is_plain);
-      out_.append(value.begin(), bad);
-      if (bad == value.end()) return;
-      fmt::format_to(std::back_inserter(out_), "\\x{:02X}", static_cast<unsigned char>(*bad));
-      value.remove_prefix(static_cast<std::size_t>(bad - value.begin()) + 1);
+      const auto* at = value.data();
+      const auto* const end = at + value.size();
+      while (at != end && kPlain[static_cast<unsigned char>(*at)]) ++at;
+      out_.append(value.data(), at);
+      if (at == end) return;
+      fmt::format_to(std::back_inserter(out_), "\\x{:02X}", static_cast<unsigned char>(*at));
+      value = {at + 1, end};
     }
   }
 

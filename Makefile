@@ -41,7 +41,7 @@ bench: build ## CPU time beside nginx, HAProxy and Envoy; then bench-scale (BENC
 	  TC=scale python3 tests/load/scale.py || status=1; fi; exit $$status
 
 .PHONY: bench-scale
-bench-scale: build ## 10,000 Ingresses on a real API server: start, memory, change to live
+bench-scale: build ## 10,000 Ingresses on a real API server beside 1,000: what a change costs
 	TC=scale python3 tests/load/scale.py
 
 .PHONY: instructions

@@ -20,8 +20,7 @@ bool control(int epoll, int operation, int descriptor, std::uint32_t events, voi
 }  // namespace
 
 Reactor::Reactor() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-  if (!epoll_ ||
-      !control(epoll_.get(), EPOLL_CTL_ADD, mailbox_.descriptor(), EPOLLIN, kMailbox)) {
+  if (!epoll_ || !control(epoll_.get(), EPOLL_CTL_ADD, mailbox_.descriptor(), EPOLLIN, kMailbox)) {
     throw std::system_error(errno, std::system_category(), "epoll");
   }
 }
@@ -32,6 +31,14 @@ bool Reactor::watch(int descriptor, Watched& watched) {
 
 bool Reactor::watch_level(int descriptor, Watched& watched) {
   return control(epoll_.get(), EPOLL_CTL_ADD, descriptor, EPOLLIN, &watched);
+}
+
+void Reactor::watch_once(int descriptor, Watched& watched, std::uint32_t events) {
+  control(epoll_.get(), EPOLL_CTL_MOD, descriptor, events | EPOLLONESHOT, &watched);
+}
+
+void Reactor::widen(int descriptor, Watched& watched) {
+  control(epoll_.get(), EPOLL_CTL_MOD, descriptor, kEverything, &watched);
 }
 
 void Reactor::pause(int descriptor, Watched& watched, bool is_paused) {

@@ -51,6 +51,9 @@ class Reactor {
   bool watch(int descriptor, Watched& watched);
   /// Level triggered, for listeners: what is not taken now is told again.
   bool watch_level(int descriptor, Watched& watched);
+  /// For a transfer: a wake-up for nothing but `events`, once. `widen` goes back to `watch`.
+  void watch_once(int descriptor, Watched& watched, std::uint32_t events);
+  void widen(int descriptor, Watched& watched);
   /// Stops or resumes a descriptor of `watch_level`.
   void pause(int descriptor, Watched& watched, bool is_paused);
   /// Must be called before a watched object goes.

@@ -45,12 +45,16 @@ bool SpliceInOperation::attempt_splice(Operation& self) {
   auto& operation = static_cast<SpliceInOperation&>(self);
   auto& from = operation.stream();
   if (!from.is_open()) return operation.fail(asio::error::operation_aborted);
-  if (!operation.is_readable()) return operation.wait_for(EPOLLIN);
+  if (!operation.is_readable()) {
+    operation.narrow();
+    return operation.wait_for(EPOLLIN);
+  }
   const auto moved =
       splice_once(operation.descriptor(), operation.pipe_.in_.get(), operation.most_);
   if (moved < 0 && errno == EAGAIN) {
     // The pipe is empty, so it is the socket that has nothing.
     operation.drained();
+    operation.narrow();
     return operation.wait_for(EPOLLIN);
   }
   if (moved < 0) return operation.fail(base::last_error());
@@ -66,10 +70,14 @@ bool SpliceOutOperation::attempt_splice(Operation& self) {
   auto& held = operation.pipe_.held_;
   while (held > 0) {
     if (!to.is_open()) return operation.fail(asio::error::operation_aborted);
-    if (!operation.is_writable()) return operation.wait_for(EPOLLOUT);
+    if (!operation.is_writable()) {
+      operation.narrow();
+      return operation.wait_for(EPOLLOUT);
+    }
     const auto moved = splice_once(operation.pipe_.out_.get(), operation.descriptor(), held);
     if (moved < 0 && errno == EAGAIN) {
       operation.filled();
+      operation.narrow();
       return operation.wait_for(EPOLLOUT);
     }
     if (moved < 0) return operation.fail(base::last_error());

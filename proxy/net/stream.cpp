@@ -42,6 +42,18 @@ void Stream::suspend(Operation& operation, Operation*& slot, std::coroutine_hand
   }
   operation.caller_ = caller;
   slot = &operation;
+  if (is_narrow_) rearm();
+}
+
+void Stream::rearm() {
+  const auto events =
+      (reader_ != nullptr ? reader_->wants_ : 0U) | (writer_ != nullptr ? writer_->wants_ : 0U);
+  if (events != 0) reactor_.watch_once(descriptor_.get(), *this, events);
+}
+
+void Stream::widen() {
+  transfer_waits_ = 0;
+  if (std::exchange(is_narrow_, false)) reactor_.widen(descriptor_.get(), *this);
 }
 
 void Stream::on_events(std::uint32_t events) {
@@ -57,6 +69,7 @@ void Stream::on_events(std::uint32_t events) {
   };
   const auto reader = take(reader_);
   const auto writer = take(writer_);
+  if (is_narrow_) rearm();
   // The first one to run may destroy this stream, never the coroutine of the other.
   if (reader && writer) reactor_.schedule(writer);
   if (reader) {
@@ -73,6 +86,7 @@ ssize_t Stream::receive(char* into, std::size_t size) {
     if (got < 0 && errno == EAGAIN) is_readable_ = false;
     // Fewer than asked for: there was no more, and what comes is told anew.
     if (got > 0 && static_cast<std::size_t>(got) < size && !has_ended_) is_readable_ = false;
+    if (!is_readable_) widen();
     return got;
   }
 }
@@ -127,6 +141,7 @@ bool Stream::is_surely_quiet() {
   pollfd poll{descriptor_.get(), POLLIN | POLLRDHUP, 0};
   if (!descriptor_ || has_ended_ || ::poll(&poll, 1, 0) != 0) return false;
   is_readable_ = false;
+  widen();
   return true;
 }
 
@@ -144,10 +159,14 @@ bool ReadOperation::attempt_read(Operation& self) {
   if (operation.into_.empty()) {
     if (stream.is_readable_ || (stream.ssl_ && TlsIo::has_pending(stream))) return true;
     stream.is_fresh_ = true;
+    stream.widen();
     return operation.wait_for(EPOLLIN);
   }
   if (stream.ssl_) return TlsIo::read(operation);
-  if (!stream.is_readable_) return operation.wait_for(EPOLLIN);
+  if (!stream.is_readable_) {
+    stream.widen();
+    return operation.wait_for(EPOLLIN);
+  }
   const auto got = stream.receive(operation.into_.data(), operation.into_.size());
   if (got < 0 && errno == EAGAIN) return operation.wait_for(EPOLLIN);
   if (got < 0) return operation.fail(base::last_error());

@@ -65,6 +65,7 @@ class Operation {
   int descriptor() const;
   bool is_readable() const;
   bool is_writable() const;
+  void narrow();   // this wait is one of a transfer
   void drained();  // a read was told EAGAIN
   void filled();   // a write was
   void count_received(std::size_t size);
@@ -146,6 +147,8 @@ class Stream final : public Watched {
   void on_events(std::uint32_t events) override;
   void suspend(Operation& operation, Operation*& slot, std::coroutine_handle<> caller);
   void abort(Operation*& slot);
+  void rearm();
+  void widen();
   void set_no_delay();
   /// Lets others have their turn now and then: a fast sender is always ready.
   bool may_go_on() { return ++in_a_row_ < kMostInARow; }
@@ -169,6 +172,11 @@ class Stream final : public Watched {
   bool has_moved_ = false;       // a write that still waits has sent something
   std::uint8_t in_a_row_ = 0;    // operations since the loop last had its turn
   static constexpr std::uint8_t kMostInARow = 64;
+  // In a long transfer each segment that arrives while the other side is waited for would wake the
+  // loop for nothing: from its fourth wait on it is told of nothing but what it waits for.
+  bool is_narrow_ = false;
+  std::uint8_t transfer_waits_ = 0;
+  static constexpr std::uint8_t kWaitsOfATransfer = 4;
 };
 
 class ReadOperation : public Operation {
@@ -240,6 +248,10 @@ class HandshakeOperation : public Operation {
 inline int Operation::descriptor() const { return stream_.descriptor_.get(); }
 inline bool Operation::is_readable() const { return stream_.is_readable_; }
 inline bool Operation::is_writable() const { return stream_.is_writable_; }
+inline void Operation::narrow() {
+  if (stream_.is_narrow_) return;
+  stream_.is_narrow_ = ++stream_.transfer_waits_ >= Stream::kWaitsOfATransfer;
+}
 inline void Operation::drained() { stream_.is_readable_ = false; }
 inline void Operation::filled() { stream_.is_writable_ = false; }
 inline void Operation::count_received(std::size_t size) { stream_.received_ += size; }

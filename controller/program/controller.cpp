@@ -183,7 +183,9 @@ void Controller::log_diagnostics() {
   unreadable_revision_ = world_.unreadable_revision();
   std::set<std::string> current;
   std::size_t fresh = 0;
+  std::size_t conflicts = 0;
   for (const auto& each : translator_.diagnostics(world_)) {
+    conflicts += each.reason == translate::Reason::kPortConflict ? 1 : 0;
     auto text = translate::to_string(each);
     if (!logged_.contains(text) && ++fresh <= kMostLogged) {
       const auto where = source_->where(each.object, each.field);
@@ -194,6 +196,7 @@ void Controller::log_diagnostics() {
   if (fresh > kMostLogged) base::log::warn("and {} more", fresh - kMostLogged);
   logged_ = std::move(current);
   metrics_.set_diagnostics(logged_.size());
+  metrics_.set_port_conflicts(conflicts);
 }
 
 void Controller::schedule_watch_metrics() {

@@ -52,6 +52,8 @@ Metrics::Metrics()
                            "When a proxy last adopted a version.")),
       diagnostics_(gauge("penstock_controller_diagnostics",
                          "Things in objects that are not served as written.")),
+      port_conflicts_(gauge("penstock_controller_stream_port_conflicts",
+                            "Ports that an object wants and another one has.")),
       proxies_(gauge("penstock_controller_proxies", "Proxies that are connected.")),
       unopened_ports_(
           gauge("penstock_controller_unopened_ports", "Ports that the proxy cannot open.")),
@@ -129,6 +131,9 @@ void Metrics::add_change_to_live(std::chrono::nanoseconds time) {
 }
 
 void Metrics::set_diagnostics(std::size_t count) { diagnostics_.Set(static_cast<double>(count)); }
+void Metrics::set_port_conflicts(std::size_t count) {
+  port_conflicts_.Set(static_cast<double>(count));
+}
 void Metrics::set_proxies(std::size_t count) { proxies_.Set(static_cast<double>(count)); }
 void Metrics::set_unopened_ports(std::size_t count) {
   unopened_ports_.Set(static_cast<double>(count));

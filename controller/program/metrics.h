@@ -27,6 +27,7 @@ class Metrics {
   /// From the event's arrival to the acknowledgement of all workers.
   void add_change_to_live(std::chrono::nanoseconds time);
   void set_diagnostics(std::size_t count);
+  void set_port_conflicts(std::size_t count);
   void set_proxies(std::size_t count);
   void set_unopened_ports(std::size_t count);
   void set_leading(bool is_leading);
@@ -51,6 +52,7 @@ class Metrics {
   prometheus::Counter& refusals_;
   prometheus::Gauge& last_adoption_;
   prometheus::Gauge& diagnostics_;
+  prometheus::Gauge& port_conflicts_;
   prometheus::Gauge& proxies_;
   prometheus::Gauge& unopened_ports_;
   prometheus::Gauge& leading_;

@@ -168,6 +168,8 @@ class Streams(TestCase):
         self.assertIn(f'port 1651 is already taken by the TCPService {self.name}/owner',
                       found['message'])
         self.wait_condition('loser', 'Accepted', 'False', 'PortConflict')
+        wait_until('the conflict is counted', lambda: self.metric(
+            'penstock_controller_stream_port_conflicts') == 1)
         self.assertEqual(self.condition('owner', 'Programmed')['status'], 'True')
         wait_until('both are told', lambda: 'PortConflict' in dict(self.events('loser')) and
                    f'TCPService {self.name}/loser wants it, too' in

@@ -33,7 +33,7 @@ class Phase:
                      if total and self.live[bound] >= share * total), None)
 
     def cost_us(self, program, at=None):
-        """CPU time for a change of one round, or of all. A round's own neighbour is its baseline."""
+        """CPU time for a change of one round, or of all. A round's neighbour is its baseline."""
         rounds, idle = (self.rounds, self.idle) if at is None else (
             [self.rounds[at]], [self.idle[at]])
         baseline = sum(each[program] for each in idle)

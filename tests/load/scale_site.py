@@ -1,5 +1,5 @@
-"""One population of the scale bench: a namespace full of Ingresses, a controller and a proxy that see
-nothing else, requests that flow all the time, and the three kinds of change."""
+"""One population of the scale bench: a namespace full of Ingresses, a controller and a proxy that
+see nothing else, requests that flow all the time, and the kinds of change."""
 import base64
 import http.client
 import json
@@ -55,7 +55,7 @@ def host_of(i):
 
 
 def make_pairs(folder):
-    """Certificates for every host of the bench: the data of a Secret, and what a client must see."""
+    """Certificates for all hosts of the bench: the data of a Secret, and what a client must see."""
     made = []
     for number in range(PAIRS):
         chain, key = folder / 'cert.pem', folder / 'key.pem'
@@ -239,5 +239,5 @@ class Site(TestCase):
         i = self.change_certificate()
         began = time.monotonic()
         while not self.presents_newest(i):
-            self.assertLess(time.monotonic(), began + 5, f'the new certificate {i} is not presented')
+            self.assertLess(time.monotonic(), began + 5, f'Secret {i}: presented is the old one')
         return (time.monotonic() - began) * 1000

@@ -31,6 +31,7 @@ Translator::Translator(Options options)
 
 PartChanges Translator::translate(const world::World& world, const world::Touched& touched) {
   changes_.clear();
+  reviewed_.clear();
   if (is_first_) {
     mark_everything(world);
     is_first_ = false;
@@ -108,6 +109,7 @@ Output Translator::compute(const JobKey& key, Reader& reader, const world::World
     case JobKind::kSettings:
       return run_settings(reader);
     case JobKind::kReview: {
+      reviewed_.insert(name);
       const auto* ingress = world.find<objects::Ingress>(name);
       if (ingress != nullptr) return run_review(reader, *ingress);
       policies_.erase(name);

@@ -47,6 +47,9 @@ class Translator {
   std::uint64_t diagnostics_revision() const { return diagnostics_revision_; }
   /// The Ingresses that are served.
   const std::set<std::string>& served_ingresses() const { return served_; }
+  /// Paths of the Ingresses that the last call has looked at: all that have changed, and all that
+  /// have begun or ceased to be served.
+  const std::set<std::string>& reviewed_ingresses() const { return reviewed_; }
   std::uint64_t jobs_run() const { return jobs_run_; }
   const Options& options() const { return options_; }
 
@@ -101,6 +104,7 @@ class Translator {
   KeyPairs pairs_;
   std::unordered_map<std::string, std::shared_ptr<const settings::IngressPolicy>> policies_;
   std::set<std::string> served_;
+  std::set<std::string> reviewed_;
   std::unordered_map<std::string, std::map<DemandKey, UpstreamDemand>> demands_;
   Counts certificate_counts_;
   Counts secrets_;

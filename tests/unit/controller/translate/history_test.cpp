@@ -1,5 +1,6 @@
 // Over random histories of objects, what the translator has become equals what a fresh one makes of
 // the same world, and the changes it gave add up to it.
+#include <algorithm>
 #include <random>
 
 #include "tests/unit/controller/translate/fixture.h"
@@ -218,7 +219,14 @@ class History {
     snapshot::Update update;
     update.base = published_.version;
     update.version = published_.version + 1;
+    const auto served_before = cluster_.translator.served_ingresses();
     for (auto& [key, part] : cluster_.translate()) update.parts.emplace_back(key, part);
+    std::vector<std::string> switched;
+    std::ranges::set_symmetric_difference(served_before, cluster_.translator.served_ingresses(),
+                                          std::back_inserter(switched));
+    EXPECT_THAT(switched, testing::Each(testing::Truly([&](const std::string& path) {
+                  return cluster_.translator.reviewed_ingresses().contains(path);
+                })));
     snapshot::apply(update, published_);
     EXPECT_THAT(snapshot::validate(update, published_), testing::IsEmpty());
     Translator fresh(options());

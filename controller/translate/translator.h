@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "controller/objects/source.h"
 #include "controller/settings/global.h"
 #include "controller/translate/job.h"
 #include "controller/translate/key_pairs.h"
@@ -41,8 +42,10 @@ class Translator {
   std::set<std::string> wanted_names() const { return keys_of(names_); }
   /// Of one object, but for one that could not be read.
   std::vector<Diagnostic> diagnostics_of(const objects::ObjectKey& object) const;
-  /// Counts changes of the two sets above.
-  std::uint64_t wanted_revision() const { return wanted_revision_; }
+  /// Counts changes of the set above.
+  std::uint64_t names_revision() const { return names_revision_; }
+  /// How the wanted Secrets differ from what they were when this was last called.
+  objects::WantedChange take_secrets_change() { return std::exchange(secrets_change_, {}); }
   /// Counts changes of what `diagnostics` gives, apart from objects that cannot be read.
   std::uint64_t diagnostics_revision() const { return diagnostics_revision_; }
   /// The Ingresses that are served.
@@ -86,7 +89,9 @@ class Translator {
   void set_parts(Job& job, Output& output);
   void set_diagnostics(Job& job, Output& output);
   std::shared_ptr<const settings::IngressPolicy> policy_of(const objects::Ingress& ingress);
-  void count(Counts& counts, std::vector<std::string>& before, const std::set<std::string>& now);
+  static objects::WantedChange count(Counts& counts, std::vector<std::string>& before,
+                                     const std::set<std::string>& now);
+  void note_secrets(const objects::WantedChange& change);
   static std::set<std::string> keys_of(const Counts& counts);
 
   Options options_;
@@ -109,7 +114,8 @@ class Translator {
   Counts certificate_counts_;
   Counts secrets_;
   Counts names_;
-  std::uint64_t wanted_revision_ = 0;
+  objects::WantedChange secrets_change_;
+  std::uint64_t names_revision_ = 0;
   std::uint64_t jobs_run_ = 0;
   std::map<Diagnostic, int> diagnostics_;  // how many jobs say it
   std::uint64_t diagnostics_revision_ = 0;

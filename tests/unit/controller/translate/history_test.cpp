@@ -235,6 +235,10 @@ class History {
     expect_equal(published_.parts, fresh.parts());
     EXPECT_EQ(cluster_.translator.diagnostics(cluster_.world), fresh.diagnostics(cluster_.world));
     EXPECT_EQ(cluster_.translator.wanted_secrets(), fresh.wanted_secrets());
+    const auto secrets = cluster_.translator.take_secrets_change();
+    for (const auto& path : secrets.begun) EXPECT_TRUE(wanted_.insert(path).second) << path;
+    for (const auto& path : secrets.ceased) EXPECT_EQ(wanted_.erase(path), 1U) << path;
+    EXPECT_EQ(wanted_, fresh.wanted_secrets());
     EXPECT_EQ(cluster_.translator.wanted_names(), fresh.wanted_names());
     EXPECT_EQ(cluster_.translator.served_ingresses(), fresh.served_ingresses());
   }
@@ -257,6 +261,7 @@ class History {
   std::mt19937 random_;
   Cluster cluster_;
   snapshot::Snapshot published_;
+  std::set<std::string> wanted_;  // Secrets, as the changes add up
   std::array<test::PemPair, 3> pairs_;
 };
 

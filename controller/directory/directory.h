@@ -35,7 +35,7 @@ class Directory final : public objects::Source {
 
   void start() override;
   /// All Secrets are delivered, wanted or not: they are in files of the user's own.
-  void set_wanted_secrets(const std::set<std::string>&) override {}
+  void change_wanted_secrets(const objects::WantedChange&) override {}
   bool has_settled() const override { return true; }
   std::string where(const objects::ObjectKey& key, std::string_view pointer) const override;
   std::vector<objects::WatchStatus> status() const override { return {}; }

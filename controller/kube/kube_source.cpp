@@ -87,13 +87,9 @@ void KubeSource::start_secrets() {
   secrets_ = watchers_.back().get();
 }
 
-void KubeSource::set_wanted_secrets(const std::set<std::string>& paths) {
-  std::vector<std::string> gone;
-  for (const auto& path : wanted_) {
-    if (!paths.contains(path)) gone.push_back(path);
-  }
-  for (const auto& path : gone) withdraw(path);
-  for (const auto& path : paths) {
+void KubeSource::change_wanted_secrets(const objects::WantedChange& change) {
+  for (const auto& path : change.ceased) withdraw(path);
+  for (const auto& path : change.begun) {
     // One outside the watched namespace is not seen by the watch; it is fetched once.
     if (wanted_.insert(path).second && secrets_ != nullptr) to_fetch_.push_back(path);
   }

@@ -30,7 +30,7 @@ class KubeSource final : public objects::Source {
              Random random);
 
   void start() override;
-  void set_wanted_secrets(const std::set<std::string>& paths) override;
+  void change_wanted_secrets(const objects::WantedChange& change) override;
   bool has_settled() const override;
   std::string where(const objects::ObjectKey&, std::string_view) const override { return {}; }
   std::vector<objects::WatchStatus> status() const override;

@@ -41,12 +41,19 @@ struct WatchStatus {
   std::optional<std::chrono::steady_clock::time_point> disconnected_since;
 };
 
+/// Paths of Secrets that have begun or ceased to decide what is served.
+struct WantedChange {
+  std::set<std::string> begun;
+  std::set<std::string> ceased;
+  bool is_empty() const { return begun.empty() && ceased.empty(); }
+};
+
 class Source {
  public:
   virtual ~Source() = default;
   virtual void start() = 0;
-  /// The Secrets that decide what is served; others need not be delivered.
-  virtual void set_wanted_secrets(const std::set<std::string>& paths) = 0;
+  /// The Secrets that decide what is served, none at first; others need not be delivered.
+  virtual void change_wanted_secrets(const WantedChange& change) = 0;
   /// Every wanted Secret has been delivered or is known not to exist.
   virtual bool has_settled() const = 0;
   /// Where a person finds a field of an object ("web.yaml:17"); empty where there is no such place.

@@ -84,7 +84,7 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
                      controller_.port_problems()}};
   });
   controller.on_translated = [this] {
-    if (status_) status_->update();
+    if (status_) status_->update(controller_.translator().reviewed_ingresses());
     streams_->update();
   };
   controller.on_live = [this] { streams_->update(); };

@@ -114,10 +114,12 @@ void Controller::flush() {
 }
 
 void Controller::follow_wanted() {
-  if (wanted_revision_ == translator_.wanted_revision()) return;
-  wanted_revision_ = translator_.wanted_revision();
-  names_.set_names(translator_.wanted_names());
-  source_->set_wanted_secrets(translator_.wanted_secrets());
+  if (names_revision_ != translator_.names_revision()) {
+    names_revision_ = translator_.names_revision();
+    names_.set_names(translator_.wanted_names());
+  }
+  const auto secrets = translator_.take_secrets_change();
+  if (!secrets.is_empty()) source_->change_wanted_secrets(secrets);
 }
 
 bool Controller::may_publish() {

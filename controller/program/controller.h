@@ -82,7 +82,7 @@ class Controller {
   std::optional<base::SteadyTime> batch_began_;
   std::optional<base::SteadyTime> names_wait_until_;
   std::deque<std::pair<std::uint64_t, base::SteadyTime>> on_the_way_;
-  std::uint64_t wanted_revision_ = 0;
+  std::uint64_t names_revision_ = 0;
   std::uint64_t diagnostics_revision_ = 0;
   std::uint64_t unreadable_revision_ = 0;
   std::set<std::string> logged_;

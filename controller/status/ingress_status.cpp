@@ -50,14 +50,24 @@ IngressStatus::IngressStatus(asio::io_context& io, kube::Client& client, Options
 
 void IngressStatus::set_leading(bool is_leading) {
   is_leading_ = is_leading;
-  if (is_leading) return update();
+  if (is_leading) {
+    is_all_open_ = true;
+    return look_soon();
+  }
   timer_.cancel();
   is_due_ = false;
+  open_.clear();
   due_.clear();
   writing_.clear();
 }
 
-void IngressStatus::update() {
+void IngressStatus::update(const std::set<std::string>& changed) {
+  if (!is_leading_) return;
+  open_.insert(changed.begin(), changed.end());
+  look_soon();
+}
+
+void IngressStatus::look_soon() {
   if (!is_leading_ || is_due_ || on_cleared_) return;
   is_due_ = true;
   timer_.after(kSettle, [this] {
@@ -110,20 +120,14 @@ void IngressStatus::end_clearing_if_done() {
 
 void IngressStatus::compare() {
   const auto view = view_();
+  const auto before = wanted_;
   if (!find_wanted(view)) return;
-  const auto now = std::chrono::steady_clock::now();
+  if (std::exchange(is_all_open_, false) || wanted_ != before) open_ = *view.served;
   bool is_waiting = false;
-  for (const auto& path : *view.served) {
-    const auto* ingress = view.world->find<objects::Ingress>(path);
-    if (ingress == nullptr) continue;
-    if (ingress->load_balancer == wanted_) {
-      written_.erase(ingress->meta.uid);
-      continue;
-    }
-    const auto written = written_.find(ingress->meta.uid);
-    is_waiting |= written != written_.end();
-    if (written != written_.end() && now - written->second < kRewrite) continue;
-    if (!writing_.contains(path)) due_[path] = ingress->meta.uid;
+  for (auto next = open_.begin(); next != open_.end();) {
+    const auto state = state_of(view, *next);
+    is_waiting |= state == State::kIsWritten;
+    next = state == State::kSettled ? open_.erase(next) : std::next(next);
   }
   if (is_waiting && !is_due_) {
     is_due_ = true;
@@ -133,6 +137,22 @@ void IngressStatus::compare() {
     });
   }
   write_next();
+}
+
+/// What is to be written becomes due.
+IngressStatus::State IngressStatus::state_of(const View& view, const std::string& path) {
+  const auto* ingress =
+      view.served->contains(path) ? view.world->find<objects::Ingress>(path) : nullptr;
+  if (ingress == nullptr) return State::kSettled;
+  if (ingress->load_balancer == wanted_) {
+    written_.erase(ingress->meta.uid);
+    return State::kSettled;
+  }
+  const auto written = written_.find(ingress->meta.uid);
+  const bool is_written = written != written_.end();
+  const bool may_lag = is_written && std::chrono::steady_clock::now() - written->second < kRewrite;
+  if (!may_lag && !writing_.contains(path)) due_[path] = ingress->meta.uid;
+  return is_written ? State::kIsWritten : State::kDue;
 }
 
 void IngressStatus::write_next() {
@@ -164,7 +184,7 @@ void IngressStatus::take_written(const std::string& path, const std::string& uid
   write_next();
   if (is_clearing_) return end_clearing_if_done();
   if (on_cleared_ && writing_.empty()) return begin_clearing();
-  if (!response.is_ok()) update();
+  if (!response.is_ok()) look_soon();
 }
 
 }  // namespace penstock::status

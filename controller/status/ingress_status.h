@@ -1,6 +1,7 @@
 #pragma once
 // Writes the addresses at which Ingresses are reached into their status, while this replica leads.
-// Runs on the controller's thread.
+// Looks only at those that have changed and those whose status is not yet as it should be; at all
+// where it begins to lead and where the addresses change. Runs on the controller's thread.
 #include <functional>
 #include <map>
 #include <set>
@@ -42,14 +43,17 @@ class IngressStatus {
                 std::function<View()> view);
 
   void set_leading(bool is_leading);
-  /// Something may have changed.
-  void update();
+  /// These Ingresses may have changed, or the Service that has the addresses.
+  void update(const std::set<std::string>& changed);
   /// Takes the address out of every status that has it, once; then `on_done`. Nothing is written
   /// after it. Where there are several addresses the others may still be reached: they stay.
   void clear(std::function<void()> on_done);
 
  private:
+  enum class State { kSettled, kDue, kIsWritten };
+  void look_soon();
   void compare();
+  State state_of(const View& view, const std::string& path);
   bool find_wanted(const View& view);
   void begin_clearing();
   void end_clearing_if_done();
@@ -64,6 +68,8 @@ class IngressStatus {
   bool is_leading_ = false;
   bool is_due_ = false;
   Addresses wanted_;
+  bool is_all_open_ = false;
+  std::set<std::string> open_;                       // paths of Ingresses to be looked at
   std::map<std::string, base::SteadyTime> written_;  // by uid; the watch may still lag
   std::map<std::string, std::string> due_;           // uid by path
   std::map<std::string, kube::Call> writing_;

@@ -31,6 +31,7 @@ Translator::Translator(Options options)
 
 PartChanges Translator::translate(const world::World& world, const world::Touched& touched) {
   changes_.clear();
+  reviewed_.clear();
   if (is_first_) {
     mark_everything(world);
     is_first_ = false;
@@ -108,6 +109,7 @@ Output Translator::compute(const JobKey& key, Reader& reader, const world::World
     case JobKind::kSettings:
       return run_settings(reader);
     case JobKind::kReview: {
+      reviewed_.insert(name);
       const auto* ingress = world.find<objects::Ingress>(name);
       if (ingress != nullptr) return run_review(reader, *ingress);
       policies_.erase(name);
@@ -226,8 +228,8 @@ void Translator::finish(const JobKey& key, Reader& reader, Output output) {
   set_demands(job, output);
   set_parts(job->second, output);
   set_diagnostics(job->second, output);
-  count(secrets_, job->second.secrets, reader.secrets());
-  count(names_, job->second.names, reader.names());
+  note_secrets(count(secrets_, job->second.secrets, reader.secrets()));
+  if (!count(names_, job->second.names, reader.names()).is_empty()) ++names_revision_;
   set_facts(job, std::move(facts));
   const auto& state = job->second;
   if (state.parts.empty() && state.facts.empty() && state.diagnostics.empty()) jobs_.erase(job);
@@ -269,9 +271,7 @@ void Translator::set_demands(Jobs::iterator job, Output& output) {
   for (const auto& path : state.certificates) dirty_.insert({JobKind::kCertificate, path});
   const std::set<std::string> wanted(output.certificates.begin(), output.certificates.end());
   for (const auto& path : wanted) dirty_.insert({JobKind::kCertificate, path});
-  const auto revision = wanted_revision_;
   count(certificate_counts_, state.certificates, wanted);
-  wanted_revision_ = revision;
 }
 
 void Translator::set_parts(Job& job, Output& output) {
@@ -303,19 +303,32 @@ void Translator::set_diagnostics(Job& job, Output& output) {
   job.diagnostics = std::move(output.diagnostics);
 }
 
-void Translator::count(Counts& counts, std::vector<std::string>& before,
-                       const std::set<std::string>& now) {
+/// What is counted for the first time, and what no longer is.
+objects::WantedChange Translator::count(Counts& counts, std::vector<std::string>& before,
+                                        const std::set<std::string>& now) {
+  objects::WantedChange change;
   for (const auto& name : now) {
     if (std::ranges::binary_search(before, name)) continue;
-    if (++counts[name] == 1) ++wanted_revision_;
+    if (++counts[name] == 1) change.begun.insert(name);
   }
   for (const auto& name : before) {
     if (now.contains(name)) continue;
     if (--counts[name] > 0) continue;
     counts.erase(name);
-    ++wanted_revision_;
+    change.ceased.insert(name);
   }
   before.assign(now.begin(), now.end());
+  return change;
+}
+
+/// One that goes and comes back within a batch has not changed.
+void Translator::note_secrets(const objects::WantedChange& change) {
+  for (const auto& path : change.begun) {
+    if (secrets_change_.ceased.erase(path) == 0) secrets_change_.begun.insert(path);
+  }
+  for (const auto& path : change.ceased) {
+    if (secrets_change_.begun.erase(path) == 0) secrets_change_.ceased.insert(path);
+  }
 }
 
 std::set<std::string> Translator::keys_of(const Counts& counts) {

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "controller/objects/source.h"
 #include "controller/settings/global.h"
 #include "controller/translate/job.h"
 #include "controller/translate/key_pairs.h"
@@ -41,12 +42,17 @@ class Translator {
   std::set<std::string> wanted_names() const { return keys_of(names_); }
   /// Of one object, but for one that could not be read.
   std::vector<Diagnostic> diagnostics_of(const objects::ObjectKey& object) const;
-  /// Counts changes of the two sets above.
-  std::uint64_t wanted_revision() const { return wanted_revision_; }
+  /// Counts changes of the set above.
+  std::uint64_t names_revision() const { return names_revision_; }
+  /// How the wanted Secrets differ from what they were when this was last called.
+  objects::WantedChange take_secrets_change() { return std::exchange(secrets_change_, {}); }
   /// Counts changes of what `diagnostics` gives, apart from objects that cannot be read.
   std::uint64_t diagnostics_revision() const { return diagnostics_revision_; }
   /// The Ingresses that are served.
   const std::set<std::string>& served_ingresses() const { return served_; }
+  /// Paths of the Ingresses that the last call has looked at: all that have changed, and all that
+  /// have begun or ceased to be served.
+  const std::set<std::string>& reviewed_ingresses() const { return reviewed_; }
   std::uint64_t jobs_run() const { return jobs_run_; }
   const Options& options() const { return options_; }
 
@@ -83,7 +89,9 @@ class Translator {
   void set_parts(Job& job, Output& output);
   void set_diagnostics(Job& job, Output& output);
   std::shared_ptr<const settings::IngressPolicy> policy_of(const objects::Ingress& ingress);
-  void count(Counts& counts, std::vector<std::string>& before, const std::set<std::string>& now);
+  static objects::WantedChange count(Counts& counts, std::vector<std::string>& before,
+                                     const std::set<std::string>& now);
+  void note_secrets(const objects::WantedChange& change);
   static std::set<std::string> keys_of(const Counts& counts);
 
   Options options_;
@@ -101,11 +109,13 @@ class Translator {
   KeyPairs pairs_;
   std::unordered_map<std::string, std::shared_ptr<const settings::IngressPolicy>> policies_;
   std::set<std::string> served_;
+  std::set<std::string> reviewed_;
   std::unordered_map<std::string, std::map<DemandKey, UpstreamDemand>> demands_;
   Counts certificate_counts_;
   Counts secrets_;
   Counts names_;
-  std::uint64_t wanted_revision_ = 0;
+  objects::WantedChange secrets_change_;
+  std::uint64_t names_revision_ = 0;
   std::uint64_t jobs_run_ = 0;
   std::map<Diagnostic, int> diagnostics_;  // how many jobs say it
   std::uint64_t diagnostics_revision_ = 0;

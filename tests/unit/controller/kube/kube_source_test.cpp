@@ -104,13 +104,13 @@ TEST_F(KubeSourceTest, DeliversWantedSecretsAlone) {
   start();
   ASSERT_TRUE(wait_synced());
   EXPECT_TRUE(source_->has_settled());
-  source_->set_wanted_secrets({"n/a", "n/none"});
+  source_->change_wanted_secrets({{"n/a", "n/none"}, {}});
   EXPECT_FALSE(source_->has_settled());
   ASSERT_TRUE(run_until(io_, [&] { return source_->has_settled(); }));
   EXPECT_EQ(count("+Secret n/a"), 1U);
   EXPECT_EQ(count("+Secret n/b"), 0U);
   objects_["/api/v1/namespaces/n/secrets/b"] = object("n", "b", 2);
-  source_->set_wanted_secrets({"n/b"});
+  source_->change_wanted_secrets({{"n/b"}, {"n/a", "n/none"}});
   ASSERT_TRUE(run_until(io_, [&] { return count("+Secret n/b") == 1; }));
   EXPECT_EQ(count("-Secret n/a"), 1U);
   EXPECT_TRUE(source_->has_settled());
@@ -123,7 +123,7 @@ TEST_F(KubeSourceTest, FollowsWantedSecretsByTheWatch) {
                                 R"({"type":"DELETED","object":)" + object("n", "a", 11) + "}"};
   start();
   ASSERT_TRUE(wait_synced());
-  source_->set_wanted_secrets({"n/a"});
+  source_->change_wanted_secrets({{"n/a"}, {}});
   ASSERT_TRUE(run_until(io_, [&] { return count("-Secret n/a") == 1; }));
   EXPECT_EQ(count("+Secret n/a"), 2U);
   EXPECT_EQ(count("+Secret n/other"), 0U);

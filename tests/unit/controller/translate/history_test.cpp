@@ -1,5 +1,6 @@
 // Over random histories of objects, what the translator has become equals what a fresh one makes of
 // the same world, and the changes it gave add up to it.
+#include <algorithm>
 #include <random>
 
 #include "tests/unit/controller/translate/fixture.h"
@@ -218,7 +219,14 @@ class History {
     snapshot::Update update;
     update.base = published_.version;
     update.version = published_.version + 1;
+    const auto served_before = cluster_.translator.served_ingresses();
     for (auto& [key, part] : cluster_.translate()) update.parts.emplace_back(key, part);
+    std::vector<std::string> switched;
+    std::ranges::set_symmetric_difference(served_before, cluster_.translator.served_ingresses(),
+                                          std::back_inserter(switched));
+    EXPECT_THAT(switched, testing::Each(testing::Truly([&](const std::string& path) {
+                  return cluster_.translator.reviewed_ingresses().contains(path);
+                })));
     snapshot::apply(update, published_);
     EXPECT_THAT(snapshot::validate(update, published_), testing::IsEmpty());
     Translator fresh(options());
@@ -227,6 +235,10 @@ class History {
     expect_equal(published_.parts, fresh.parts());
     EXPECT_EQ(cluster_.translator.diagnostics(cluster_.world), fresh.diagnostics(cluster_.world));
     EXPECT_EQ(cluster_.translator.wanted_secrets(), fresh.wanted_secrets());
+    const auto secrets = cluster_.translator.take_secrets_change();
+    for (const auto& path : secrets.begun) EXPECT_TRUE(wanted_.insert(path).second) << path;
+    for (const auto& path : secrets.ceased) EXPECT_EQ(wanted_.erase(path), 1U) << path;
+    EXPECT_EQ(wanted_, fresh.wanted_secrets());
     EXPECT_EQ(cluster_.translator.wanted_names(), fresh.wanted_names());
     EXPECT_EQ(cluster_.translator.served_ingresses(), fresh.served_ingresses());
   }
@@ -249,6 +261,7 @@ class History {
   std::mt19937 random_;
   Cluster cluster_;
   snapshot::Snapshot published_;
+  std::set<std::string> wanted_;  // Secrets, as the changes add up
   std::array<test::PemPair, 3> pairs_;
 };
 

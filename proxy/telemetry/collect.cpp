@@ -143,25 +143,25 @@ Labels labels_of(const RequestLabels& labels) {
           {"canary", ""}};
 }
 
-prometheus::ClientMetric histogram_of(const HistogramRow& row,
-                                      const std::vector<const RequestSeries*>& all) {
+prometheus::ClientMetric histogram_of(
+    const HistogramRow& row, const std::vector<std::shared_ptr<const RequestSeries>>& all) {
   prometheus::ClientMetric metric;
   std::uint64_t sum = 0;
   std::uint64_t count = 0;
   const auto index = static_cast<std::size_t>(row.histogram);
   for (std::size_t i = 0; i <= row.bounds.size(); ++i) {
-    for (const auto* series : all) count += series->buckets[i].of[index].get();
+    for (const auto& series : all) count += series->buckets[i].of[index].get();
     const double bound = i < row.bounds.size() ? static_cast<double>(row.bounds[i]) / row.unit
                                                : std::numeric_limits<double>::infinity();
     metric.histogram.bucket.push_back({count, bound});
   }
-  for (const auto* series : all) sum += series->sums[index].get();
+  for (const auto& series : all) sum += series->sums[index].get();
   metric.histogram.sample_count = count;
   metric.histogram.sample_sum = static_cast<double>(sum) / row.unit;
   return metric;
 }
 
-using Requests = std::map<RequestLabels, std::vector<const RequestSeries*>>;
+using Requests = std::map<RequestLabels, std::vector<std::shared_ptr<const RequestSeries>>>;
 
 void add_workers(const std::vector<std::unique_ptr<WorkerMetrics>>& workers, Families& out) {
   for (const auto& row : kWorkerRows) {
@@ -231,13 +231,13 @@ void add_instance(const snapshot::Instance& instance, Families& families) {
 
 Families Metrics::collect(std::uint64_t access_log_dropped, std::uint64_t version) const {
   const std::lock_guard lock(mutex_);
+  // Held, for a sweep may forget them meanwhile.
   Requests requests;
   std::map<std::string, std::vector<const StreamSeries*>> streams;
-  // Held, for a sweep may forget them meanwhile.
   std::map<std::string, std::vector<std::shared_ptr<const UpstreamSeries>>> upstreams;
   for (const auto& worker : workers_) {
     const std::lock_guard shape(worker->mutex_);
-    for (const auto& [labels, each] : worker->series_) requests[labels].push_back(each.get());
+    for (const auto& [labels, each] : worker->series_) requests[labels].push_back(each);
     for (const auto& [name, each] : worker->streams_) streams[name].push_back(each.get());
     for (const auto& [name, each] : worker->upstreams_) upstreams[name].push_back(each);
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <unordered_set>
 
 #include "proxy/telemetry/buckets.h"
 
@@ -9,6 +10,7 @@ namespace penstock::telemetry {
 namespace {
 
 constexpr std::size_t kMostSeries = 20'000;  // of one worker
+constexpr std::size_t kManySeries = kMostSeries / 2;
 constexpr std::size_t kMostStreams = 4'096;
 constexpr std::size_t kMostUpstreams = 5'000;
 constexpr char kOtherUpstreams[] = "other";  // no upstream's name is without a slash
@@ -55,7 +57,7 @@ RequestSeries* WorkerMetrics::find(const snapshot::PartPtr& host, const snapshot
                        status};
   const std::lock_guard lock(mutex_);
   auto& series = series_[std::move(labels)];
-  if (!series) series = std::make_unique<RequestSeries>();
+  if (!series) series = std::make_shared<RequestSeries>();
   handle = {host, series.get()};
   return handle.series;
 }
@@ -93,6 +95,10 @@ void WorkerMetrics::sweep() {
   std::erase_if(handles_, [](const auto& each) { return each.second.host.use_count() == 1; });
   const std::lock_guard lock(mutex_);
   std::erase_if(upstreams_, [](const auto& each) { return each.second.use_count() == 1; });
+  if (series_.size() < kManySeries || series_.size() <= handles_.size()) return;
+  std::unordered_set<const RequestSeries*> in_use;
+  for (const auto& [key, handle] : handles_) in_use.insert(handle.series);
+  std::erase_if(series_, [&](const auto& each) { return !in_use.contains(each.second.get()); });
 }
 
 WorkerMetrics& Metrics::worker(std::size_t index) {

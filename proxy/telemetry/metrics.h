@@ -93,8 +93,8 @@ class WorkerMetrics {
   /// Shared by all beyond a bound, so that sums stay right.
   std::shared_ptr<UpstreamSeries> upstream(const std::string& name);
   void observe(RequestSeries& series, const HttpRecord& record);
-  /// Forgets routes that only this remembers, and their counts stay; and upstreams that nobody
-  /// counts any more.
+  /// Forgets routes that only this remembers and upstreams that nobody counts any more. The counts
+  /// of such routes stay until there are many.
   void sweep();
 
  private:
@@ -113,7 +113,7 @@ class WorkerMetrics {
 
   std::unordered_map<std::tuple<const void*, int, std::uint16_t>, Handle, KeyHash> handles_;
   mutable std::mutex mutex_;  // over the maps' shape: taken for a new series and for a scrape
-  std::map<RequestLabels, std::unique_ptr<RequestSeries>> series_;
+  std::map<RequestLabels, std::shared_ptr<RequestSeries>> series_;
   std::map<std::string, std::unique_ptr<StreamSeries>> streams_;
   std::map<std::string, std::shared_ptr<UpstreamSeries>> upstreams_;
 };

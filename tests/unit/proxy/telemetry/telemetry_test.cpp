@@ -315,5 +315,24 @@ TEST(Metrics, ForgetRoutesThatAreGoneAndKeepTheirCounts) {
   EXPECT_THAT(metrics.text(0, 0), HasSubstr("host=\"a.example\""));
 }
 
+TEST(Metrics, ForgetTheCountsOfRoutesThatAreGoneWhereThereAreMany) {
+  Metrics metrics;
+  auto& worker = metrics.worker(0);
+  auto here = host_part("here.example");
+  for (int i = 0; i < 30; ++i) {
+    for (std::uint16_t status = 100; status < 600; ++status) {
+      const auto gone = host_part("gone" + std::to_string(i) + ".example");
+      worker.find(gone, std::get<snapshot::Host>(*gone).routes[0], "GET", status);
+    }
+    worker.find(here, std::get<snapshot::Host>(*here).routes[0], "GET", 200)->requests.add();
+    worker.sweep();
+  }
+  EXPECT_EQ(worker.series_refused.get(), 0U);
+  const auto text = metrics.text(0, 0);
+  EXPECT_THAT(text, HasSubstr("host=\"here.example\",path=\"/a\",method=\"GET\",status=\"200\","
+                              "canary=\"\"} 30\n"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("host=\"gone0.example\"")));
+}
+
 }  // namespace
 }  // namespace penstock::telemetry

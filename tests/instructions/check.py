@@ -23,8 +23,8 @@ import tempfile
 EXPECTED = pathlib.Path(__file__).with_name('expected.json')
 TIMES = 600
 SKIPPED = 77
-# More than this is a regression: the numbers repeat exactly, the rest is for what a change moves
-# without meaning to, such as which functions the compiler inlines.
+# More than this is a regression. Two runs differ by next to nothing; the rest is for what a change
+# moves without meaning to, such as which functions the compiler inlines.
 MORE = 0.03
 # Fewer than this fails, too. A number that stands too high would hide the next regression, up to as
 # much as was gained; below that the gain is only mentioned, for it is not worth stopping anyone.

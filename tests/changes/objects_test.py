@@ -190,7 +190,8 @@ class Objects(TestCase):
     def test_metrics(self):
         self.assertGreater(self.metric('penstock_controller_objects'), 0)
         self.assertGreater(self.metric('penstock_controller_change_to_live_seconds_count'), 0)
-        self.assertEqual(self.metric('penstock_controller_api_disconnected_since_seconds'), 0)
+        wait_until('every watch is connected', lambda: self.metric(
+            'penstock_controller_api_disconnected_since_seconds') == 0)
         self.assertEqual(status(self.status_port, '/healthz'), (200, 'ok\n'))
 
 

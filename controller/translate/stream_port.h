@@ -78,6 +78,19 @@ class StreamPort {
   std::uint16_t number() const { return port_; }
   const StreamInput& input() const { return in_; }
   Output take() { return std::move(out_); }
+  /// What every stream of this port begins with: its name, and the global settings.
+  template <class T>
+  T begin(const std::string& address) const {
+    const auto& defaults = in_.settings.stream;
+    T stream;
+    stream.name = part_name(address);
+    stream.address = address;
+    stream.port = port_;
+    stream.idle_timeout = defaults.idle_timeout;
+    stream.retries_next_upstream = defaults.retries_next_upstream;
+    stream.tries = defaults.tries;
+    return stream;
+  }
   template <class T>
   void add(snapshot::PartKind kind, T stream) {
     auto name = stream.name;

@@ -10,15 +10,8 @@ using objects::TcpService;
 using snapshot::Stream;
 
 Stream make(const StreamPort& port, const std::string& address) {
-  const auto& defaults = port.input().settings.stream;
-  Stream stream;
-  stream.name = port.part_name(address);
-  stream.address = address;
-  stream.port = port.number();
-  stream.idle_timeout = defaults.idle_timeout;
-  stream.retries_next_upstream = defaults.retries_next_upstream;
-  stream.retry_timeout = defaults.retry_timeout;
-  stream.tries = defaults.tries;
+  auto stream = port.begin<Stream>(address);
+  stream.retry_timeout = port.input().settings.stream.retry_timeout;
   return stream;
 }
 

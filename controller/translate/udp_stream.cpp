@@ -8,20 +8,8 @@ namespace {
 using objects::UdpService;
 using snapshot::UdpStream;
 
-UdpStream make(const StreamPort& port, const std::string& address) {
-  const auto& defaults = port.input().settings.stream;
-  UdpStream stream;
-  stream.name = port.part_name(address);
-  stream.address = address;
-  stream.port = port.number();
-  stream.idle_timeout = defaults.idle_timeout;
-  stream.retries_next_upstream = defaults.retries_next_upstream;
-  stream.tries = defaults.tries;
-  return stream;
-}
-
 void add_entry(StreamPort& port, const StreamEntry& entry) {
-  auto stream = make(port, "");
+  auto stream = port.begin<UdpStream>("");
   stream.owner = port.config_map_owner();
   stream.log_name = port.log_name(entry);
   stream.max_responses = port.input().settings.stream.responses;
@@ -31,7 +19,7 @@ void add_entry(StreamPort& port, const StreamEntry& entry) {
 
 void add_listener(StreamPort& port, const UdpService& service,
                   const objects::StreamListener& listener) {
-  auto stream = make(port, listener.address);
+  auto stream = port.begin<UdpStream>(listener.address);
   stream.owner = port.owner(service.meta);
   stream.log_name = port.log_name(service.meta);
   stream.access = {service.access.allowed, service.access.denied};

@@ -8,7 +8,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from penstock_testing import ROOT, Cluster, main, run, wait_until  # noqa: E402
+from image import use_node_with_image  # noqa: E402
+from penstock_testing import ROOT, Cluster, main, wait_until  # noqa: E402
 
 NODE = '172.30.0.1'
 
@@ -186,11 +187,5 @@ class Removed(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    image = ROOT / 'build/image/penstock.tar'
-    if 'PENSTOCK_CLUSTER' not in os.environ:
-        if os.environ.get('KUBEBUILDER_ASSETS'):
-            print('skipped: KUBEBUILDER_ASSETS has no node')
-            sys.exit(77)
-        run(ROOT / 'tests/support/build-image.sh', image)
-        os.environ.update(NODE='real', IMAGES=str(image))
+    use_node_with_image()
     main()

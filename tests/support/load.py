@@ -11,9 +11,10 @@ from cluster_api import wait_until
 class Load:
     """Requests from several threads over keepalive connections until stopped; counts failures."""
 
-    def __init__(self, test, host, path='/', threads=4, tls=False, pause=0):
+    def __init__(self, test, host, path='/', threads=4, tls=False, pause=0, requests=500):
         self.test, self.host, self.path, self.tls = test, host, path, tls
         self.pause = pause
+        self.requests = requests  # of one connection
         self.sent, self.failures, self.servers = 0, [], set()
         self.is_stopped = False
         self.lock = threading.Lock()
@@ -44,7 +45,9 @@ class Load:
         connection, asked = None, 0
         while not self.is_stopped:
             try:
-                if connection is None or asked >= 500:
+                if connection is not None and asked >= self.requests:
+                    connection.close()
+                if connection is None or asked >= self.requests:
                     connection, asked = self.connect(), 0
                 connection.request('GET', self.path, headers={'Host': self.host})
                 answer = connection.getresponse()

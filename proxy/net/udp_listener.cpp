@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include "proxy/net/datagrams.h"
+
 namespace penstock::net {
 namespace {
 
@@ -41,6 +43,7 @@ base::IoResult<void> UdpListener::open_endpoint(const base::UdpEndpoint& endpoin
       ::bind(descriptor.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) == 0;
   if (!is_open) return base::io_fail(base::last_error());
   set(SOL_SOCKET, SO_RCVBUF, kReceiveBuffer);
+  coalesce_received(descriptor.get());
   base::UdpEndpoint bound;
   auto size = static_cast<socklen_t>(bound.capacity());
   if (::getsockname(descriptor.get(), bound.data(), &size) == 0) bound.resize(size);

@@ -67,15 +67,19 @@ void UdpPort::receive() {
   for (int i = 0; i < kMostBatches; ++i) {
     const auto got = batch().receive(listener_.descriptor());
     if (!got) break;
-    take(*got);
+    for (auto rest = *got; !rest.empty();) {
+      const auto part = rest.first(std::min(rest.size(), net::kMostSegments));
+      take(part);
+      rest = rest.subspan(part.size());
+    }
     bury();
-    if (got->size() < net::DatagramBatch::kMost) break;
+    if (batch().has_drained()) break;
   }
 }
 
 /// What one client has sent goes on in one call.
 void UdpPort::take(std::span<const net::Datagram> datagrams) {
-  constexpr auto kMost = net::DatagramBatch::kMost;
+  constexpr auto kMost = net::kMostSegments;
   std::array<UdpSession*, kMost> sessions;
   for (std::size_t i = 0; i < datagrams.size(); ++i) sessions[i] = session_of(datagrams[i]);
   std::array<std::string_view, kMost> pieces;

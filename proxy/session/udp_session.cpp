@@ -92,6 +92,7 @@ base::IoResult<void> UdpSession::try_endpoint(upstream::Lease lease) {
   tries_.back().connect = base::Duration(0);
   lease.endpoint()->series->connects.add();
   socket_ = std::move(socket);
+  is_coalescing_ = false;
   lease_.emplace(std::move(lease));
   return {};
 }
@@ -159,7 +160,8 @@ bool UdpSession::is_done() const {
 
 void UdpSession::on_events(std::uint32_t) {
   for (int i = 0; i < kMostBatches && !is_ended_; ++i) {
-    const auto got = port_.batch().receive(socket_.get());
+    auto& batch = port_.batch();
+    const auto got = batch.receive(socket_.get());
     if (!got) {
       if (got.error() == asio::error::would_block) break;
       if (is_of_endpoint(got.error())) {
@@ -168,8 +170,15 @@ void UdpSession::on_events(std::uint32_t) {
       }
       continue;  // about one datagram of ours: too long for the way, for instance
     }
-    answer(*got);
-    if (got->size() < net::DatagramBatch::kMost) break;
+    // Worth a system call only where answers come in numbers.
+    if (got->size() > 1 && !std::exchange(is_coalescing_, true))
+      net::coalesce_received(socket_.get());
+    for (auto rest = *got; !rest.empty() && !is_ended_;) {
+      const auto part = rest.first(std::min(rest.size(), net::kMostSegments));
+      answer(part);
+      rest = rest.subspan(part.size());
+    }
+    if (batch.has_drained()) break;
   }
   if (is_ended_) port_.bury();
 }
@@ -184,7 +193,7 @@ void UdpSession::answer(std::span<const net::Datagram> datagrams) {
       upstream->report_success(*lease_->endpoint(), last_active_ - asked_, last_active_);
     }
   }
-  std::array<std::string_view, net::DatagramBatch::kMost> pieces;
+  std::array<std::string_view, net::kMostSegments> pieces;
   for (std::size_t i = 0; i < datagrams.size(); ++i) {
     pieces[i] = datagrams[i].bytes;
     current.received += pieces[i].size();

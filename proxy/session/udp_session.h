@@ -87,7 +87,8 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   std::optional<base::Gate::Pass> pass_;
   std::optional<upstream::Lease> lease_;
   base::Descriptor socket_;
-  std::string upstream_;  // name
+  bool is_coalescing_ = false;  // what it receives
+  std::string upstream_;        // name
   SessionPass backend_pass_;
   bool sends_proxy_header_ = false;
   /// The first datagram until it is answered: another endpoint may have to be asked.

@@ -53,6 +53,7 @@ class Contender:
         self.folder.mkdir(parents=True)
         base = 1000 * (number + 1) + 100 * VARIANTS.index(variant)
         self.ports = {'HTTP': base + 80, 'HTTPS': base + 43, 'TCP': base + 7, 'BULK': base + 9,
+                      'UDP': base + 60, 'DNS': base + 53,
                       'ADMIN': base + 90, 'STATUS': base + 91}
         self.configure(pathlib.Path(folder))
         self.output = open(self.folder / 'output.log', 'wb')
@@ -75,9 +76,11 @@ class Contender:
         values = {'FOLDER': self.folder, 'DESCRIPTORS': machine.DESCRIPTORS, 'host': hosts,
                   'CERTIFICATE_BASE64': base64.b64encode(certificate).decode(),
                   'KEY_BASE64': base64.b64encode(key).decode(),
-                  'service': [{'SERVICE': name, 'BACKEND': BACKEND['BACKEND_' + kind]}
-                              for name, kind in (('web', 'HTTP'), ('echo', 'ECHO'),
-                                                 ('bulk', 'BULK'))],
+                  'service': [{'SERVICE': name, 'PROTOCOL': protocol,
+                               'BACKEND': BACKEND['BACKEND_' + kind]}
+                              for name, protocol, kind in (
+                                  ('web', 'TCP', 'HTTP'), ('echo', 'TCP', 'ECHO'),
+                                  ('bulk', 'TCP', 'BULK'), ('datagrams', 'UDP', 'ECHO'))],
                   'tls': self.variant != 'routes', 'log': self.variant == 'log',
                   'quiet': self.variant != 'log',
                   **self.ports, **BACKEND}
@@ -173,6 +176,7 @@ class Penstock(Contender):
                 '--http-port', self.ports['HTTP'], '--https-port', self.ports['HTTPS'],
                 '--listen-address', '127.0.0.1', '--configmap', 'default/penstock',
                 '--tcp-services-configmap', 'default/tcp-services',
+                '--udp-services-configmap', 'default/udp-services',
                 '--default-ssl-certificate', 'default/tls',
                 '--admin-address', f'127.0.0.1:{self.ports["ADMIN"]}',
                 '--status-address', f'127.0.0.1:{self.ports["STATUS"]}', '--log-level', 'warn']

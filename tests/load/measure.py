@@ -50,15 +50,17 @@ class Bench:
         for variant in list(self.running):
             self.stop(variant)
 
-    def turns(self):
+    def turns(self, unit):
         """(label, name) in the order of a round; nginx a second time, which shows the noise."""
-        names = list(self.options.contenders)
-        return [(name, name) for name in names] + [(AGAIN, 'nginx')] * ('nginx' in names)
+        names = [name for name in self.options.contenders
+                 if not unit.contenders or name in unit.contenders]
+        again = [(AGAIN, 'nginx')] * (unit.has_noise and 'nginx' in names)
+        return [(name, name) for name in names] + again
 
 
 def measure(bench, unit):
     """Results of a unit: a list of dictionaries, one for each contender."""
-    turns = bench.turns() if unit.has_noise else [(name, name) for name in bench.options.contenders]
+    turns = bench.turns(unit)
     rounds = [{} for _ in range(bench.options.rounds_of(unit))]
     if unit.variant != 'idle':
         turns = [(label, name) for label, name in turns

@@ -23,6 +23,7 @@ class Unit:
     goal_of: str = 'ratio_to_nginx'   # or a key of the result's `extra`
     rounds: tuple | None = None       # of the quick and of the full bench, if not the usual ones
     has_noise: bool = True            # nginx is measured twice in each round
+    contenders: tuple = ()            # that can do it; empty: all of them
 
     def plain(self):
         """The same work on one host without a log."""
@@ -37,6 +38,11 @@ def stream(protocol, connections=64, **options):
     return {'protocol': protocol, 'connections': connections, **options}
 
 
+def udp(protocol, connections=64, **options):
+    return stream(protocol, connections, udp=1, **options)
+
+
+DATAGRAMS = ('penstock', 'nginx')
 UNITS = {each.name: each for each in (
     Unit('get_1k', 'GET 1 KiB, 64 connections', 0.80, get()),
     Unit('get_1k_single', 'GET 1 KiB, 1 connection', None, get(connections=1)),
@@ -58,6 +64,12 @@ UNITS = {each.name: each for each in (
          stream('bulk', 8, size=8 * MEBIBYTE), 'BULK', units=8, units_per_connection=0),
     Unit('tcp_connect', 'TCP connection, 64 bytes and their echo, close', 0.97,
          stream('ping', once=1), 'TCP', units_per_connection=0),
+    Unit('udp_pingpong', 'UDP, 64 bytes and their echo, 64 clients', 1.00, udp('ping'), 'UDP',
+         units_per_connection=0, contenders=DATAGRAMS),
+    Unit('udp_session', 'UDP, a client asks once and gets its one answer, as of DNS', 1.00,
+         udp('ping', once=1), 'DNS', units_per_connection=0, contenders=DATAGRAMS),
+    Unit('udp_bulk', 'UDP, 32 datagrams of 1,200 bytes to one of 8 clients', 1.00,
+         udp('bulk', 8, size=32 * 1200), 'UDP', units_per_connection=0, contenders=DATAGRAMS),
     Unit('log_on', 'GET 1 KiB with an access log; the goal is for the cost of the log', 1.06, get(),
          variant='log', measure='compared', goal_of='of_plain'),
     Unit('routes_5000', 'GET 1 KiB from 5,000 hosts with 4 paths each', 0.70,

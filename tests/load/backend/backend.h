@@ -29,6 +29,10 @@ struct Counters {
 };
 extern struct Counters counters;
 
+/// Answers datagrams: a command G as bulk_input does, in pieces; any other by an echo.
+int udp_open(const char* port);
+void udp_serve(int fd);
+
 /// Each takes what has arrived; false ends the connection.
 bool http_input(struct Connection* c, const char* bytes, size_t size);
 bool websocket_input(struct Connection* c, const char* bytes, size_t size);

@@ -1,4 +1,5 @@
-// backend --http PORT --echo PORT --bulk PORT. Answers "stats" on standard input with its counters.
+// backend HTTP_PORT ECHO_PORT BULK_PORT; the second one for UDP, too. Answers "stats" on standard
+// input with its counters.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -19,7 +20,8 @@ static struct Listener {
   int fd;
   enum Kind kind;
 } listeners[3];
-static char standard_input;
+static char standard_input, datagrams;
+static int udp;
 
 static void watch(int fd, void* what, uint32_t events) {
   struct epoll_event event = {.events = events, .data.ptr = what};
@@ -143,6 +145,7 @@ static void dispatch(struct epoll_event* event) {
   for (size_t i = 0; i < 3; i++)
     if (event->data.ptr == &listeners[i]) return accept_all(&listeners[i]);
   if (event->data.ptr == &standard_input) return answer_driver();
+  if (event->data.ptr == &datagrams) return udp_serve(udp);
   serve(event->data.ptr, event->events);
 }
 
@@ -157,6 +160,8 @@ int main(int count, char** arguments) {
   listen_on(&listeners[0], kHttp, arguments[1]);
   listen_on(&listeners[1], kEcho, arguments[2]);
   listen_on(&listeners[2], kBulk, arguments[3]);
+  udp = udp_open(arguments[2]);
+  watch(udp, &datagrams, EPOLLIN);
   watch(STDIN_FILENO, &standard_input, EPOLLIN);
   puts("{\"is_ready\": true}");
   fflush(stdout);

@@ -97,9 +97,10 @@ static void client_open(struct Client* c) {
   struct sockaddr_in address = {.sin_family = AF_INET,
                                 .sin_port = htons((uint16_t)options.port),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int type = options.is_udp ? SOCK_DGRAM : SOCK_STREAM;
+  c->fd = socket(AF_INET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (c->fd < 0) die("socket");
-  set_nodelay(c->fd);
+  if (!options.is_udp) set_nodelay(c->fd);
   totals.opened++;
   const int result = connect(c->fd, (struct sockaddr*)&address, sizeof address);
   if (result != 0 && errno != EINPROGRESS) return broken(c, "cannot connect");
@@ -139,7 +140,8 @@ static void receive(struct Client* c, bool is_near_end) {
     totals.bytes += (uint64_t)size;
     if (!c->is_busy) return broken(c, "bytes that nobody asked for");
     options.protocol->input(c, buffer, (size_t)size);
-    if ((size_t)size < sizeof buffer && c->ssl == NULL && !is_near_end) return;
+    const bool is_drained = (size_t)size < sizeof buffer && c->ssl == NULL && !options.is_udp;
+    if (is_drained && !is_near_end) return;
   }
 }
 

@@ -45,9 +45,9 @@ extern const struct Protocol kGet, kPost, kWebSocket, kPing, kBulk;
 struct Options {
   const struct Protocol* protocol;
   int port, connections, hosts, paths;
-  uint64_t size;              // of a body or of a bulk transfer
-  const char* what;           // last part of the path
-  int is_tls, resumes, once;  // once: a connection for each unit
+  uint64_t size;                      // of a body or of a bulk transfer
+  const char* what;                   // last part of the path
+  int is_udp, is_tls, resumes, once;  // once: a connection (UDP: a port) for each unit
 };
 extern struct Options options;
 

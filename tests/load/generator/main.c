@@ -23,10 +23,10 @@ static void read_option(const char* text) {
   const struct {
     const char* name;
     int* number;
-  } numbers[] = {{"port", &options.port},   {"connections", &options.connections},
-                 {"hosts", &options.hosts}, {"paths", &options.paths},
-                 {"tls", &options.is_tls},  {"resumes", &options.resumes},
-                 {"once", &options.once}};
+  } numbers[] = {{"port", &options.port},       {"connections", &options.connections},
+                 {"hosts", &options.hosts},     {"paths", &options.paths},
+                 {"udp", &options.is_udp},      {"tls", &options.is_tls},
+                 {"resumes", &options.resumes}, {"once", &options.once}};
   if (value == NULL) die(text);
   value++;
   if (strncmp(text, "protocol=", 9) == 0) return choose_protocol(value);

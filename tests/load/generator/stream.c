@@ -1,4 +1,4 @@
-// TCP: short messages that are echoed, and bulk in both directions.
+// TCP and UDP: short messages that are echoed, and bulk: in both directions, or to UDP clients.
 #include <string.h>
 
 #include "generator.h"
@@ -22,9 +22,9 @@ static void ping_input(struct Client* c, const char* bytes, size_t size) {
   unit_done(c);
 }
 
-/// Half of the connections send, half of them receive.
+/// Half of the connections send, half of them receive; those of UDP receive.
 static void begin_bulk(struct Client* c) {
-  c->uploads = (c - clients) % 2 == 1;
+  c->uploads = (c - clients) % 2 == 1 && !options.is_udp;
   snprintf(c->message, sizeof c->message, "%c%015lu", c->uploads ? 'P' : 'G', options.size);
   c->receive_left = c->uploads ? 0 : options.size;
   c->receive_offset = 0;

@@ -38,7 +38,12 @@ std::string selector_query(const WatchTarget& target) {
     if (!selector.empty()) selector += ',';
     selector += "metadata.name=" + target.name;
   }
-  return selector.empty() ? selector : "fieldSelector=" + encode_url(selector);
+  std::string query = selector.empty() ? selector : "fieldSelector=" + encode_url(selector);
+  if (!target.label_selector.empty()) {
+    query +=
+        (query.empty() ? "labelSelector=" : "&labelSelector=") + encode_url(target.label_selector);
+  }
+  return query;
 }
 
 Watcher::Watcher(asio::io_context& io, Client& client, WatchTarget target,

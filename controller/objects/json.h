@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/base/result.h"
+
 namespace penstock::objects {
 
 /// The first thing that was wrong; empty while all is well.
@@ -88,6 +90,22 @@ class Json {
   std::string_view key_;
   std::int64_t index_ = -1;
 };
+
+/// A whole document by `read`, which takes a Json; the first thing that is not as expected is the
+/// failure.
+template <class T, class Read>
+base::Result<T> read_json(std::string_view text, Read read) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (const auto code = parser.parse(text.data(), text.size()).get(root);
+      code != simdjson::SUCCESS) {
+    return base::fail(std::string("expected JSON: ") + simdjson::error_message(code));
+  }
+  JsonFailure failure;
+  T out = read(Json(root, failure));
+  if (!failure.message.empty()) return base::fail(failure.pointer + ": " + failure.message);
+  return out;
+}
 
 /// What a text field may say, and what it means.
 template <class E>

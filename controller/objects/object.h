@@ -18,9 +18,10 @@ enum class Kind {
   kTcpService,
   kUdpService,
   kStreamPortPolicy,
+  kPod,
 };
 
-/// One row per kind that is read: everything that a source must know of it.
+/// One row per kind that the world holds: everything that a source must know of it.
 struct KindInfo {
   Kind kind;
   std::string_view name;         // "Ingress"
@@ -43,7 +44,12 @@ inline constexpr std::array kKinds = {
              "streamportpolicies", false},
 };
 
-constexpr const KindInfo& info_of(Kind kind) { return kKinds[static_cast<std::size_t>(kind)]; }
+/// Of no concern to what is served: read for statuses alone.
+inline constexpr KindInfo kPodKind{Kind::kPod, "Pod", "v1", "pods", true};
+
+constexpr const KindInfo& info_of(Kind kind) {
+  return kind == Kind::kPod ? kPodKind : kKinds[static_cast<std::size_t>(kind)];
+}
 
 /// Null where the kind is not one that is read.
 constexpr const KindInfo* find_kind(std::string_view api_version, std::string_view name) {

@@ -197,9 +197,12 @@ Object parse_kind(Kind kind, const Json& json) {
     case Kind::kUdpService:
       return std::make_shared<const UdpService>(parse_udp_service(json));
     case Kind::kStreamPortPolicy:
+      return std::make_shared<const StreamPortPolicy>(parse_port_policy(json));
+    case Kind::kPod:
       break;
   }
-  return std::make_shared<const StreamPortPolicy>(parse_port_policy(json));
+  json.fail("a Pod is no object of the world");
+  return Ptr<Namespace>();
 }
 
 }  // namespace

@@ -65,16 +65,7 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
       source_(io, client_, source_options(flags), controller.source_events(), make_random()),
       clearing_(io) {
   if (!flags.updates_status) return;
-  if (!flags.publish_service.empty() || !flags.publish_status_address.empty()) {
-    status_.emplace(
-        io, client_,
-        status::IngressStatus::Options{flags.publish_service,
-                                       status::parse_addresses(flags.publish_status_address)},
-        [this] {
-          return status::IngressStatus::View{&controller_.world(),
-                                             &controller_.translator().served_ingresses()};
-        });
-  }
+  publish_addresses(io, flags);
   streams_.emplace(io, client_, [this] {
     const auto& server = controller_.server();
     return status::StreamWriter::View{
@@ -89,6 +80,25 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
   };
   controller.on_live = [this] { streams_->update(); };
   elect(io, flags, access);
+}
+
+void Cluster::publish_addresses(asio::io_context& io, const Flags& flags) {
+  status::IngressStatus::Options options;
+  options.publish_service = flags.publish_service;
+  options.addresses = status::parse_addresses(flags.publish_status_address);
+  if (options.publish_service.empty() && options.addresses.empty()) {
+    const auto pod = this_pod();
+    if (pod.name.empty() || pod.name_space.empty()) return;  // no pod, no node
+    nodes_.emplace(
+        io, client_,
+        status::NodeAddresses::Options{pod.name_space, pod.name, flags.reports_internal_addresses},
+        make_random(), [this] { status_->update({}); });
+    options.nodes = [this] { return nodes_->addresses(); };
+  }
+  status_.emplace(io, client_, std::move(options), [this] {
+    return status::IngressStatus::View{&controller_.world(),
+                                       &controller_.translator().served_ingresses()};
+  });
 }
 
 void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access) {
@@ -109,6 +119,7 @@ void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::Cluste
 void Cluster::set_leading(bool is_leading) {
   base::log::info("this replica {} statuses", is_leading ? "writes" : "no longer writes");
   metrics_.set_leading(is_leading);
+  if (nodes_) is_leading ? nodes_->start() : nodes_->stop();
   if (status_) status_->set_leading(is_leading);
   streams_->set_leading(is_leading);
 }

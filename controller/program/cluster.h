@@ -8,6 +8,7 @@
 #include "controller/kube/lease.h"
 #include "controller/program/flags.h"
 #include "controller/status/ingress_status.h"
+#include "controller/status/node_addresses.h"
 #include "controller/status/replicas.h"
 #include "controller/status/stream_writer.h"
 
@@ -26,6 +27,7 @@ class Cluster {
  private:
   Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
           Controller& controller, Metrics& metrics);
+  void publish_addresses(asio::io_context& io, const Flags& flags);
   void clear_statuses();
   void release();
   void elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access);
@@ -35,6 +37,7 @@ class Cluster {
   Metrics& metrics_;
   kube::Client client_;
   kube::KubeSource source_;
+  std::optional<status::NodeAddresses> nodes_;
   std::optional<status::IngressStatus> status_;
   std::optional<status::StreamWriter> streams_;
   std::optional<kube::LeaderElection> election_;

@@ -78,6 +78,9 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
       ->check(check_path);
   app.add_option("--publish-status-address", flags.publish_status_address,
                  "Addresses for the status of Ingresses, separated by commas");
+  app.add_flag("--report-node-internal-ip-address", flags.reports_internal_addresses,
+               "Where neither is given, and the nodes that run us have the addresses: their "
+               "internal ones, also of nodes that have external ones");
   app.add_option("--election-id", flags.election_id, "Lease of the replica that writes statuses")
       ->capture_default_str();
   app.add_flag("--update-status,!--no-update-status", flags.updates_status,

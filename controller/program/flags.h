@@ -25,6 +25,7 @@ struct Flags {
   std::string status_address = "127.0.0.1:10254";
   std::string publish_service;
   std::string publish_status_address;
+  bool reports_internal_addresses = false;
   std::string election_id = "penstock-leader";
   bool updates_status = true;
   bool clears_status_on_shutdown = true;

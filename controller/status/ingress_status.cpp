@@ -76,8 +76,13 @@ void IngressStatus::look_soon() {
   });
 }
 
-/// False where the Service that has the addresses is not there: the last ones stay.
+/// False where what has the addresses is not there: the last ones stay.
 bool IngressStatus::find_wanted(const View& view) {
+  if (options_.nodes) {
+    const auto known = options_.nodes();
+    if (known) wanted_ = *known;
+    return known.has_value();
+  }
   if (options_.publish_service.empty()) {
     wanted_ = options_.addresses;
     return true;

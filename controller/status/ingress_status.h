@@ -4,6 +4,7 @@
 // where it begins to lead and where the addresses change. Runs on the controller's thread.
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ class IngressStatus {
   struct Options {
     std::string publish_service;  // path; empty: the addresses below
     Addresses addresses;
+    /// Where neither is given: those of our nodes, nothing as long as they are not known. `update`
+    /// tells that they have changed.
+    std::function<std::optional<Addresses>()> nodes = {};
   };
   /// What is served now.
   struct View {

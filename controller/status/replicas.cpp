@@ -13,20 +13,6 @@ constexpr std::string_view kOfOneGeneration[] = {
     "pod-template-hash", "controller-revision-hash", "pod-template-generation",
     "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"};
 
-/// Reads a document with `read`; the first thing that is not as expected is the failure.
-template <class T, class Read>
-base::Result<T> read_document(const std::string& json, Read read) {
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  if (const auto code = parser.parse(json).get(root); code != simdjson::SUCCESS) {
-    return base::fail(fmt::format("expected JSON: {}", simdjson::error_message(code)));
-  }
-  objects::JsonFailure failure;
-  auto out = read(objects::Json(root, failure));
-  if (!failure.message.empty()) return base::fail(failure.pointer + ": " + failure.message);
-  return out;
-}
-
 std::string describe(const kube::Response& response) {
   return response.status == 0 ? response.failure : fmt::format("status {}", response.status);
 }
@@ -44,7 +30,7 @@ std::string replica_selector(const std::map<std::string, std::string>& labels) {
 
 base::Result<std::map<std::string, std::string>> pod_labels(const std::string& json) {
   using Labels = std::map<std::string, std::string>;
-  return read_document<Labels>(json, [](const objects::Json& pod) {
+  return objects::read_json<Labels>(json, [](const objects::Json& pod) {
     Labels labels;
     pod.get("metadata")
         .for_each_member("labels", [&](std::string_view name, const objects::Json& value) {
@@ -55,7 +41,7 @@ base::Result<std::map<std::string, std::string>> pod_labels(const std::string& j
 }
 
 base::Result<std::size_t> count_others(const std::string& json, const std::string& name) {
-  return read_document<std::size_t>(json, [&](const objects::Json& list) {
+  return objects::read_json<std::size_t>(json, [&](const objects::Json& list) {
     std::size_t others = 0;
     list.for_each("items", [&](const objects::Json& pod) {
       const auto meta = pod.get("metadata");

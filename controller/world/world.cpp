@@ -138,6 +138,8 @@ void World::apply(const objects::Change& change, Touched& touched) {
       return remove_or_take(objects::Ptr<objects::UdpService>());
     case objects::Kind::kStreamPortPolicy:
       return remove_or_take(objects::Ptr<objects::StreamPortPolicy>());
+    case objects::Kind::kPod:
+      return;  // no source of ours delivers one
   }
 }
 

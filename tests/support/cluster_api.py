@@ -15,6 +15,7 @@ API = 'https://172.30.0.1:6443'
 
 PATHS = {  # kind: (path of the API group, plural, namespaced)
     'Namespace': ('/api/v1', 'namespaces', False),
+    'Node': ('/api/v1', 'nodes', False),
     'Pod': ('/api/v1', 'pods', True),
     'Service': ('/api/v1', 'services', True),
     'Secret': ('/api/v1', 'secrets', True),

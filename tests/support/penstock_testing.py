@@ -42,6 +42,7 @@ class TestCase(unittest.TestCase):
     controller_flags = ()
     controller_environment = {}
     published = ''  # addresses for statuses; empty: the class's own
+    publishes_address = True
     starts_programs = True
 
     @classmethod
@@ -83,8 +84,9 @@ class TestCase(unittest.TestCase):
             '--ingress-class', cls.name, '--listen-address', cls.address,
             '--configmap', f'{cls.name}/settings', '--tcp-services-configmap', f'{cls.name}/tcp',
             '--udp-services-configmap', f'{cls.name}/udp', '--status-address',
-            f'127.0.0.1:{cls.status_port}', '--publish-status-address', cls.published or cls.address,
-            '--election-id', f'leader-{cls.name}', '--log-level', 'debug',
+            f'127.0.0.1:{cls.status_port}', *(
+                ['--publish-status-address', cls.published or cls.address]
+                if cls.publishes_address else []), '--election-id', f'leader-{cls.name}', '--log-level', 'debug',
             *cls.controller_flags, *flags,
             env={'POD_NAMESPACE': cls.name, **cls.controller_environment})
         cls.processes.append(cls.controller)

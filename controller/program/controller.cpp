@@ -103,6 +103,7 @@ void Controller::flush() {
     const auto touched = std::exchange(touched_, {});
     auto changes = translator_.translate(world_, touched);
     metrics_.add_translation(now() - began, changes.size());
+    metrics_.take_changes(changes);
     has_translated_ = true;
     for (auto& [key, part] : changes) pending_.insert_or_assign(key, std::move(part));
     metrics_.set_objects(world_);

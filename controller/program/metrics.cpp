@@ -67,6 +67,14 @@ prometheus::Counter& Metrics::counter(const char* name, const char* help) {
   return prometheus::BuildCounter().Name(name).Help(help).Register(registry_).Add({});
 }
 
+void Metrics::identify(const snapshot::Instance& instance, const std::string& election_id) {
+  config_.emplace(registry_, instance, election_id);
+}
+
+void Metrics::take_changes(const translate::PartChanges& changes) {
+  if (config_) config_->take_changes(changes);
+}
+
 void Metrics::set_objects(const world::World& world) {
   const auto set = [&](const char* kind, std::size_t count) {
     objects_.Add({{"kind", kind}}).Set(static_cast<double>(count));
@@ -122,9 +130,13 @@ void Metrics::add_publication(std::uint64_t bytes_sent) {
 void Metrics::add_adoption() {
   adoptions_.Increment();
   last_adoption_.Set(now_seconds());
+  if (config_) config_->set_adopted(true);
 }
 
-void Metrics::add_refusal() { refusals_.Increment(); }
+void Metrics::add_refusal() {
+  refusals_.Increment();
+  if (config_) config_->set_adopted(false);
+}
 
 void Metrics::add_change_to_live(std::chrono::nanoseconds time) {
   change_to_live_.Observe(Seconds(time).count());
@@ -138,7 +150,10 @@ void Metrics::set_proxies(std::size_t count) { proxies_.Set(static_cast<double>(
 void Metrics::set_unopened_ports(std::size_t count) {
   unopened_ports_.Set(static_cast<double>(count));
 }
-void Metrics::set_leading(bool is_leading) { leading_.Set(is_leading ? 1 : 0); }
+void Metrics::set_leading(bool is_leading) {
+  leading_.Set(is_leading ? 1 : 0);
+  if (config_) config_->set_leading(is_leading);
+}
 
 std::string Metrics::text() const {
   return prometheus::TextSerializer().Serialize(registry_.Collect());

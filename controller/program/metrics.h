@@ -5,10 +5,12 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "controller/objects/source.h"
+#include "controller/program/config_metrics.h"
 #include "controller/world/world.h"
 #include "proxy/base/clock.h"
 
@@ -18,10 +20,13 @@ class Metrics {
  public:
   Metrics();
 
+  /// Who we are: labels of the metrics that ingress-nginx has, too. Before anything else.
+  void identify(const snapshot::Instance& instance, const std::string& election_id);
   void set_objects(const world::World& world);
   void set_watches(const std::vector<objects::WatchStatus>& watches, base::SteadyTime now);
   void add_translation(std::chrono::nanoseconds time, std::size_t changed_parts);
   void add_publication(std::uint64_t bytes_sent);
+  void take_changes(const translate::PartChanges& changes);
   void add_adoption();
   void add_refusal();
   /// From the event's arrival to the acknowledgement of all workers.
@@ -56,6 +61,7 @@ class Metrics {
   prometheus::Gauge& proxies_;
   prometheus::Gauge& unopened_ports_;
   prometheus::Gauge& leading_;
+  std::optional<ConfigMetrics> config_;
 };
 
 }  // namespace penstock::program

@@ -7,6 +7,7 @@ namespace penstock::program {
 base::Result<void> Program::prepare(const std::string& manifests) {
   auto options = to_options(flags_);
   if (!options) return std::unexpected(options.error());
+  metrics_.identify(options->translate.instance, flags_.election_id);
   options->translate.allows_local_endpoints = !manifests.empty();
   auto controller = Controller::make(io_, std::move(*options), metrics_);
   if (!controller) return std::unexpected(controller.error());

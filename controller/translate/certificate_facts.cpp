@@ -1,0 +1,80 @@
+#include "controller/translate/certificate_facts.h"
+
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include <ctime>
+#include <memory>
+
+namespace penstock::translate {
+namespace {
+
+template <auto Free>
+struct Deleter {
+  template <class T>
+  void operator()(T* value) const {
+    Free(value);
+  }
+};
+
+void free_text(void* text) { OPENSSL_free(text); }
+
+/// The first attribute of this kind as UTF-8.
+std::string attribute(const X509_NAME* name, int kind) {
+  const int at = X509_NAME_get_index_by_NID(name, kind, -1);
+  if (at < 0) return {};
+  const auto* value = X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at));
+  unsigned char* text = nullptr;
+  const int size = ASN1_STRING_to_UTF8(&text, value);
+  if (size < 0) return {};
+  const std::unique_ptr<unsigned char, Deleter<free_text>> owner(text);
+  return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
+}
+
+std::string decimal(const ASN1_INTEGER* number) {
+  const std::unique_ptr<BIGNUM, Deleter<BN_free>> value(ASN1_INTEGER_to_BN(number, nullptr));
+  if (!value) return {};
+  const std::unique_ptr<char, Deleter<free_text>> text(BN_bn2dec(value.get()));
+  return text ? std::string(text.get()) : std::string();
+}
+
+std::string algorithm_of(X509* certificate) {
+  const auto* key = X509_get0_pubkey(certificate);
+  switch (key == nullptr ? 0 : EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA:
+      return "RSA";
+    case EVP_PKEY_EC:
+      return "ECDSA";
+    case EVP_PKEY_ED25519:
+      return "Ed25519";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+base::Result<CertificateFacts> certificate_facts(const std::string& chain_pem) {
+  const std::unique_ptr<BIO, Deleter<BIO_free_all>> bio(
+      BIO_new_mem_buf(chain_pem.data(), static_cast<int>(chain_pem.size())));
+  const std::unique_ptr<X509, Deleter<X509_free>> x509(
+      PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  ERR_clear_error();
+  if (!x509) return base::fail("expected a PEM certificate");
+  CertificateFacts out;
+  std::tm end{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(x509.get()), &end) == 1) out.expires = timegm(&end);
+  const auto* issuer = X509_get_issuer_name(x509.get());
+  out.serial_number = decimal(X509_get0_serialNumber(x509.get()));
+  out.issuer_common_name = attribute(issuer, NID_commonName);
+  out.issuer_organization = attribute(issuer, NID_organizationName);
+  out.issuer_serial_number = attribute(issuer, NID_serialNumber);
+  out.public_key_algorithm = algorithm_of(x509.get());
+  return out;
+}
+
+}  // namespace penstock::translate

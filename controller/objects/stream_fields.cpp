@@ -17,14 +17,6 @@ constexpr std::int64_t kMostConnections = 10'000'000;
 /// Every port of a range is a socket of every worker.
 constexpr int kMostPorts = 1024;
 constexpr std::array kLogFormats = {Named<bool>{"Text", false}, Named<bool>{"JSON", true}};
-constexpr std::array kAlgorithms = {
-    Named<LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
-    Named<LoadBalancing>{"LeastConnections", LoadBalancing::kLeastConnections},
-    Named<LoadBalancing>{"Random2", LoadBalancing::kRandom2},
-    Named<LoadBalancing>{"LeastTime", LoadBalancing::kLeastTime},
-    Named<LoadBalancing>{"SourceIPHash", LoadBalancing::kSourceIpHash},
-    Named<LoadBalancing>{"Hash", LoadBalancing::kHash},
-};
 
 /// "0.05" is 50000; at most six digits behind the point.
 std::optional<std::uint32_t> per_million(std::string_view text) {
@@ -145,15 +137,6 @@ void check_backends(const Json& json, const std::vector<StreamBackend>& backends
   }
 }
 
-void check_no_backup(const Json& json, LoadBalancing algorithm,
-                     const std::vector<StreamBackend>& backends) {
-  const bool is_hash =
-      algorithm == LoadBalancing::kHash || algorithm == LoadBalancing::kSourceIpHash;
-  if (is_hash && std::ranges::any_of(backends, &StreamBackend::is_backup)) {
-    json.fail("backends: expected no backup with a hash algorithm, got one");
-  }
-}
-
 StreamHealth parse_stream_health(const Json& spec) {
   StreamHealth health;
   const auto part = spec.get("health");
@@ -189,10 +172,6 @@ StreamLogSettings parse_access_log(const Json& spec) {
     }
   }
   return log;
-}
-
-LoadBalancing parse_algorithm(const Json& load_balancing) {
-  return choose(load_balancing, "algorithm", kAlgorithms, LoadBalancing::kRoundRobin);
 }
 
 }  // namespace penstock::objects

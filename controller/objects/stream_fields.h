@@ -14,14 +14,6 @@
 namespace penstock::objects {
 
 enum class ProxyProtocolVersion : std::uint8_t { kNone, kV1, kV2 };
-enum class LoadBalancing : std::uint8_t {
-  kRoundRobin,
-  kLeastConnections,
-  kRandom2,
-  kLeastTime,
-  kSourceIpHash,
-  kHash,
-};
 
 /// One port, or several that follow each other.
 struct PortRange {
@@ -79,13 +71,9 @@ void parse_stream_listener(const Json& json, StreamListener& listener);
 StreamBackend parse_stream_backend(const Json& json);
 /// One of them must take something, and one must not be a backup.
 void check_backends(const Json& json, const std::vector<StreamBackend>& backends);
-/// nginx's rule, kept on purpose: a hash has no second choice.
-void check_no_backup(const Json& json, LoadBalancing algorithm,
-                     const std::vector<StreamBackend>& backends);
 /// health.passive of the spec.
 StreamHealth parse_stream_health(const Json& spec);
 StreamAccess parse_stream_access(const Json& spec);
 StreamLogSettings parse_access_log(const Json& spec);
-LoadBalancing parse_algorithm(const Json& load_balancing);
 
 }  // namespace penstock::objects

@@ -78,10 +78,7 @@ void parse_limits(const Json& spec, TcpService& service) {
 }
 
 void parse_policies(const Json& spec, TcpService& service) {
-  if (const auto part = spec.get("loadBalancing"); !part.is_absent()) {
-    part.allow_only({"algorithm"});
-    service.load_balancing = parse_algorithm(part);
-  }
+  service.load_balancing = parse_stream_balancing(spec);
   service.health = parse_stream_health(spec);
   if (const auto part = spec.get("timeouts"); !part.is_absent()) {
     part.allow_only({"connect", "idle", "maxSession"});

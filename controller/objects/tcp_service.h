@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/objects/stream_balancing.h"
 #include "controller/objects/stream_fields.h"
 #include "controller/objects/stream_status.h"
 
@@ -29,7 +30,7 @@ struct TcpService {
   std::optional<std::string> class_name;
   std::vector<TcpListener> listeners;
   std::vector<TcpRule> rules;
-  LoadBalancing load_balancing = LoadBalancing::kRoundRobin;
+  StreamBalancing load_balancing;
   StreamHealth health;
   std::optional<base::Duration> connect_timeout;
   std::optional<base::Duration> idle_timeout;

@@ -15,10 +15,6 @@ constexpr std::array kProxyProtocolVersions = {
     Named<ProxyProtocolVersion>{"None", ProxyProtocolVersion::kNone},
     Named<ProxyProtocolVersion>{"V2", ProxyProtocolVersion::kV2},
 };
-constexpr std::array kHashKeys = {
-    Named<UdpHashKey>{"SourceIP", UdpHashKey::kSourceIp},
-    Named<UdpHashKey>{"SourceIPPort", UdpHashKey::kSourceIpPort},
-};
 
 StreamListener parse_listener(const Json& json) {
   json.allow_only({"name", "port", "portRange", "address"});
@@ -36,14 +32,7 @@ StreamBackend parse_backend(const Json& json) {
 }
 
 void parse_policies(const Json& spec, UdpService& service) {
-  if (const auto part = spec.get("loadBalancing"); !part.is_absent()) {
-    part.allow_only({"algorithm", "hashKey"});
-    service.load_balancing = parse_algorithm(part);
-    service.hash_key = choose(part, "hashKey", kHashKeys, UdpHashKey::kSourceIp);
-    if (!part.get("hashKey").is_absent() && service.load_balancing != LoadBalancing::kHash) {
-      part.fail("hashKey: expected with the algorithm Hash only");
-    }
-  }
+  service.load_balancing = parse_stream_balancing(spec);
   service.health = parse_stream_health(spec);
   if (const auto part = spec.get("session"); !part.is_absent()) {
     part.allow_only(

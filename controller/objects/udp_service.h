@@ -6,20 +6,18 @@
 #include <string>
 #include <vector>
 
+#include "controller/objects/stream_balancing.h"
 #include "controller/objects/stream_fields.h"
 #include "controller/objects/stream_status.h"
 
 namespace penstock::objects {
-
-enum class UdpHashKey : std::uint8_t { kSourceIp, kSourceIpPort };
 
 struct UdpService {
   Meta meta;
   std::optional<std::string> class_name;
   std::vector<StreamListener> listeners;
   std::vector<StreamBackend> backends;
-  LoadBalancing load_balancing = LoadBalancing::kRoundRobin;
-  UdpHashKey hash_key = UdpHashKey::kSourceIp;
+  StreamBalancing load_balancing;
   StreamHealth health;
   std::optional<base::Duration> idle_timeout;  // absent: that of proxy-stream-timeout
   std::optional<std::uint32_t> max_responses;  // absent: as many as come; 0: none is awaited

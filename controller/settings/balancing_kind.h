@@ -14,10 +14,11 @@ inline constexpr std::array kAlgorithms = {
     std::pair{std::string_view("least_conn"), snapshot::Algorithm::kLeastConnections},
     std::pair{std::string_view("ip_hash"), snapshot::Algorithm::kSourceIpHash},
     std::pair{std::string_view("hash"), snapshot::Algorithm::kHash},
+    std::pair{std::string_view("random"), snapshot::Algorithm::kRandom},
     std::pair{std::string_view("random_two"), snapshot::Algorithm::kRandomTwo},
 };
 inline constexpr std::string_view kAlgorithmsExpected =
-    "one of round_robin, ewma, least_conn, ip_hash, hash, random_two";
+    "one of round_robin, ewma, least_conn, ip_hash, hash, random, random_two";
 
 using LoadBalance = Choice<snapshot::Algorithm, kAlgorithms, kAlgorithmsExpected>;
 

@@ -17,6 +17,8 @@ snapshot::Algorithm algorithm_of(objects::LoadBalancing from) {
       return snapshot::Algorithm::kRoundRobin;
     case objects::LoadBalancing::kLeastConnections:
       return snapshot::Algorithm::kLeastConnections;
+    case objects::LoadBalancing::kRandom:
+      return snapshot::Algorithm::kRandom;
     case objects::LoadBalancing::kRandom2:
       return snapshot::Algorithm::kRandomTwo;
     case objects::LoadBalancing::kLeastTime:
@@ -158,7 +160,8 @@ UpstreamDemand StreamPort::demand_of(const BackendPolicy& policy,
   demand.port = from.port;
   demand.protocol = transport_.protocol;
   demand.part = upstream_part(transport_, meta, from);
-  demand.balancing.algorithm = algorithm_of(policy.load_balancing);
+  demand.balancing = {algorithm_of(policy.load_balancing.algorithm),
+                      policy.load_balancing.bounded_load_percent};
   demand.passive_health = {policy.health.max_fails, policy.health.fail_timeout};
   return demand;
 }

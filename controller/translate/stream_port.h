@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "controller/objects/stream_balancing.h"
 #include "controller/objects/stream_fields.h"
 #include "controller/settings/global.h"
 #include "controller/translate/job.h"
@@ -43,7 +44,7 @@ inline constexpr Transport kUdp{
 /// What an object says of a group of backends.
 struct BackendPolicy {
   const objects::Meta& meta;
-  objects::LoadBalancing load_balancing;
+  const objects::StreamBalancing& load_balancing;
   const objects::StreamHealth& health;
 };
 

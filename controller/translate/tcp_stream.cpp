@@ -34,6 +34,7 @@ void add_listener(StreamPort& port, const TcpService& service, const TcpListener
   stream.proxy_protocol = static_cast<snapshot::ProxyProtocolIn>(listener.proxy_protocol);
   stream.trusted_proxies = listener.trusted_proxies;
   stream.access = {service.access.allowed, service.access.denied};
+  stream.hash_key = static_cast<snapshot::HashKey>(service.load_balancing.hash_key);
   stream.connect_timeout = service.connect_timeout.value_or(stream.connect_timeout);
   stream.idle_timeout = service.idle_timeout.value_or(stream.idle_timeout);
   stream.tries = service.attempts.value_or(stream.tries);

@@ -23,7 +23,7 @@ void add_listener(StreamPort& port, const UdpService& service,
   stream.owner = port.owner(service.meta);
   stream.log_name = port.log_name(service.meta);
   stream.access = {service.access.allowed, service.access.denied};
-  stream.hash_key = static_cast<snapshot::UdpHashKey>(service.hash_key);
+  stream.hash_key = static_cast<snapshot::HashKey>(service.load_balancing.hash_key);
   stream.idle_timeout = service.idle_timeout.value_or(stream.idle_timeout);
   stream.max_responses = service.max_responses.value_or(stream.max_responses);
   stream.max_requests = service.max_requests.value_or(stream.max_requests);

@@ -57,8 +57,12 @@ BackendChoice TcpSession::choose_backend(const snapshot::StreamBackend* except) 
     return each.source_networks.empty() || contains(each.source_networks, peer_);
   });
   if (rule == stream_.rules.end()) return {};
-  return session::choose_backend(worker_, rule->backends, upstream::source_key(peer_, true),
-                                 except);
+  return session::choose_backend(worker_, rule->backends, hash_key(), except);
+}
+
+std::uint64_t TcpSession::hash_key() const {
+  if (stream_.hash_key == snapshot::HashKey::kAddress) return upstream::source_key(peer_, true);
+  return upstream::source_key(peer_, named_ ? named_->source.port() : socket_peer_.port());
 }
 
 base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
@@ -68,7 +72,8 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
   const auto begun = worker_.clock.now();
   while (slot) {
     auto* state = worker_.upstream(*slot);
-    const upstream::PickInput input{peer_, worker_.clock.now()};
+    upstream::PickInput input{peer_, worker_.clock.now()};
+    input.key = hash_key();
     auto lease = state == nullptr ? std::nullopt : state->pick(input, tried);
     if (!lease) break;
     auto connection = std::make_unique<UpstreamConnection>(worker_.reactor);

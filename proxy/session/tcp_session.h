@@ -32,6 +32,8 @@ class TcpSession final : private telemetry::Connection {
   base::Address server_address() const override { return server_address_; }
   std::string_view tls_protocol() const override { return {}; }
   std::string_view tls_cipher() const override { return {}; }
+  /// What stands for the client where an endpoint is chosen by a hash.
+  std::uint64_t hash_key() const;
   BackendChoice choose_backend(const snapshot::StreamBackend* except);
   /// A connection to an endpoint of the backend, or null after the tries that the stream allows.
   base::Task<std::unique_ptr<UpstreamConnection>> connect(const snapshot::StreamBackend& backend);

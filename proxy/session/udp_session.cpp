@@ -50,9 +50,9 @@ upstream::UpstreamState* UdpSession::state() const {
 
 bool UdpSession::open() {
   const auto& stream = port_.stream();
-  const bool has_port = stream.hash_key == snapshot::UdpHashKey::kAddressAndPort;
-  const auto key = upstream::source_key(client_, true) ^
-                   (has_port ? key_.client.port() * 0x9e3779b97f4a7c15ULL : 0);
+  const bool has_port = stream.hash_key == snapshot::HashKey::kAddressAndPort;
+  const auto key = has_port ? upstream::source_key(client_, key_.client.port())
+                            : upstream::source_key(client_, true);
   backend_pass_ = {};
   auto choice = choose_backend(worker_, stream.backends, key);
   const auto* backend = choice.backend;

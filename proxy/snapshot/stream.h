@@ -8,6 +8,7 @@
 
 #include "proxy/base/duration.h"
 #include "proxy/snapshot/archive.h"
+#include "proxy/snapshot/policy/balancing.h"
 #include "proxy/snapshot/policy/connection_limits.h"
 #include "proxy/snapshot/policy/ip_access.h"
 #include "proxy/snapshot/policy/stream_log.h"
@@ -63,6 +64,7 @@ struct Stream {
   std::vector<base::IpNet> trusted_proxies;
   IpAccess access;
   std::vector<StreamRule> rules;  // first match wins; none = the connection is closed
+  HashKey hash_key = HashKey::kAddress;
   base::Duration connect_timeout{60'000};
   base::Duration idle_timeout{600'000};
   bool retries_next_upstream = true;
@@ -77,10 +79,10 @@ struct Stream {
   void describe(Archive& archive) {
     archive("name", name)("address", address)("port", port)("owner", owner)("log_name", log_name)(
         "proxy_protocol", proxy_protocol)("trusted_proxies", trusted_proxies)("access", access)(
-        "rules", rules)("connect_timeout", connect_timeout)("idle_timeout", idle_timeout)(
-        "retries_next_upstream", retries_next_upstream)("tries", tries)(
-        "retry_timeout", retry_timeout)("longest_session", longest_session)("limits", limits)(
-        "keepalive", keepalive)("log", log);
+        "rules", rules)("hash_key", hash_key)("connect_timeout", connect_timeout)(
+        "idle_timeout", idle_timeout)("retries_next_upstream", retries_next_upstream)(
+        "tries", tries)("retry_timeout", retry_timeout)("longest_session", longest_session)(
+        "limits", limits)("keepalive", keepalive)("log", log);
   }
   bool operator==(const Stream&) const = default;
 };

@@ -1,10 +1,8 @@
 #pragma once
 // A UDP port: who may send, where the datagrams go, and what ends a session.
-#include <array>
 #include <cstdint>
 #include <limits>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "proxy/base/duration.h"
@@ -13,13 +11,6 @@
 #include "proxy/snapshot/stream.h"
 
 namespace penstock::snapshot {
-
-/// What the algorithm `hash` hashes.
-enum class UdpHashKey : std::uint8_t { kAddress, kAddressAndPort };
-template <>
-struct EnumNames<UdpHashKey> {
-  static constexpr std::array<std::string_view, 2> names = {"address", "address_and_port"};
-};
 
 /// A session is one client address and port, and the endpoint that serves it. Named "udp/<port>" or
 /// "udp/<address>:<port>" as a part.
@@ -33,7 +24,7 @@ struct UdpStream {
   std::string log_name;  // $proxy_upstream_name of its log lines: "udp-dns-main-53"
   IpAccess access;
   std::vector<StreamBackend> backends;  // proxy_protocol: none or v2, before every datagram
-  UdpHashKey hash_key = UdpHashKey::kAddress;
+  HashKey hash_key = HashKey::kAddress;
   base::Duration idle_timeout{600'000};
   /// Datagrams that answer each one of the client; when all have come the session ends. Zero: it
   /// ends as soon as the client's has been sent. kUnlimited: it ends by the idle timeout.

@@ -11,6 +11,9 @@
 
 namespace penstock::upstream {
 
+/// How fast a response time is forgotten.
+inline constexpr double kEwmaDecaySeconds = 10;
+
 struct IdleConnection;
 
 struct Endpoint {

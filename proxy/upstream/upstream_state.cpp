@@ -35,9 +35,9 @@ void UpstreamState::reconcile(const snapshot::Upstream& upstream,
   }
   endpoints_ = std::move(next);
   health_ = upstream.passive_health;
-  if (algorithm_ != upstream.balancing.algorithm) {
-    algorithm_ = upstream.balancing.algorithm;
-    balancer_ = make_balancer(*algorithm_, random_);
+  if (balancing_ != upstream.balancing) {
+    balancing_ = upstream.balancing;
+    balancer_ = make_balancer(*balancing_, random_);
     is_changed = true;
   }
   if (is_changed) balancer_->reset(endpoints_);
@@ -72,12 +72,11 @@ std::optional<Lease> UpstreamState::pick(const PickInput& input,
 void UpstreamState::report_success(Endpoint& endpoint, std::chrono::duration<double> response_time,
                                    base::SteadyTime now) const {
   endpoint.fails = 0;
-  if (algorithm_ != snapshot::Algorithm::kEwma) return;
+  if (!balancing_ || balancing_->algorithm != snapshot::Algorithm::kEwma) return;
   // Peak-sensitive: a slower answer counts at once, a faster one by the time since the last.
-  constexpr double kDecaySeconds = 10;
   const auto sample = response_time.count();
   const auto age = std::chrono::duration<double>(now - endpoint.ewma_touched).count();
-  const auto keep = std::exp(-age / kDecaySeconds);
+  const auto keep = std::exp(-age / kEwmaDecaySeconds);
   endpoint.ewma_seconds =
       sample > endpoint.ewma_seconds ? sample : endpoint.ewma_seconds * keep + sample * (1 - keep);
   endpoint.ewma_touched = now;

@@ -57,7 +57,7 @@ class UpstreamState {
   bool empty() const { return endpoints_.empty(); }
   std::size_t size() const { return endpoints_.size(); }
   bool has_up(base::SteadyTime now) const;
-  bool is_hashing() const { return algorithm_ && upstream::is_hashing(*algorithm_); }
+  bool is_hashing() const { return balancing_ && upstream::is_hashing(balancing_->algorithm); }
 
   /// An endpoint that is not in `tried`. When all that are left are down they are tried all the
   /// same; when all were tried, they are tried again (nginx does, up to proxy_next_upstream_tries).
@@ -70,7 +70,7 @@ class UpstreamState {
  private:
   Random& random_;
   std::shared_ptr<telemetry::UpstreamSeries> series_;
-  std::optional<snapshot::Algorithm> algorithm_;
+  std::optional<snapshot::Balancing> balancing_;
   snapshot::PassiveHealth health_;
   std::unique_ptr<Balancer> balancer_;
   std::vector<EndpointPtr> endpoints_;

@@ -15,21 +15,32 @@ enum class Algorithm : std::uint8_t {
   kLeastConnections,  // weighted
   kSourceIpHash,      // nginx ip_hash: /24 of IPv4, whole IPv6
   kHash,              // ketama over the client address
-  kRandomTwo,         // the less loaded of two
-  kEwma,              // peak EWMA of response time, best of two
+  kRandomTwo,         // weighted; the less loaded of two
+  kEwma,              // peak EWMA of response time and load, best of two
+  kRandom,            // weighted
 };
 template <>
 struct EnumNames<Algorithm> {
-  static constexpr std::array<std::string_view, 6> names = {
-      "round_robin", "least_connections", "source_ip_hash", "hash", "random_two", "ewma"};
+  static constexpr std::array<std::string_view, 7> names = {
+      "round_robin", "least_connections", "source_ip_hash", "hash", "random_two", "ewma", "random"};
+};
+
+/// What the algorithm `hash` hashes for a stream.
+enum class HashKey : std::uint8_t { kAddress, kAddressAndPort };
+template <>
+struct EnumNames<HashKey> {
+  static constexpr std::array<std::string_view, 2> names = {"address", "address_and_port"};
 };
 
 struct Balancing {
   Algorithm algorithm = Algorithm::kRoundRobin;
+  /// Of a hash: no endpoint has more than so many per cent of its share of what the worker serves;
+  /// who is beyond goes to the next on the ring. 0 = no bound.
+  std::uint32_t bounded_load_percent = 0;
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("algorithm", algorithm);
+    archive("algorithm", algorithm)("bounded_load_percent", bounded_load_percent);
   }
   bool operator==(const Balancing&) const = default;
 };

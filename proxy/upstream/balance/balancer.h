@@ -39,12 +39,13 @@ class Balancer {
 using Random = std::minstd_rand;
 
 /// `random` must outlive the balancer.
-std::unique_ptr<Balancer> make_balancer(snapshot::Algorithm algorithm, Random& random);
+std::unique_ptr<Balancer> make_balancer(const snapshot::Balancing& balancing, Random& random);
 
 std::unique_ptr<Balancer> make_round_robin(Random& random);
 std::unique_ptr<Balancer> make_least_connections(Random& random);
-std::unique_ptr<Balancer> make_source_ip_hash();
-std::unique_ptr<Balancer> make_consistent_hash();
+std::unique_ptr<Balancer> make_source_ip_hash(std::uint32_t bounded_load_percent);
+std::unique_ptr<Balancer> make_consistent_hash(std::uint32_t bounded_load_percent);
+std::unique_ptr<Balancer> make_random(Random& random);
 std::unique_ptr<Balancer> make_random_two(Random& random);
 std::unique_ptr<Balancer> make_ewma(Random& random);
 
@@ -55,5 +56,7 @@ constexpr bool is_hashing(snapshot::Algorithm algorithm) {
 
 /// The client as a hash key: nginx ip_hash takes the first three octets of IPv4, all of IPv6.
 std::uint64_t source_key(const base::Address& client, bool whole_address);
+/// The same with the client's port.
+std::uint64_t source_key(const base::Address& client, std::uint16_t port);
 
 }  // namespace penstock::upstream

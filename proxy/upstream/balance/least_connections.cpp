@@ -3,25 +3,27 @@
 namespace penstock::upstream {
 namespace {
 
-/// The fewest active per weight; the search starts at a random place, so equals share the load.
+/// The fewest active per weight; equals share by their weights, so that an idle upstream, too, is
+/// used by weight.
 class LeastConnections final : public Balancer {
  public:
   explicit LeastConnections(Random& random) : random_(random) {}
 
   std::size_t pick(std::span<const EndpointPtr> endpoints, const PickInput&,
                    const MayUse& may_use) override {
-    if (endpoints.empty()) return kNone;
-    const auto start = random_() % endpoints.size();
     std::size_t best = kNone;
-    for (std::size_t n = 0; n < endpoints.size(); ++n) {
-      const auto i = (start + n) % endpoints.size();
+    std::uint64_t equal_weight = 0;  // of all that are as good as the best
+    for (std::size_t i = 0; i < endpoints.size(); ++i) {
       const auto& endpoint = *endpoints[i];
       if (endpoint.weight == 0 || !may_use(i)) continue;
       // active/weight compared without division.
-      if (best == kNone || std::uint64_t{endpoint.active} * endpoints[best]->weight <
-                               std::uint64_t{endpoints[best]->active} * endpoint.weight) {
-        best = i;
-      }
+      const auto mine =
+          best == kNone ? 0 : std::uint64_t{endpoint.active} * endpoints[best]->weight;
+      const auto its = best == kNone ? 1 : std::uint64_t{endpoints[best]->active} * endpoint.weight;
+      if (mine > its) continue;
+      equal_weight = mine < its ? endpoint.weight : equal_weight + endpoint.weight;
+      // Each of the equals is chosen with the chance of its weight (a reservoir of one).
+      if (mine < its || random_() % equal_weight < endpoint.weight) best = i;
     }
     return best;
   }

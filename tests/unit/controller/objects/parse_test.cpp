@@ -155,7 +155,10 @@ TEST(ParseTcpService, RefusesWhatHasNoMeaning) {
         R"(, "limits": {"connections": -1})", R"(, "limits": {"conections": 1})",
         R"(, "accessLog": {"format": "XML"})", R"(, "accessLog": {"sampleRatio": "1.5"})",
         R"(, "accessLog": {"sampleRatio": "0."})", R"(, "accessLog": {"sampleRatio": "0.1234567"})",
-        R"(, "accessLog": {"sampleRatio": ".5"})", R"(, "timeouts": {"maxSession": "soon"})"}) {
+        R"(, "accessLog": {"sampleRatio": ".5"})", R"(, "timeouts": {"maxSession": "soon"})",
+        R"(, "loadBalancing": {"hashKey": "SourceIP"})",
+        R"(, "loadBalancing": {"algorithm": "Hash", "boundedLoadPercent": 99})",
+        R"(, "loadBalancing": {"algorithm": "Random", "boundedLoadPercent": 125})"}) {
     refused(Kind::kTcpService, with(bad));
   }
   const auto good = read<TcpService>(

@@ -1,0 +1,54 @@
+#include "controller/objects/stream_balancing.h"
+
+#include <algorithm>
+#include <array>
+
+#include "controller/objects/parse.h"
+
+namespace penstock::objects {
+namespace {
+
+constexpr std::int64_t kLeastBound = 100;
+constexpr std::int64_t kMostBound = 1000;
+constexpr std::array kAlgorithms = {
+    Named<LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
+    Named<LoadBalancing>{"LeastConnections", LoadBalancing::kLeastConnections},
+    Named<LoadBalancing>{"Random", LoadBalancing::kRandom},
+    Named<LoadBalancing>{"Random2", LoadBalancing::kRandom2},
+    Named<LoadBalancing>{"LeastTime", LoadBalancing::kLeastTime},
+    Named<LoadBalancing>{"SourceIPHash", LoadBalancing::kSourceIpHash},
+    Named<LoadBalancing>{"Hash", LoadBalancing::kHash},
+};
+constexpr std::array kHashKeys = {
+    Named<StreamHashKey>{"SourceIP", StreamHashKey::kSourceIp},
+    Named<StreamHashKey>{"SourceIPPort", StreamHashKey::kSourceIpPort},
+};
+
+}  // namespace
+
+StreamBalancing parse_stream_balancing(const Json& spec) {
+  StreamBalancing balancing;
+  const auto part = spec.get("loadBalancing");
+  if (part.is_absent()) return balancing;
+  part.allow_only({"algorithm", "hashKey", "boundedLoadPercent"});
+  balancing.algorithm = choose(part, "algorithm", kAlgorithms, LoadBalancing::kRoundRobin);
+  balancing.hash_key = choose(part, "hashKey", kHashKeys, StreamHashKey::kSourceIp);
+  balancing.bounded_load_percent =
+      parse_count(part, "boundedLoadPercent", kLeastBound, kMostBound).value_or(0);
+  if (!part.get("hashKey").is_absent() && balancing.algorithm != LoadBalancing::kHash) {
+    part.fail("hashKey: expected with the algorithm Hash only");
+  }
+  if (balancing.bounded_load_percent != 0 && !balancing.is_hashing()) {
+    part.fail("boundedLoadPercent: expected with the algorithms Hash and SourceIPHash only");
+  }
+  return balancing;
+}
+
+void check_no_backup(const Json& json, const StreamBalancing& balancing,
+                     const std::vector<StreamBackend>& backends) {
+  if (balancing.is_hashing() && std::ranges::any_of(backends, &StreamBackend::is_backup)) {
+    json.fail("backends: expected no backup with a hash algorithm, got one");
+  }
+}
+
+}  // namespace penstock::objects

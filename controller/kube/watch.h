@@ -26,10 +26,10 @@ namespace penstock::kube {
 
 struct WatchTarget {
   objects::Kind kind = objects::Kind::kIngress;
-  std::string name_space;      // empty: all
-  std::string name;            // empty: all; else this one object
-  std::string field_selector;  // "type!=helm.sh/release.v1"
-  std::string label_selector;  // "app=penstock"
+  std::string name_space;           // empty: all
+  std::string name;                 // empty: all; else this one object
+  std::string field_selector;       // "type!=helm.sh/release.v1"
+  std::string label_selector = {};  // "app=penstock"
 };
 
 /// The query of a target's list or watch without its paging: "fieldSelector=..." or empty.

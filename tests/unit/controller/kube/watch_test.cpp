@@ -129,6 +129,16 @@ TEST_F(Watch, OneObjectOfOneNamespace) {
   }
 }
 
+TEST_F(Watch, ObjectsWithLabels) {
+  WatchTarget target;
+  target.field_selector = "a!=b";
+  EXPECT_EQ(selector_query(target), "fieldSelector=a%21%3Db");
+  target.label_selector = "app=p,tier=edge";
+  EXPECT_EQ(selector_query(target), "fieldSelector=a%21%3Db&labelSelector=app%3Dp%2Ctier%3Dedge");
+  target.field_selector.clear();
+  EXPECT_EQ(selector_query(target), "labelSelector=app%3Dp%2Ctier%3Dedge");
+}
+
 TEST_F(Watch, EventsInSinglePiecesOfBytes) {
   start([](const Seen& seen) {
     if (!is_watch(seen)) return ScriptedServer::answer(200, list(1, ""));
@@ -238,8 +248,9 @@ TEST_F(Watch, TheFirstRelistAfterGoneIsImmediateAndOthersBackOff) {
   std::vector<base::SteadyTime> lists;
   start([&](const Seen& seen) {
     if (is_watch(seen)) {
-      return lists.size() > 2 ? open_watch()
-                              : watch_of({event("ERROR", R"({"kind":"Status","code":410})")}, false);
+      return lists.size() > 2
+                 ? open_watch()
+                 : watch_of({event("ERROR", R"({"kind":"Status","code":410})")}, false);
     }
     lists.push_back(std::chrono::steady_clock::now());
     return ScriptedServer::answer(200, list(5, object("a", 1)));

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include "controller/program/nginx_flags.h"
 #include "controller/program/pod.h"
 #include "controller/program/self_signed.h"
 #include "proxy/base/log.h"
@@ -103,6 +104,7 @@ void add_program_flags(CLI::App& app, Flags& flags) {
   app.add_option("--log-format", flags.log_format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
+  add_nginx_flags(app, flags);
 }
 
 base::Result<Controller::Options> to_options(const Flags& flags) {
@@ -140,6 +142,7 @@ void start_log(const char* program, const Flags& flags) {
   base::log::start(
       program, base::log::level_named(flags.log_level),
       flags.log_format == "json" ? base::log::Format::kJson : base::log::Format::kText);
+  for (const auto& warning : flags.warnings) base::log::warn("{}", warning);
 }
 
 }  // namespace penstock::program

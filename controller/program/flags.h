@@ -31,6 +31,7 @@ struct Flags {
   bool clears_status_on_shutdown = true;
   std::string log_level = "info";
   std::string log_format = "text";
+  std::vector<std::string> warnings;  // flags that change nothing, one sentence each
 };
 
 /// What objects are served and how.
@@ -42,6 +43,7 @@ void add_program_flags(CLI::App& app, Flags& flags);
 /// Checks what holds across flags; fills in what is made at start. A sentence where it cannot be.
 base::Result<Controller::Options> to_options(const Flags& flags);
 
+/// Says the warnings, too.
 void start_log(const char* program, const Flags& flags);
 
 }  // namespace penstock::program

@@ -14,6 +14,17 @@ def printed(*command):
                           text=True).stdout
 
 
+FLAGS_OF_INGRESS_NGINX = """
+## Flags of ingress-nginx
+
+The controller takes every flag of ingress-nginx's, so that arguments (`controller.extraArgs` of the
+chart) may stay: it is served under its name, or mapped to one of the flags above, or has no effect and
+one line of warning that says why. The variables `POD_NAME` and `POD_NAMESPACE` are read as there; without
+them the controller runs, but counts no other replicas. `LD_PRELOAD` may name another allocator.
+
+"""
+
+
 def flags():
     out = '# Flags\n'
     for program, arguments in (('penstock-controller', ['--help']), ('penstock-proxy', ['--help']),
@@ -22,7 +33,8 @@ def flags():
         lines = [line.rstrip() for line in text.replace(str(BIN) + '/', '').splitlines()]
         out += f'\n## {" ".join([program, *arguments[:-1]])}\n\n```\n' + '\n'.join(lines).strip()
         out += '\n```\n'
-    return out
+    table = printed('penstock-controller', '--help-ingress-nginx')
+    return out + FLAGS_OF_INGRESS_NGINX + table.rstrip() + '\n'
 
 
 PAGES = {

@@ -12,8 +12,9 @@ RUN apt-get update \
       libcpprest2.10 libfmt9 libprometheus-cpp-core1.0 libsimdjson14 libspdlog1.10 libssl3 \
       libstdc++6 libyaml-cpp0.7 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 101 --user-group --no-create-home --shell /usr/sbin/nologin penstock
-USER 101:101
+ && groupadd --system --gid 82 penstock \
+ && useradd --system --uid 101 --gid 82 --no-create-home --shell /usr/sbin/nologin penstock
+USER 101:82
 ENTRYPOINT []
 CMD ["penstock", "--help"]
 

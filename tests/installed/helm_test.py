@@ -144,31 +144,6 @@ class Installed(unittest.TestCase):
         self.assertIn('controller_class="k8s.io/ingress-nginx",controller_namespace="ingress",'
                       'controller_pod="penstock-controller-', text)
 
-    def test_the_chart_watches_namespaces_where_a_selector_is_given(self):
-        def rendered(*settings):
-            return self.helm('template', ROOT / 'charts/penstock',
-                             *(word for each in settings for word in ('--set', each)))
-        self.assertNotIn('namespaces]', rendered())
-        text = rendered('controller.scope.namespaceSelector=team in (shop\\,pay)')
-        self.assertIn('resources: [namespaces]', text)
-        self.assertIn('"--watch-namespace-selector=team in (shop,pay)"', text)
-
-    def test_the_chart_refuses_values_it_does_not_know(self):
-        done = subprocess.run([self.tools / 'helm', 'template', ROOT / 'charts/penstock', '--set',
-                               'controller.kidn=DaemonSet'], capture_output=True, text=True)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn('kidn', done.stderr)
-
-    def test_the_plain_manifests_are_those_of_the_chart(self):
-        done = subprocess.run([ROOT / 'tests/support/render-manifests.sh', '--check'],
-                              capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-
-    def test_the_chart_brings_the_crds_of_the_repository(self):
-        for file in (ROOT / 'crds').glob('*.yaml'):
-            self.assertEqual(file.read_text(),
-                             (ROOT / 'charts/penstock/crds' / file.name).read_text())
-
 
 class Removed(unittest.TestCase):
     """After all others: the last pod ends, with the rights that the chart gives it."""

@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+"""The Helm chart: what it renders from its defaults and from each file of values/, what it refuses and
+with which words, and what must hold whatever the values are. `--update-golden` rewrites golden/."""
+import difflib
+import functools
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+CHART = ROOT / 'charts/penstock'
+SETS = sorted(path.stem for path in (HERE / 'values').glob('*.yaml'))
+UPDATES = '--update-golden' in sys.argv
+
+
+def find_helm():
+    done = subprocess.run(['bash', '-c', '. "$0"; echo "$BIN/helm"', ROOT / 'tests/cluster/env.sh'],
+                          capture_output=True, text=True, check=True)
+    return pathlib.Path(done.stdout.strip())
+
+
+HELM = find_helm()
+
+
+def helm(*arguments):
+    return subprocess.run([str(each) for each in (HELM, *arguments)], capture_output=True, text=True)
+
+
+@functools.cache
+def render(name=None, *settings):
+    values = ['--values', HERE / f'values/{name}.yaml'] if name else []
+    flags = [word for each in settings for word in ('--set', each)]
+    done = helm('template', 'penstock', CHART, '--namespace', 'ingress', *values, *flags)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr)
+    return done.stdout
+
+
+def documents(text):
+    import yaml  # only here: without Helm the test is skipped where yaml is not installed
+    return [each for each in yaml.safe_load_all(text) if each]
+
+
+def objects_of(name=None, *settings):
+    return documents(render(name, *settings))
+
+
+def of_kind(found, kind):
+    return [each for each in found if each['kind'] == kind]
+
+
+def pod_of(found):
+    for each in found:
+        if each['kind'] in ('Deployment', 'DaemonSet') and each['metadata']['name'].endswith('controller'):
+            return each['spec']['template']['spec']
+    raise AssertionError('no workload')
+
+
+class Goldens(unittest.TestCase):
+    """The default as a whole; a set of values as its difference from that."""
+
+    maxDiff = None
+
+    def compare(self, name, text):
+        path = HERE / 'golden' / name
+        if UPDATES:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        self.assertEqual(path.read_text(), text, f'{name}: see --update-golden')
+
+    def test_default(self):
+        self.compare('default.yaml', render().rstrip() + '\n')
+
+    def test_sets_of_values(self):
+        default = render().splitlines()
+        for name in SETS:
+            with self.subTest(values=name):
+                lines = difflib.unified_diff(default, render(name).splitlines(), 'default', name,
+                                             n=2, lineterm='')
+                # Line numbers move with every other change of the default.
+                text = ''.join(re.sub(r'^@@.*', '@@', line).rstrip() + '\n' for line in lines)
+                self.compare(f'{name}.diff', text)
+
+    def test_no_golden_is_left_over(self):
+        found = {path.stem for path in (HERE / 'golden').iterdir()} - {'default'}
+        self.assertEqual(found, set(SETS))
+
+
+class Whatever(unittest.TestCase):
+    """Holds for every set of values."""
+
+    def each(self):
+        for name in (None, *SETS):
+            with self.subTest(values=name or 'default'):
+                yield name, objects_of(name)
+
+    def test_lint_finds_nothing(self):
+        for name in (None, *SETS):
+            values = ['--values', HERE / f'values/{name}.yaml'] if name else []
+            done = helm('lint', '--strict', '--quiet', CHART, *values)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_no_object_comes_twice(self):
+        for _, found in self.each():
+            names = [(each['kind'], each['metadata'].get('namespace'), each['metadata']['name'])
+                     for each in found]
+            self.assertEqual(len(names), len(set(names)))
+
+    def test_names_fit(self):
+        for _, found in self.each():
+            for each in found:
+                self.assertRegex(each['metadata']['name'], r'^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$')
+
+    def test_the_token_is_in_the_controller_alone(self):
+        for _, found in self.each():
+            pod = pod_of(found)
+            self.assertIs(pod['automountServiceAccountToken'], False)
+            tokens = {volume['name'] for volume in pod['volumes']
+                      if 'serviceAccountToken' in json.dumps(volume)}
+            self.assertEqual(tokens, {'token'})
+            holders = [container['name'] for container in pod['containers']
+                       for mount in container.get('volumeMounts', []) if mount['name'] in tokens]
+            self.assertEqual(holders, ['controller'])
+            for account in of_kind(found, 'ServiceAccount'):
+                self.assertIs(account['automountServiceAccountToken'], False)
+
+    def test_the_containers_share_the_socket_alone(self):
+        for name, found in self.each():
+            if name == 'pod':
+                continue  # has volumes of its own
+            controller, proxy = pod_of(found)['containers'][:2]
+            shared = ({each['name'] for each in controller['volumeMounts']} &
+                      {each['name'] for each in proxy['volumeMounts']})
+            self.assertEqual(shared, {'socket'})
+            for volume in pod_of(found)['volumes']:
+                if volume['name'] in ('socket', 'state'):
+                    self.assertEqual(volume['emptyDir']['medium'], 'Memory')
+
+    def test_no_container_has_rights(self):
+        for name, found in self.each():
+            if name == 'pod':
+                continue  # says it for itself
+            for container in pod_of(found)['containers']:
+                security = container['securityContext']
+                self.assertEqual(security['capabilities']['drop'], ['ALL'])
+                self.assertTrue(security['runAsNonRoot'] and security['readOnlyRootFilesystem'])
+                self.assertIs(security['allowPrivilegeEscalation'], False)
+                self.assertEqual((security['runAsUser'], security['runAsGroup']), (101, 82))
+
+    def test_every_target_port_of_a_service_is_a_port_of_the_pod(self):
+        for name, found in self.each():
+            ports = {port['name'] for container in pod_of(found)['containers']
+                     for port in container.get('ports', [])}
+            for service in of_kind(found, 'Service'):
+                if service['metadata']['name'].endswith('defaultbackend') or name == 'cloud-service':
+                    continue  # its own pods; a recipe of its own
+                for port in service['spec']['ports']:
+                    self.assertIn(port['targetPort'], ports)
+
+    def test_what_selects_finds_the_pods(self):
+        for _, found in self.each():
+            workload = next(each for each in found if each['kind'] in ('Deployment', 'DaemonSet') and
+                            each['metadata']['name'].endswith('controller'))
+            labels = workload['spec']['template']['metadata']['labels']
+            for kind, path in (('Service', ('spec', 'selector')),
+                               ('PodDisruptionBudget', ('spec', 'selector', 'matchLabels')),
+                               ('NetworkPolicy', ('spec', 'podSelector', 'matchLabels'))):
+                for each in of_kind(found, kind):
+                    if each['metadata']['name'].endswith('defaultbackend'):
+                        continue
+                    selector = functools.reduce(lambda value, key: value[key], path, each)
+                    self.assertLessEqual(selector.items(), labels.items())
+
+    def test_a_budget_only_where_there_are_replicas(self):
+        with_budget = {name for name, found in self.each()
+                       if any(not each['metadata']['name'].endswith('defaultbackend')
+                              for each in of_kind(found, 'PodDisruptionBudget'))}
+        self.assertEqual(with_budget, {'autoscaling', 'keda', 'replicas', 'ingress-nginx'})
+
+
+class Rights(unittest.TestCase):
+    def secrets(self, found):
+        """(kind of role, namespace, verbs) that reach Secrets."""
+        return {(each['kind'], each['metadata'].get('namespace'), ','.join(rule['verbs']))
+                for each in found if each['kind'] in ('Role', 'ClusterRole')
+                for rule in each['rules'] if 'secrets' in rule['resources']}
+
+    def test_secrets_of_all_namespaces_by_default(self):
+        self.assertEqual(self.secrets(objects_of()), {('ClusterRole', None, 'get,list,watch')})
+
+    def test_secrets_of_one_namespace_and_those_that_are_named_with_a_scope(self):
+        self.assertEqual(self.secrets(objects_of('scoped')),
+                         {('Role', 'team-a', 'get,list,watch'), ('Role', 'certificates', 'get')})
+
+    def test_a_scope_needs_no_right_in_the_cluster_but_for_what_has_no_namespace(self):
+        rules = [rule for each in of_kind(objects_of('scoped'), 'ClusterRole') for rule in each['rules']]
+        self.assertEqual([(rule['resources'], rule['verbs']) for rule in rules],
+                         [(['ingressclasses'], ['list', 'watch']), (['nodes'], ['get'])])
+
+    def test_namespaces_are_watched_where_a_selector_is_given(self):
+        self.assertNotIn('namespaces]', render())
+        text = render(None, 'controller.scope.namespaceSelector=team in (shop\\,pay)')
+        self.assertIn('resources: [namespaces]', text)
+        self.assertIn('"--watch-namespace-selector=team in (shop,pay)"', text)
+
+
+class Refusals(unittest.TestCase):
+    def refused(self, sentence, *settings):
+        flags = [word for each in settings for word in ('--set', each)]
+        done = helm('template', CHART, *flags)
+        self.assertNotEqual(done.returncode, 0, settings)
+        self.assertIn(sentence, done.stderr)
+
+    def test_each_sentence_of_the_chart(self):
+        """Every row of templates/_refusals.tpl is provoked, and nothing else is refused by it."""
+        asked = {
+            'controller.image.chroot': ['controller.image.chroot=true'],
+            'controller.image': ['controller.image.registry=registry.example',
+                                 'controller.image.image=ingress-nginx/controller'],
+            'controller.addHeaders': ['controller.addHeaders.X-A=b'],
+            'controller.proxySetHeaders': ['controller.proxySetHeaders.X-A=b'],
+            'controller.allowSnippetAnnotations': ['controller.allowSnippetAnnotations=true'],
+            'controller.enableAnnotationValidations': ['controller.enableAnnotationValidations=false'],
+            'controller.electionTTL': ['controller.electionTTL=10s'],
+            'controller.extraModules': ['controller.extraModules[0].name=geoip'],
+            'controller.healthCheckPath': ['controller.healthCheckPath=/health'],
+            'controller.maxmindLicenseKey': ['controller.maxmindLicenseKey=key'],
+            'controller.enableTopologyAwareRouting': ['controller.enableTopologyAwareRouting=true'],
+            'controller.enableMimalloc': ['controller.enableMimalloc=true'],
+            'controller.customTemplate': ['controller.customTemplate.configMapName=tmpl'],
+            'controller.shareProcessNamespace': ['controller.shareProcessNamespace=true'],
+            'controller.admissionWebhooks.enabled': ['controller.admissionWebhooks.enabled=true'],
+            'dhParam': ['dhParam=abc'],
+            'serviceAccount.automountServiceAccountToken':
+                ['serviceAccount.automountServiceAccountToken=true'],
+            'rbac.scope': ['rbac.scope=true'],
+            'rbac.secretNamespaces': ['rbac.secretNamespaces={a}'],
+            'controller.keda.enabled': ['controller.keda.enabled=true',
+                                        'controller.autoscaling.enabled=true'],
+            'controller.keda.triggers': ['controller.keda.enabled=true'],
+            'controller.kind': ['controller.kind=DaemonSet', 'controller.autoscaling.enabled=true'],
+            'controller.defaultBackendService': ['defaultBackend.enabled=true',
+                                                 'controller.defaultBackendService=a/b'],
+            'defaultBackend.image.repository': ['defaultBackend.enabled=true'],
+        }
+        text = (CHART / 'templates/_refusals.tpl').read_text()
+        rows = re.findall(r'^  \(list .* "([A-Za-z.]+)" (?:"([^"]+)"|\(printf "%s([^"]+)")', text, re.M)
+        sentences = {name: one or other for name, one, other in rows}
+        self.assertEqual(set(sentences), set(asked))
+        for name, settings in asked.items():
+            with self.subTest(value=name):
+                self.refused(sentences[name], *settings)
+                self.refused(f'{name}: ', *settings)
+
+    def test_keys_that_do_not_exist(self):
+        for setting in ('controller.kidn=DaemonSet', 'controler=1',
+                        'controller.service.tpye=NodePort', 'proxy.worker=2'):
+            with self.subTest(setting=setting):
+                self.refused(setting.split('=')[0].split('.')[-1], setting)
+
+    def test_values_of_the_wrong_kind(self):
+        for setting in ('controller.kind=StatefulSet', 'controller.replicaCount=many',
+                        'controller.hostPort.ports.http=70000', 'tcp.http=a/b:80', 'tcp.80=7',
+                        'controller.service.externalTrafficPolicy=Sometimes',
+                        'controller.service.ipFamilies={IPv5}'):
+            with self.subTest(setting=setting):
+                key = setting.split('=')[0].split('.')[-1]
+                self.refused(key, setting)
+
+
+class Metrics(unittest.TestCase):
+    """Alerts and dashboards ask for what the programs export."""
+
+    @staticmethod
+    def exported():
+        text = ''.join(path.read_text() for path in (*(ROOT / 'proxy/telemetry').glob('*.cpp'),
+                                                     *(ROOT / 'controller/program').glob('*.cpp')))
+        families = set(re.findall(r'"((?:nginx_ingress_controller|penstock)_[a-z_]+)"', text))
+        return families | {name + suffix for name in families for suffix in ('_bucket', '_sum', '_count')}
+
+    def expressions(self):
+        import yaml
+        for rule in yaml.safe_load((CHART / 'alerts/alerts.yaml').read_text()):
+            yield rule['alert'], rule['expr']
+        for path in sorted((CHART / 'dashboards').glob('*.json')):
+            board = json.loads(path.read_text())
+            for panel in board['panels']:
+                for target in panel.get('targets', []):
+                    yield f'{path.name}: {panel["title"]}', target['expr']
+            for variable in board['templating']['list']:
+                if variable['type'] == 'query':
+                    yield f'{path.name}: {variable["name"]}', variable['query']['query']
+
+    def test_every_metric_that_is_asked_for_is_exported(self):
+        exported = self.exported()
+        self.assertGreater(len(exported), 50)
+        count = 0
+        for where, expression in self.expressions():
+            for name in re.findall(r'\b(?:nginx_ingress_controller|penstock)_[a-z_]+', expression):
+                count += 1
+                self.assertIn(name, exported, where)
+        self.assertGreater(count, 40)
+
+    def test_what_dashboards_of_ingress_nginx_ask_for_is_exported(self):
+        names = ('requests nginx_process_connections success config_last_reload_successful config_hash '
+                 'request_size_sum response_size_sum request_duration_seconds_bucket '
+                 'request_duration_seconds_count response_duration_seconds_bucket '
+                 'response_duration_seconds_sum response_size_count response_size_bucket '
+                 'ssl_expire_time_seconds')
+        self.assertEqual({'nginx_ingress_controller_' + name for name in names.split()} -
+                         self.exported(), set())
+
+    def test_every_alert_says_what_to_do(self):
+        import yaml
+        for rule in yaml.safe_load((CHART / 'alerts/alerts.yaml').read_text()):
+            self.assertIn(rule['labels']['severity'], ('critical', 'warning', 'info'))
+            self.assertTrue(rule['annotations']['summary'] and rule['annotations']['description'])
+            self.assertIn(rule['alert'], (ROOT / 'docs/operations.md').read_text())
+
+    def test_dashboards_are_in_config_maps(self):
+        found = objects_of(None, 'controller.metrics.dashboards.enabled=true')
+        boards = {key: json.loads(text) for each in of_kind(found, 'ConfigMap')
+                  if 'grafana_dashboard' in each['metadata']['labels']
+                  for key, text in each['data'].items()}
+        self.assertEqual(set(boards), {path.name for path in (CHART / 'dashboards').glob('*.json')})
+
+
+class Copies(unittest.TestCase):
+    def test_the_plain_manifests_are_those_of_the_chart(self):
+        done = subprocess.run([ROOT / 'tests/support/render-manifests.sh', '--check'],
+                              capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+    def test_the_chart_brings_the_crds_of_the_repository(self):
+        ours = {file.name: file.read_text() for file in (ROOT / 'crds').glob('*.yaml')}
+        theirs = {file.name: file.read_text() for file in (CHART / 'crds').glob('*.yaml')}
+        self.assertEqual(ours, theirs)
+
+    def test_the_schema_knows_every_value(self):
+        """A default that the schema does not know would be refused; a key without a default is dead."""
+        import yaml
+        values = yaml.safe_load((CHART / 'values.yaml').read_text())
+        schema = json.loads((CHART / 'values.schema.json').read_text())
+
+        def compare(value, part, path):
+            if not isinstance(value, dict) or 'properties' not in part:
+                return
+            for key in part['properties']:
+                if path != 'controller.service.internal.ports.' and \
+                        path != 'controller.service.internal.targetPorts.':  # as outside
+                    self.assertIn(key, value, f'{path}{key} has no default')
+            for key, each in value.items():
+                compare(each, part['properties'].get(key, {}), f'{path}{key}.')
+        compare(values, schema, '')
+
+
+if __name__ == '__main__':
+    if not HELM.exists():
+        print(f'skipped: no Helm at {HELM}; tests/cluster/build.sh builds it')
+        sys.exit(77)
+    sys.argv = [each for each in sys.argv if each != '--update-golden']
+    unittest.main()

@@ -8,6 +8,7 @@ packages=(
   bind9-dnsutils curl iproute2
   containerd runc containernetworking-plugins iptables nftables conntrack procps
   buildah mmdebstrap uidmap clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev python3-yaml
+  prometheus
 )
 source "$(dirname "$0")/install-packages.sh"
 install_packages "the tests" "${packages[@]}"

@@ -70,7 +70,7 @@ class Proxy {
              const routing::TableChange& change) {
     shutdown_timeout_ = table->global().shutdown_timeout;
     if (change.is_global_changed) metrics_.set_instance(table->global().instance);
-    use_log_settings(table->global().access_log, change.is_global_changed);
+    use_log_settings(table->global(), change.is_global_changed);
     if (!pool_) {
       auto count = flags_.workers != 0 ? flags_.workers : table->global().workers;
       if (count == 0) count = std::max(1U, std::thread::hardware_concurrency());
@@ -91,9 +91,11 @@ class Proxy {
     pool_->adopt(std::move(table), change);
   }
 
-  void use_log_settings(const snapshot::AccessLog& settings, bool is_changed) {
+  void use_log_settings(const snapshot::Global& global, bool is_changed) {
     if (!is_changed) return;
+    const auto& settings = global.access_log;
     log_.set_path(settings.path);
+    log_.set_syslog({global.syslog.is_enabled ? global.syslog.host : "", global.syslog.port});
     // Said once here rather than by every worker.
     const telemetry::HttpLogFormat http(settings.http_format, settings.escape);
     const telemetry::StreamLogFormat stream(settings.stream_format, settings.escape);

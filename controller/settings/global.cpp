@@ -22,6 +22,7 @@ using snapshot::NextUpstream;
 using snapshot::ProxyTimeouts;
 using snapshot::RequestBody;
 using snapshot::RoutePolicy;
+using snapshot::Syslog;
 using snapshot::TlsSettings;
 using snapshot::UpstreamKeepalive;
 using G = GlobalSettings;
@@ -139,6 +140,9 @@ constexpr Setting<G> kTable[] = {
         "disable-stream-access-log", "No access log lines for streams."),
     global<Boolean, &Global::access_log, &AccessLog::logs_default_backend>(
         "enable-access-log-for-default-backend", "Log requests that no Ingress matches, too."),
+    global<Boolean, &Global::syslog, &Syslog::is_enabled>(
+        "enable-syslog",
+        "Access log lines go to syslog-host by RFC 3164 over UDP, not to access-log-path."),
     global<Boolean, &Global::client, &ClientLimits::keeps_underscore_headers>(
         "enable-underscores-in-headers", "Pass headers with '_' in their name; else dropped."),
     setting<Boolean, &G::ingress, &IngressPolicy::redirects_always>(
@@ -228,6 +232,9 @@ constexpr Setting<G> kTable[] = {
         "Redirect plain HTTP to HTTPS where the Ingress has a tls entry for the host."),
     global<Time, &Global::tls, &TlsSettings::session_timeout>(
         "ssl-session-timeout", "How long a TLS session may be resumed."),
+    global<Server, &Global::syslog, &Syslog::host>("syslog-host",
+                                                   "Syslog server; with enable-syslog."),
+    global<PortNumber, &Global::syslog, &Syslog::port>("syslog-port", "Its UDP port."),
     global<Count, &Global::keepalive, &UpstreamKeepalive::connections>(
         "upstream-keepalive-connections",
         "Idle connections to endpoints that each worker keeps. 0 = none."),
@@ -270,6 +277,13 @@ std::vector<KeyProblem> apply_global(const std::map<std::string, std::string>& d
     problems.push_back({key, bad_value(key, row->expected, text)});
     if (row->on_bad == OnBad::kDeny) settings.ingress.denied_why = problems.back().message;
     is_trust_broken |= key == kTrustKey;
+  }
+  auto& syslog = settings.proxy.syslog;
+  if (syslog.is_enabled && syslog.host.empty()) {
+    syslog.is_enabled = false;
+    problems.push_back({"enable-syslog",
+                        "enable-syslog: expected a host in syslog-host, got none; lines go to "
+                        "access-log-path"});
   }
   // Nobody is believed rather than everybody.
   if (is_trust_broken) settings.proxy.forwarded.is_trusted = false;

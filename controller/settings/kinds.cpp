@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "controller/settings/setting.h"
+#include "proxy/base/ip_net.h"
 #include "proxy/base/text.h"
 
 namespace penstock::settings {
@@ -174,6 +175,16 @@ base::Result<std::string> HostName::parse(std::string_view text) {
     return base::fail("not a host name");
   }
   return std::string(text);
+}
+
+base::Result<std::string> Server::parse(std::string_view text) {
+  const bool is_name = text.empty() || (!text.contains(':') && HostName::parse(text));
+  if (!is_name && !base::parse_address(text)) return base::fail("not a server");
+  return std::string(text);
+}
+
+base::Result<std::uint16_t> PortNumber::parse(std::string_view text) {
+  return parse_whole_as<std::uint16_t>(text, 1, 65'535);
 }
 
 base::Result<HeaderBuffers::Value> HeaderBuffers::parse(std::string_view text) {

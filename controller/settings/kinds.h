@@ -135,6 +135,19 @@ struct HostName {
 };
 
 /// `4 8k`: how many large header buffers, and their size.
+/// Where a server is: without a port; empty: nowhere.
+struct Server {
+  static constexpr std::string_view kExpected = "an address or a host name";
+  static base::Result<std::string> parse(std::string_view text);
+  static std::string print(const std::string& value) { return value; }
+};
+
+struct PortNumber {
+  static constexpr std::string_view kExpected = "a port from 1 to 65535";
+  static base::Result<std::uint16_t> parse(std::string_view text);
+  static std::string print(std::uint16_t value) { return std::to_string(value); }
+};
+
 struct HeaderBuffers {
   static constexpr std::string_view kExpected = "a number and a size such as '4 8k'";
   struct Value {

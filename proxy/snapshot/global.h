@@ -88,6 +88,19 @@ struct AccessLog {
   bool operator==(const AccessLog&) const = default;
 };
 
+/// A syslog server for access log lines, by RFC 3164 over UDP, in place of the file.
+struct Syslog {
+  bool is_enabled = false;
+  std::string host;  // an address or a name
+  std::uint16_t port = 514;
+
+  template <class Archive>
+  void describe(Archive& archive) {
+    archive("is_enabled", is_enabled)("host", host)("port", port);
+  }
+  bool operator==(const Syslog&) const = default;
+};
+
 /// Whom to believe about the client's address, scheme and host.
 struct ForwardedHeaders {
   bool is_trusted = false;                    // use-forwarded-headers
@@ -148,6 +161,7 @@ struct Global {
   ClientLimits client;
   UpstreamKeepalive keepalive;
   AccessLog access_log;
+  Syslog syslog;
   ForwardedHeaders forwarded;
   TlsSettings tls;
 
@@ -155,7 +169,7 @@ struct Global {
   void describe(Archive& archive) {
     archive("instance", instance)("listeners", listeners)("workers", workers)(
         "shutdown_timeout", shutdown_timeout)("client", client)("keepalive", keepalive)(
-        "access_log", access_log)("forwarded", forwarded)("tls", tls);
+        "access_log", access_log)("syslog", syslog)("forwarded", forwarded)("tls", tls);
   }
   bool operator==(const Global&) const = default;
 };

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -35,6 +36,14 @@ void LogWriter::set_path(const std::string& path) {
   const std::lock_guard lock(mutex_);
   if (path == path_) return;
   path_ = path;
+  is_reopening_ = true;
+  wake_.notify_one();
+}
+
+void LogWriter::set_syslog(const SyslogTarget& target) {
+  const std::lock_guard lock(mutex_);
+  if (target == syslog_) return;
+  syslog_ = target;
   is_reopening_ = true;
   wake_.notify_one();
 }
@@ -78,6 +87,8 @@ void LogWriter::run() {
 
 void LogWriter::open() {
   is_reopening_ = false;
+  sender_.reset();
+  if (!syslog_.host.empty()) sender_.emplace(syslog_);
   int next = 1;
   if (!path_.empty()) {
     next = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
@@ -90,7 +101,18 @@ void LogWriter::open() {
   file_ = next;
 }
 
+void LogWriter::lose(std::uint64_t count) {
+  if (count == 0) return;
+  const std::lock_guard lock(mutex_);
+  lost_ += count;
+  dropped_.set(lost_);
+}
+
 void LogWriter::write_out(const std::string& lines) {
+  sender_ ? lose(sender_->send(lines)) : write_file(lines);
+}
+
+void LogWriter::write_file(const std::string& lines) {
   std::string_view rest(lines);
   while (!rest.empty()) {
     const auto size = write(file_, rest.data(), rest.size());
@@ -103,10 +125,7 @@ void LogWriter::write_out(const std::string& lines) {
       pollfd ready{file_, POLLOUT, 0};
       if (poll(&ready, 1, kLongestWait) > 0) continue;
     }
-    const std::lock_guard lock(mutex_);
-    for (const char c : rest) lost_ += c == '\n' ? 1 : 0;
-    dropped_.set(lost_);
-    return;
+    return lose(static_cast<std::uint64_t>(std::ranges::count(rest, '\n')));
   }
 }
 

@@ -39,6 +39,24 @@ TEST(GlobalTable, ReadsEveryDefaultInTheFormItPrints) {
   }
 }
 
+TEST(GlobalSettings, SyslogNeedsAHost) {
+  const auto syslog =
+      with({{"enable-syslog", "true"}, {"syslog-host", "2001:db8::5"}, {"syslog-port", "5514"}})
+          .proxy.syslog;
+  EXPECT_TRUE(syslog.is_enabled);
+  EXPECT_EQ(syslog.host, "2001:db8::5");
+  EXPECT_EQ(syslog.port, 5514);
+  EXPECT_EQ(with({{"syslog-host", "logs.test"}}).proxy.syslog.port, 514);
+  EXPECT_EQ(problem("syslog-host", "logs.test:514"),
+            "syslog-host: expected an address or a host name, got 'logs.test:514'");
+  EXPECT_EQ(problem("syslog-port", "0"), "syslog-port: expected a port from 1 to 65535, got '0'");
+  GlobalSettings settings;
+  const auto problems = apply_global({{"enable-syslog", "true"}}, settings);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].key, "enable-syslog");
+  EXPECT_FALSE(settings.proxy.syslog.is_enabled);
+}
+
 TEST(GlobalSettings, TakesTheKeysOfTheConfigMap) {
   const auto settings = with({{"proxy-body-size", "8m"},
                               {"keep-alive", "10"},

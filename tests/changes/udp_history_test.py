@@ -1,4 +1,4 @@
-"""UDP sessions over random histories: clients that come, send and go, endpoints and settings that
+"""UDP sessions: 5,000 at once; and over random histories: clients that come, send and go, endpoints and settings that
 change. What must hold after each step is kept by a model of the session table."""
 import contextlib
 import os
@@ -15,6 +15,8 @@ from penstock_testing import TestCase, main, status, wait_until  # noqa: E402
 PORT = 6401
 ENDPOINTS = range(11, 16)
 STEPS = 1500
+SESSIONS = 5000
+SCRAPE = 1  # the descriptor of who asks for the metrics
 LONGEST_ANSWER = 5
 
 
@@ -81,20 +83,48 @@ class UdpHistory(TestCase):
     def version(self):
         return self.metric('penstock_snapshot_version', self.admin_port)
 
-    def apply_service(self, idle, algorithm):
+    def apply_service(self, idle, algorithm, **session):
         self.cluster.apply(
             {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'UDPService',
              'metadata': {'name': 'names', 'namespace': self.name},
              'spec': {'ingressClassName': self.name, 'listeners': [{'name': 'main', 'port': PORT}],
                       'backends': [{'service': {'name': 'names', 'port': 5000}}],
                       'loadBalancing': {'algorithm': algorithm},
-                      'session': {'idleTimeout': idle, 'maxSessions': 1000}}})
+                      'session': {'idleTimeout': idle, 'maxSessions': 1000, **session}}})
 
     def change(self, what, *arguments):
         """A change, as soon as all workers serve it."""
         before = self.version()
         what(*arguments)
         wait_until(f'{what.__name__} {arguments} is live', lambda: self.version() > before)
+
+    def descriptors(self):
+        return len(os.listdir(f'/proc/{self.proxy.popen.pid}/fd'))
+
+    def wait_given_back(self, before):
+        """Every session has had a descriptor."""
+        wait_until(f'descriptors are given back: {before} before',
+                   lambda: self.descriptors() <= before + SCRAPE)
+
+    def test_5000_sessions_at_once(self):
+        before = self.descriptors()
+        self.service('names', [11], protocol='UDP', target=5000, ports=[
+            {'port': 5000, 'targetPort': 5000, 'protocol': 'UDP'}])
+        self.apply_service('10m', 'RoundRobin', maxSessions=SESSIONS + 10)
+        wait_until('the port is open', self.is_served)
+        begun = self.metrics('sessions_active')
+        with contextlib.ExitStack() as sockets:
+            clients = [Client(self.address) for _ in range(SESSIONS)]
+            for client in clients:
+                sockets.enter_context(client.socket)
+            for _ in range(2):
+                self.assertEqual({client.ask('') for client in clients}, {11})
+            self.assertEqual(self.metrics('sessions_active'), begun + SESSIONS)
+            print(f'{SESSIONS} sessions, each answered twice; proxy '
+                  f'{self.proxy.memory() >> 20} MiB, {self.descriptors()} descriptors', flush=True)
+        self.cluster.delete('UDPService', 'names', self.name)
+        wait_until('all sessions have ended', lambda: self.metrics('sessions_active') == 0)
+        self.wait_given_back(before)
 
     def set_endpoints(self, hosts):
         self.endpoints('names', hosts, 5000, 'UDP')
@@ -103,6 +133,7 @@ class UdpHistory(TestCase):
         seed = int(os.environ.get('SEED') or random.randrange(1 << 32))
         print(f'SEED={seed}', flush=True)
         chance = random.Random(seed)
+        before, ended = self.descriptors(), self.metrics('sessions_total')
         self.ready = set(chance.sample(ENDPOINTS, 3))
         self.service('names', protocol='UDP', target=5000, ports=[
             {'port': 5000, 'targetPort': 5000, 'protocol': 'UDP'}])
@@ -111,7 +142,7 @@ class UdpHistory(TestCase):
         wait_until('the port is open', self.is_served)
         self.clients, self.changes = [], 0
         self.active = self.metrics('sessions_active')
-        self.begun = max(self.active, self.metrics('sessions_total'))
+        self.begun = max(self.active, self.metrics('sessions_total') - ended)
         for step in range(STEPS):
             try:
                 self.step(chance)
@@ -119,7 +150,7 @@ class UdpHistory(TestCase):
                 raise AssertionError(f'SEED={seed}, step {step}: {error!r}') from error
         print(f'{STEPS} steps, {self.changes} changes, {len(self.clients)} clients, '
               f'{self.begun:.0f} sessions begun', flush=True)
-        self.finish()
+        self.finish(before, ended)
 
     def is_served(self):
         client = Client(self.address)
@@ -175,7 +206,7 @@ class UdpHistory(TestCase):
         self.send(client, chance)  # an answer that is not to this would be seen
         assert client.is_quiet(), 'it got more than it has asked for'
 
-    def finish(self):
+    def finish(self, before, ended):
         """The table is what the model says; with the port's object everything goes."""
         for client in self.clients:
             self.assertTrue(client.is_quiet())
@@ -183,7 +214,8 @@ class UdpHistory(TestCase):
         self.cluster.delete('UDPService', 'names', self.name)
         wait_until('all sessions have ended', lambda: self.metrics('sessions_active') == 0)
         wait_until('each has been counted once',
-                   lambda: self.metrics('sessions_total') == self.begun)
+                   lambda: self.metrics('sessions_total') == ended + self.begun)
+        self.wait_given_back(before)
         for client in self.clients:
             client.socket.close()
 

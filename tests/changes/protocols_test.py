@@ -83,7 +83,8 @@ class Protocols(TestCase):
 
         def sql(port, statement, *options):
             return self.client('mariadb', '--no-defaults', '-h', self.address, '-P', port, '-uapp',
-                               '-psecret', '-N', '-B', '--quick', *options, '-e', statement, 'mysql')
+                               '-psecret', '-N', '-B', '--quick', *options, '-e', statement,
+                               'mysql')
         self.assertEqual(sql(1801, 'select 6 * 7'), b'42\n')
         # TLS between the client and MariaDB: the port carries it as it is.
         verified = ['--ssl-ca', certificate, '--ssl-verify-server-cert']

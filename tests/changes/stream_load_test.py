@@ -56,8 +56,8 @@ class StreamLoad(TestCase):
     def tearDown(self):
         """No session, and no more descriptors than before and those that are kept for the next."""
         wait_until('no session is left', lambda: self.active() == 0)
-        wait_until(f'descriptors are given back: {self.before} before', lambda: self.descriptors() <=
-                   self.before + KEPT_DESCRIPTORS)
+        wait_until(f'descriptors are given back: {self.before} before',
+                   lambda: self.descriptors() <= self.before + KEPT_DESCRIPTORS)
         self.tell(f'descriptors: {self.before} before, {self.descriptors()} after')
 
     def tell(self, what):

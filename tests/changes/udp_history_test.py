@@ -1,5 +1,5 @@
-"""UDP sessions: 5,000 at once; and over random histories: clients that come, send and go, endpoints and settings that
-change. What must hold after each step is kept by a model of the session table."""
+"""UDP sessions: 5,000 at once; and over random histories: clients that come and send, endpoints and
+settings that change. What must hold after each step is kept by a model of the session table."""
 import contextlib
 import os
 import pathlib
@@ -167,7 +167,7 @@ class UdpHistory(TestCase):
         elif kind in ('new', 'send'):
             self.send(chance.choice(self.clients), chance)
         elif kind == 'endpoints':
-            # At least one stays or comes; a session whose endpoint goes moves with its next datagram.
+            # A session whose endpoint goes moves with its next datagram.
             wanted = set(chance.sample(ENDPOINTS, chance.randint(1, len(ENDPOINTS))))
             if wanted != self.ready:
                 self.change(self.set_endpoints, sorted(wanted))
@@ -197,7 +197,7 @@ class UdpHistory(TestCase):
             client.endpoint, client.has_session = answered, True
 
     def spoof(self, chance):
-        """Somebody else sends to the port that a session has towards its endpoint: nobody gets it."""
+        """Somebody else sends to the port that a session has towards its endpoint: in vain."""
         client = chance.choice(self.clients)
         self.send(client, chance)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:

@@ -167,12 +167,14 @@ class RealServers:
                 'smtpd_tls_cert_file': certificate, 'smtpd_tls_key_file': key,
                 'smtpd_tls_security_level': 'may', 'maillog_file': '/dev/stdout',
                 'message_size_limit': 50_000_000, 'virtual_mailbox_limit': 0}
-        (config / 'main.cf').write_text(''.join(f'{key} = {value}\n' for key, value in main.items()))
+        (config / 'main.cf').write_text(''.join(f'{name} = {each}\n' for name, each in
+                                                main.items()))
         services = [f'{address}:25 inet n - n - - smtpd',
                     f'{address}:26 inet n - n - - smtpd -o smtpd_upstream_proxy_protocol=haproxy',
                     'pickup unix n - n 60 1 pickup', 'cleanup unix n - n - 0 cleanup',
                     'qmgr unix n - n 300 1 qmgr', 'rewrite unix - - n - - trivial-rewrite',
-                    'proxymap unix - - n - - proxymap', 'bounce unix - - n - 0 bounce', 'defer unix - - n - 0 bounce',
+                    'proxymap unix - - n - - proxymap', 'bounce unix - - n - 0 bounce',
+                    'defer unix - - n - 0 bounce',
                     'trace unix - - n - 0 bounce', 'tlsmgr unix - - n 1000? 1 tlsmgr',
                     'virtual unix - n n - - virtual', 'error unix - - n - - error',
                     'retry unix - - n - - error', 'anvil unix - - n - 1 anvil',

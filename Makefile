@@ -68,6 +68,14 @@ image: ## Build the image from the release build, without an engine, into build/
 image-from-source: ## The same, compiled inside the image as `docker build` does (minutes)
 	tests/support/build-image.sh build/image/penstock-from-source.tar localhost/penstock:source final
 
+.PHONY: image-list
+image-list: ## Size and content of that image
+	@python3 tests/support/image_contents.py list build/image/penstock.tar
+
+.PHONY: sbom
+sbom: ## Its bill of materials as SPDX JSON, into build/image/penstock.spdx.json
+	python3 tests/support/image_contents.py sbom build/image/penstock.tar >build/image/penstock.spdx.json
+
 .PHONY: fmt
 fmt: ## Format every C++ file
 	git ls-files '*.h' '*.cpp' | xargs clang-format-19 -i

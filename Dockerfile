@@ -9,7 +9,7 @@ ARG BASE=debian:bookworm-slim
 FROM ${BASE} AS runtime
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libc-ares2 libcivetweb1 \
-      libcpprest2.10 libfmt9 libprometheus-cpp-core1.0 libsimdjson14 libspdlog1.10 libssl3 \
+      libcpprest2.10 libfmt9 libnghttp2-14 libprometheus-cpp-core1.0 libre2-9 libsimdjson14 libspdlog1.10 libssl3 \
       libstdc++6 libyaml-cpp0.7 \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --system --gid 82 penstock \

@@ -9,6 +9,7 @@
 #include "proxy/base/published.h"
 #include "proxy/base/status_server.h"
 #include "proxy/control/snapshot_client.h"
+#include "proxy/worker/prober.h"
 #include "proxy/worker/worker_pool.h"
 
 namespace {
@@ -39,10 +40,16 @@ class Proxy {
     if (!admin) return fail(admin.error().message);
     client_.emplace(io_, flags_.socket, std::move(state),
                     [this](auto table, const auto& change) { adopt(std::move(table), change); });
+    prober_.emplace(health_, metrics_.endpoint_health(), [this](snapshot::HealthReport report) {
+      asio::post(io_, [this, report = std::move(report)]() mutable {
+        client_->report(std::move(report));
+      });
+    });
     wait_for_signal();
     client_->start();
     io_.run();
     if (joiner_.joinable()) joiner_.join();  // two must not wait for one worker
+    prober_.reset();
     pool_.reset();
     return 0;
   }
@@ -77,7 +84,7 @@ class Proxy {
       pool_ = std::make_unique<worker::WorkerPool>(
           io_, count,
           [this](std::size_t index) {
-            worker::Telemetry telemetry{&metrics_.worker(index), &log_, limits_};
+            worker::Telemetry telemetry{&metrics_.worker(index), &log_, limits_, health_};
             return std::make_unique<worker::Worker>(std::move(telemetry));
           },
           [this](std::uint64_t version, const std::vector<std::string>& problems) {
@@ -88,6 +95,7 @@ class Proxy {
       pool_->start();
       base::log::info("serving with {} workers", count);
     }
+    prober_->adopt(*table, change);
     pool_->adopt(std::move(table), change);
   }
 
@@ -147,6 +155,8 @@ class Proxy {
   telemetry::LogWriter log_;
   std::optional<control::SnapshotClient> client_;
   std::shared_ptr<base::LimitTable> limits_ = std::make_shared<base::LimitTable>();
+  std::shared_ptr<base::HealthTable> health_ = std::make_shared<base::HealthTable>();
+  std::optional<worker::Prober> prober_;
   std::unique_ptr<worker::WorkerPool> pool_;
   base::Duration shutdown_timeout_{0};
   bool is_draining_ = false;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::int64_t kLeastBound = 100;
 constexpr std::int64_t kMostBound = 1000;
+constexpr base::Duration kLongestSlowStart{3'600'000};
 constexpr std::array kAlgorithms = {
     Named<LoadBalancing>{"RoundRobin", LoadBalancing::kRoundRobin},
     Named<LoadBalancing>{"LeastConnections", LoadBalancing::kLeastConnections},
@@ -30,11 +31,18 @@ StreamBalancing parse_stream_balancing(const Json& spec) {
   StreamBalancing balancing;
   const auto part = spec.get("loadBalancing");
   if (part.is_absent()) return balancing;
-  part.allow_only({"algorithm", "hashKey", "boundedLoadPercent"});
+  part.allow_only({"algorithm", "hashKey", "boundedLoadPercent", "slowStart"});
   balancing.algorithm = choose(part, "algorithm", kAlgorithms, LoadBalancing::kRoundRobin);
   balancing.hash_key = choose(part, "hashKey", kHashKeys, StreamHashKey::kSourceIp);
   balancing.bounded_load_percent =
       parse_count(part, "boundedLoadPercent", kLeastBound, kMostBound).value_or(0);
+  balancing.slow_start = parse_duration(part, "slowStart").value_or(balancing.slow_start);
+  if (balancing.slow_start > kLongestSlowStart) {
+    part.get("slowStart").fail("expected at most an hour");
+  }
+  if (balancing.slow_start.count() != 0 && balancing.is_hashing()) {
+    part.fail("slowStart: expected with an algorithm that is no hash");
+  }
   if (!part.get("hashKey").is_absent() && balancing.algorithm != LoadBalancing::kHash) {
     part.fail("hashKey: expected with the algorithm Hash only");
   }

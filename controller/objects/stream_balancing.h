@@ -24,6 +24,7 @@ struct StreamBalancing {
   LoadBalancing algorithm = LoadBalancing::kRoundRobin;
   StreamHashKey hash_key = StreamHashKey::kSourceIp;
   std::uint32_t bounded_load_percent = 0;  // 0 = no bound
+  base::Duration slow_start{0};
 
   bool is_hashing() const {
     return algorithm == LoadBalancing::kHash || algorithm == LoadBalancing::kSourceIpHash;

@@ -137,18 +137,6 @@ void check_backends(const Json& json, const std::vector<StreamBackend>& backends
   }
 }
 
-StreamHealth parse_stream_health(const Json& spec) {
-  StreamHealth health;
-  const auto part = spec.get("health");
-  if (part.is_absent()) return health;
-  part.allow_only({"passive"});
-  const auto passive = part.get("passive");
-  if (!passive.is_absent()) passive.allow_only({"maxFails", "failTimeout"});
-  health.max_fails = parse_count(passive, "maxFails", 0, 1000).value_or(health.max_fails);
-  health.fail_timeout = parse_duration(passive, "failTimeout").value_or(health.fail_timeout);
-  return health;
-}
-
 StreamAccess parse_stream_access(const Json& spec) {
   const auto part = spec.get("access");
   if (part.is_absent()) return {};

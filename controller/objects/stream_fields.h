@@ -46,11 +46,6 @@ struct StreamAccess {
   std::vector<base::IpNet> denied;
 };
 
-struct StreamHealth {
-  std::uint32_t max_fails = 1;
-  base::Duration fail_timeout{10'000};
-};
-
 struct StreamLogSettings {
   bool is_enabled = true;
   bool is_json = false;
@@ -71,8 +66,6 @@ void parse_stream_listener(const Json& json, StreamListener& listener);
 StreamBackend parse_stream_backend(const Json& json);
 /// One of them must take something, and one must not be a backup.
 void check_backends(const Json& json, const std::vector<StreamBackend>& backends);
-/// health.passive of the spec.
-StreamHealth parse_stream_health(const Json& spec);
 StreamAccess parse_stream_access(const Json& spec);
 StreamLogSettings parse_access_log(const Json& spec);
 

@@ -79,7 +79,7 @@ void parse_limits(const Json& spec, TcpService& service) {
 
 void parse_policies(const Json& spec, TcpService& service) {
   service.load_balancing = parse_stream_balancing(spec);
-  service.health = parse_stream_health(spec);
+  service.health = parse_tcp_health(spec);
   if (const auto part = spec.get("timeouts"); !part.is_absent()) {
     part.allow_only({"connect", "idle", "maxSession"});
     service.max_session = parse_duration(part, "maxSession");

@@ -8,6 +8,7 @@
 
 #include "controller/objects/stream_balancing.h"
 #include "controller/objects/stream_fields.h"
+#include "controller/objects/stream_health.h"
 #include "controller/objects/stream_status.h"
 
 namespace penstock::objects {

@@ -33,7 +33,7 @@ StreamBackend parse_backend(const Json& json) {
 
 void parse_policies(const Json& spec, UdpService& service) {
   service.load_balancing = parse_stream_balancing(spec);
-  service.health = parse_stream_health(spec);
+  service.health = parse_udp_health(spec);
   if (const auto part = spec.get("session"); !part.is_absent()) {
     part.allow_only(
         {"idleTimeout", "maxResponses", "maxRequests", "maxSessions", "maxSessionsPerIP"});

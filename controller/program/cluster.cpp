@@ -72,7 +72,7 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
         &controller_.world(), &controller_.translator(),
         status::Live{server.version(), server.proxies(),
                      [&server](std::uint64_t version) { return server.proxies_at(version); },
-                     controller_.port_problems()}};
+                     controller_.port_problems(), controller_.endpoints_down()}};
   });
   controller.on_translated = [this] {
     if (status_) status_->update(controller_.translator().reviewed_ingresses());

@@ -35,8 +35,13 @@ base::Result<std::unique_ptr<Controller>> Controller::make(asio::io_context& io,
     base::log::error("the proxy refused version {}: {}", refused.version,
                      fmt::join(refused.reasons, "; "));
   };
+  events.on_health = [self = out.get()](const snapshot::HealthReport& report) {
+    self->endpoints_down_ = report.down;
+    if (self->on_live) self->on_live();
+  };
   events.on_proxies = [self = out.get()](std::size_t count) {
     self->metrics_.set_proxies(count);
+    if (count == 0) self->endpoints_down_.clear();
     if (self->on_live) self->on_live();
   };
   auto server = publish::SnapshotServer::listen(io, socket, std::move(events));

@@ -49,6 +49,8 @@ class Controller {
   const publish::SnapshotServer& server() const { return *server_; }
   /// Ports that proxies cannot open, one sentence each.
   const std::vector<std::string>& port_problems() const { return port_problems_; }
+  /// That fail the active checks of the proxy.
+  const std::vector<snapshot::EndpointDown>& endpoints_down() const { return endpoints_down_; }
 
  private:
   Controller(asio::io_context& io, Options options, Metrics& metrics);
@@ -87,6 +89,7 @@ class Controller {
   std::uint64_t unreadable_revision_ = 0;
   std::set<std::string> logged_;
   std::vector<std::string> port_problems_;
+  std::vector<snapshot::EndpointDown> endpoints_down_;
   asio::steady_timer names_timer_;
   asio::steady_timer watch_timer_;
   asio::steady_timer log_timer_;

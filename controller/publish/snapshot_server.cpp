@@ -119,6 +119,9 @@ class SnapshotServer::Session : public std::enable_shared_from_this<Session> {
         server_->events_.on_refused(*refused);
         return;
       }
+    } else if (const auto* health = std::get_if<snapshot::HealthReport>(&message)) {
+      if (server_->events_.on_health) server_->events_.on_health(*health);
+      return;
     } else {
       return end("it sent a message that only a controller sends");
     }

@@ -22,6 +22,7 @@ namespace penstock::publish {
 struct ServerEvents {
   std::function<void(const snapshot::Adopted&)> on_adopted;
   std::function<void(const snapshot::Refused&)> on_refused;
+  std::function<void(const snapshot::HealthReport&)> on_health = {};
   /// A proxy has come or gone; how many there are now.
   std::function<void(std::size_t proxies)> on_proxies;
 };

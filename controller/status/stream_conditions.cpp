@@ -71,11 +71,29 @@ Condition programmed(const StreamView& view) {
   return out;
 }
 
+/// The first few.
+std::string listed(const std::vector<std::string>& all) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(all.size(), kMostInMessage); ++i) {
+    out.append(out.empty() ? "" : "; ").append(all[i]);
+  }
+  if (all.size() > kMostInMessage) out += fmt::format("; and {} more", all.size() - kMostInMessage);
+  return out;
+}
+
 Condition backends_healthy(const StreamView& view) {
   const auto message =
       fmt::format("{} of {} endpoints are ready", view.ready_endpoints, view.endpoints);
   if (view.ready_endpoints > 0)
     return {"BackendsHealthy", "True", "EndpointsReady", message, 0, {}};
+  if (!view.down_endpoints.empty()) {
+    return {"BackendsHealthy",
+            "False",
+            "AllUnhealthy",
+            message + "; " + listed(view.down_endpoints),
+            0,
+            {}};
+  }
   return {"BackendsHealthy", "False", "NoEndpoints", message, 0, {}};
 }
 

@@ -15,7 +15,8 @@ struct StreamView {
   std::vector<translate::Diagnostic> diagnostics;  // of this object
   std::vector<std::uint16_t> ports;                // that it has; sorted
   std::size_t wanted_ports = 0;
-  std::size_t ready_endpoints = 0;
+  std::size_t ready_endpoints = 0;          // of the Services, that pass their checks
+  std::vector<std::string> down_endpoints;  // "10.0.0.1:80: connect: Connection refused"
   std::size_t endpoints = 0;
   std::size_t programmed = 0;  // proxies that serve it as it is
   std::size_t proxies = 0;

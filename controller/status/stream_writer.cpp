@@ -62,6 +62,22 @@ std::size_t endpoints_of(const world::World& world, const std::string& service) 
   return count;
 }
 
+/// How many of the endpoints fail their active checks.
+std::size_t add_down(const std::vector<snapshot::EndpointDown>& down,
+                     const snapshot::Endpoints& endpoints, std::vector<std::string>& out) {
+  std::size_t count = 0;
+  for (const auto& each : down) {
+    if (each.upstream != endpoints.upstream) continue;
+    const bool is_there = std::ranges::any_of(endpoints.endpoints, [&](const auto& other) {
+      return other.address == each.address && other.port == each.port;
+    });
+    if (!is_there) continue;
+    ++count;
+    out.push_back(fmt::format("{}:{}: {}", each.address, each.port, each.finding));
+  }
+  return count;
+}
+
 std::string uid_of(const world::World& world, const objects::ObjectKey& key) {
   const auto path = world::path_of(key);
   if (key.kind == objects::Kind::kTcpService) {
@@ -152,13 +168,16 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
     const auto part = translate::upstream_part(transport, meta, *backend);
     if (!seen.insert(part).second) continue;
     const auto found = view.translator->parts().find({snapshot::PartKind::kEndpoints, part});
-    const auto ready = found == view.translator->parts().end()
-                           ? 0
-                           : std::get<snapshot::Endpoints>(*found->second).endpoints.size();
+    static const snapshot::Endpoints kNone;
+    const auto& listed = found == view.translator->parts().end()
+                             ? kNone
+                             : std::get<snapshot::Endpoints>(*found->second);
+    const auto failing = add_down(view.live.down, listed, out.down_endpoints);
+    const auto ready = listed.endpoints.size();
     const auto known = backend->host.empty()
                            ? endpoints_of(*view.world, meta.name_space + "/" + backend->service)
                            : std::max<std::size_t>(ready, 1);
-    out.ready_endpoints += ready;
+    out.ready_endpoints += ready - failing;
     out.endpoints += std::max(ready, known);
   }
   for (const auto& each : view.live.problems) {

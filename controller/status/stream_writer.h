@@ -21,6 +21,7 @@
 #include "controller/world/world.h"
 #include "proxy/base/asio.h"
 #include "proxy/base/clock.h"
+#include "proxy/snapshot/wire.h"
 
 namespace penstock::status {
 
@@ -31,6 +32,7 @@ struct Live {
   std::function<std::size_t(std::uint64_t version)>
       proxies_at;                     // how many serve it, or a later one
   std::vector<std::string> problems;  // ports that are not open: "TCPService db/mysql: cannot ..."
+  std::vector<snapshot::EndpointDown> down = {};  // fail their active checks
 };
 
 class StreamWriter {

@@ -25,6 +25,7 @@ struct UpstreamDemand {
   bool matches_target_port = false;  // an Ingress may name a Service's port by its targetPort
   snapshot::Balancing balancing;
   snapshot::PassiveHealth passive_health;
+  snapshot::HealthCheck health_check;
   objects::ObjectKey wanted_by;  // set where `host` is
 };
 

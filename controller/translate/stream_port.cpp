@@ -161,8 +161,11 @@ UpstreamDemand StreamPort::demand_of(const BackendPolicy& policy,
   demand.protocol = transport_.protocol;
   demand.part = upstream_part(transport_, meta, from);
   demand.balancing = {algorithm_of(policy.load_balancing.algorithm),
-                      policy.load_balancing.bounded_load_percent};
-  demand.passive_health = {policy.health.max_fails, policy.health.fail_timeout};
+                      policy.load_balancing.bounded_load_percent, policy.load_balancing.slow_start,
+                      policy.health.panic_percent};
+  demand.passive_health = {policy.health.max_fails, policy.health.fail_timeout,
+                           policy.health.recovers_slowly};
+  demand.health_check = policy.health.active;
   return demand;
 }
 

@@ -9,6 +9,7 @@
 
 #include "controller/objects/stream_balancing.h"
 #include "controller/objects/stream_fields.h"
+#include "controller/objects/stream_health.h"
 #include "controller/settings/global.h"
 #include "controller/translate/job.h"
 #include "controller/translate/options.h"

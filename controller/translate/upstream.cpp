@@ -13,6 +13,7 @@ Output translate_upstream(Reader& reader, const Options& options, const Upstream
   upstream.port = demand.port.text();
   upstream.balancing = demand.balancing;
   upstream.passive_health = demand.passive_health;
+  upstream.health_check = demand.health_check;
   out.add(snapshot::PartKind::kUpstream, demand.part, std::move(upstream));
   auto found = endpoints_of(reader, demand, options);
   if (!found.refused.empty()) {

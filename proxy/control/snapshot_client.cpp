@@ -139,6 +139,7 @@ void SnapshotClient::greet(const snapshot::Hello& hello) {
   is_greeted_ = true;
   is_loss_reported_ = false;
   retry_after_ = kFirstRetry;
+  if (has_health_) send(Message(health_));
 }
 
 void SnapshotClient::adopt_or_refuse(const snapshot::Update& update) {
@@ -198,6 +199,12 @@ void SnapshotClient::on_serving(std::uint64_t version, const std::vector<std::st
     if (!saved) base::log::error("the state file cannot be written: {}", saved.error().message);
     unsaved_.pop_front();
   }
+}
+
+void SnapshotClient::report(snapshot::HealthReport report) {
+  if (std::exchange(has_health_, true) && report == health_) return;
+  health_ = std::move(report);
+  if (is_greeted_) send(Message(health_));
 }
 
 void SnapshotClient::send(const Message& message) {

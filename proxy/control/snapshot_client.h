@@ -34,6 +34,8 @@ class SnapshotClient {
   void start();
   /// Every worker serves this version.
   void on_serving(std::uint64_t version, const std::vector<std::string>& problems);
+  /// Endpoints that fail their active checks: for the controller, now and whenever it comes.
+  void report(snapshot::HealthReport report);
   /// The version that every worker serves; 0 = none.
   std::uint64_t serving() const { return serving_; }
   bool is_connected() const { return is_greeted_; }
@@ -61,6 +63,8 @@ class SnapshotClient {
   std::list<snapshot::Update> unsaved_;  // handed to the workers, not yet served by all
   std::uint64_t serving_ = 0;
   std::vector<std::string> problems_;
+  snapshot::HealthReport health_;
+  bool has_health_ = false;  // of an upstream with a check
 
   base::LocalSocket socket_;
   asio::steady_timer retry_timer_;

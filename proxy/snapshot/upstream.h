@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "proxy/snapshot/policy/balancing.h"
+#include "proxy/snapshot/policy/health_check.h"
 
 namespace penstock::snapshot {
 
@@ -16,11 +17,12 @@ struct Upstream {
   std::string port;
   Balancing balancing;
   PassiveHealth passive_health;
+  HealthCheck health_check;
 
   template <class Archive>
   void describe(Archive& archive) {
     archive("name", name)("namespace", name_space)("service", service)("port", port)(
-        "balancing", balancing)("passive_health", passive_health);
+        "balancing", balancing)("passive_health", passive_health)("health_check", health_check);
   }
   bool operator==(const Upstream&) const = default;
 };

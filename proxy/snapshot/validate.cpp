@@ -28,7 +28,18 @@ class Check {
     expect(!certificate.chain_pem.empty(), "chain_pem: expected a certificate, got nothing");
     expect(!certificate.private_key_pem.empty(), "private_key_pem: expected a key, got nothing");
   }
-  void operator()(const Upstream& upstream) { check_name(upstream.name); }
+  void operator()(const Upstream& upstream) {
+    check_name(upstream.name);
+    const auto& check = upstream.health_check;
+    if (check.type == ProbeType::kNone) return;
+    expect(check.interval.count() > 0 && check.timeout.count() > 0,
+           "health_check: expected an interval and a timeout above zero");
+    expect(check.passes > 0 && check.fails > 0,
+           "health_check: expected passes and fails above zero");
+    const bool is_datagram = check.type == ProbeType::kIcmpUnreachable;
+    expect(is_datagram ? check.is_udp : !check.is_udp || check.type == ProbeType::kSendExpect,
+           "health_check: {} does not fit the transport", name_of(check.type));
+  }
   void operator()(const Endpoints& endpoints) {
     check_name(endpoints.upstream);
     for (const auto& endpoint : endpoints.endpoints) {

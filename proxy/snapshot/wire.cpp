@@ -58,6 +58,8 @@ base::Result<std::optional<Message>> decode_message(std::uint8_t type, std::stri
       return decode<Adopted>(payload, "adopted");
     case 3:
       return decode<Refused>(payload, "refused");
+    case 4:
+      return decode<HealthReport>(payload, "health");
     default:
       return base::fail(fmt::format("unknown message type {}", type));
   }

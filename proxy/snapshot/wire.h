@@ -1,7 +1,8 @@
 #pragma once
 // What controller and proxy say to each other over their Unix socket: frames of a 32-bit length, a
 // type byte and a payload. Both sides send Hello first; a version or shape that differs ends the
-// conversation with an error that says so. Snapshots go down, the answers come up.
+// conversation with an error that says so. Snapshots go down, the answers and
+// what health checks find come up.
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,7 +15,7 @@
 
 namespace penstock::snapshot {
 
-inline constexpr std::uint32_t kProtocolVersion = 2;
+inline constexpr std::uint32_t kProtocolVersion = 3;
 inline constexpr std::size_t kMaxFrame = 256U << 20;
 
 /// Who is speaking, and with which shape of snapshot. A proxy adds the version that it serves. The
@@ -58,8 +59,33 @@ struct Refused {
   bool operator==(const Refused&) const = default;
 };
 
+/// An endpoint that fails its active checks.
+struct EndpointDown {
+  std::string upstream;
+  std::string address;
+  std::uint16_t port = 0;
+  std::string finding;  // why, in a few words
+
+  template <class Archive>
+  void describe(Archive& archive) {
+    archive("upstream", upstream)("address", address)("port", port)("finding", finding);
+  }
+  bool operator==(const EndpointDown&) const = default;
+};
+
+/// All endpoints that fail now; takes the place of the report before.
+struct HealthReport {
+  std::vector<EndpointDown> down;
+
+  template <class Archive>
+  void describe(Archive& archive) {
+    archive("down", down);
+  }
+  bool operator==(const HealthReport&) const = default;
+};
+
 /// In the order of their type bytes.
-using Message = std::variant<Hello, Update, Adopted, Refused>;
+using Message = std::variant<Hello, Update, Adopted, Refused, HealthReport>;
 
 /// The whole frame.
 std::string encode_frame(const Message& message);

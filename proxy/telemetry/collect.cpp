@@ -210,6 +210,30 @@ void add_rows(std::span<const Row<Series>> rows, const char* label, const All& b
   }
 }
 
+void add_health(const EndpointHealth::All& all, Families& out) {
+  if (all.empty()) return;
+  const auto labels_of_key = [](const EndpointHealth::Key& key) {
+    return Labels{{"upstream", key.first}, {"endpoint", key.second}};
+  };
+  auto& healthy =
+      family(out, "penstock_upstream_endpoint_healthy",
+             "1 while the endpoint passes its active health checks.", MetricType::Gauge);
+  for (const auto& [key, series] : all) {
+    healthy.metric.push_back(
+        value_of(MetricType::Gauge, series->healthy.get(), labels_of_key(key)));
+  }
+  auto& checks = family(out, "penstock_upstream_health_checks_total", "Active health checks made.",
+                        MetricType::Counter);
+  for (const auto& [key, series] : all) {
+    for (const bool is_passed : {true, false}) {
+      auto labels = labels_of_key(key);
+      labels.push_back({"result", is_passed ? "passed" : "failed"});
+      const auto& counter = is_passed ? series->passed : series->failed;
+      checks.metric.push_back(value_of(MetricType::Counter, counter.get(), std::move(labels)));
+    }
+  }
+}
+
 /// Dashboards of ingress-nginx tell its instances apart by these.
 void add_instance(const snapshot::Instance& instance, Families& families) {
   Labels labels;
@@ -246,6 +270,7 @@ Families Metrics::collect(std::uint64_t access_log_dropped, std::uint64_t versio
   add_requests(requests, out);
   add_rows<StreamSeries>(kStreamRows, "stream", streams, out);
   add_rows<UpstreamSeries>(kUpstreamRows, "upstream", upstreams, out);
+  add_health(endpoint_health_.all(), out);
   family(out, "penstock_access_log_dropped_total", "Access log lines that were dropped.",
          MetricType::Counter)
       .metric.push_back(value_of(MetricType::Counter, access_log_dropped, {}));

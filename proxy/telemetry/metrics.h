@@ -17,6 +17,7 @@
 #include "proxy/snapshot/snapshot.h"
 #include "proxy/telemetry/buckets.h"
 #include "proxy/telemetry/counter.h"
+#include "proxy/telemetry/endpoint_health.h"
 #include "proxy/telemetry/record.h"
 #include "proxy/telemetry/upstream_series.h"
 
@@ -122,6 +123,7 @@ class WorkerMetrics {
 class Metrics {
  public:
   WorkerMetrics& worker(std::size_t index);
+  EndpointHealth& endpoint_health() { return endpoint_health_; }
   /// The labels that the metrics of ingress-nginx carry in addition to their own. From any thread.
   void set_instance(const snapshot::Instance& instance);
   /// From any thread. `access_log_dropped` and `version` come from their owners.
@@ -134,6 +136,7 @@ class Metrics {
   mutable std::mutex mutex_;
   snapshot::Instance instance_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
+  EndpointHealth endpoint_health_;
 };
 
 }  // namespace penstock::telemetry

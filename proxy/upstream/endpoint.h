@@ -7,6 +7,8 @@
 
 #include "proxy/base/asio.h"
 #include "proxy/base/clock.h"
+#include "proxy/base/duration.h"
+#include "proxy/base/health.h"
 #include "proxy/telemetry/upstream_series.h"
 
 namespace penstock::upstream {
@@ -27,12 +29,20 @@ struct Endpoint {
   std::uint32_t fails = 0;                            // since `first_fail`
   base::SteadyTime first_fail;
   base::SteadyTime down_until;
-  double ewma_seconds = 0;  // peak-sensitive response time; 0 = none yet
+  // While it returns, or is new, it takes a growing part of its share.
+  base::SteadyTime ramp_from;  // the epoch: from its first use
+  base::Duration ramp{0};      // how long; 0 = it has its full share
+  bool was_down = false;       // by its active checks, when last looked at
+  double ewma_seconds = 0;     // peak-sensitive response time; 0 = none yet
   base::SteadyTime ewma_touched;
   IdleConnection* last_idle = nullptr;  // kept connections, the one used last first (pool.h)
   bool is_retired = false;              // no longer in its upstream: connections to it are not kept
 
-  bool is_up(base::SteadyTime now) const { return now >= down_until; }
+  std::shared_ptr<const base::HealthCell> health;  // of active checks; null where there are none
+
+  bool is_up(base::SteadyTime now) const {
+    return now >= down_until && (!health || health->get() != base::Health::kDown);
+  }
 };
 
 using EndpointPtr = std::shared_ptr<Endpoint>;

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/upstream/health_name.h"
 
 namespace penstock::upstream {
 
 void UpstreamState::reconcile(const snapshot::Upstream& upstream,
-                              const snapshot::Endpoints& endpoints) {
+                              const snapshot::Endpoints& endpoints, base::HealthTable* health) {
   std::vector<EndpointPtr> next;
   bool is_changed = endpoints.endpoints.size() != endpoints_.size();
   for (const auto& wanted : endpoints.endpoints) {
@@ -28,6 +30,8 @@ void UpstreamState::reconcile(const snapshot::Upstream& upstream,
     fresh->text = base::format_endpoint(*address, wanted.port);
     fresh->weight = wanted.weight;
     fresh->series = series_;
+    // The first endpoints have nobody to leave their share to.
+    if (!endpoints_.empty()) fresh->ramp = upstream.balancing.slow_start;
     next.push_back(std::move(fresh));
   }
   for (const auto& old : endpoints_) {
@@ -35,12 +39,24 @@ void UpstreamState::reconcile(const snapshot::Upstream& upstream,
   }
   endpoints_ = std::move(next);
   health_ = upstream.passive_health;
+  watch_health(upstream.health_check, health);
   if (balancing_ != upstream.balancing) {
     balancing_ = upstream.balancing;
     balancer_ = make_balancer(*balancing_, random_);
     is_changed = true;
   }
   if (is_changed) balancer_->reset(endpoints_);
+}
+
+void UpstreamState::watch_health(const snapshot::HealthCheck& check, base::HealthTable* health) {
+  const bool is_wanted = check.type != snapshot::ProbeType::kNone && health != nullptr;
+  const bool is_same = health_check_ == check;
+  health_check_ = check;
+  if (!is_wanted && is_same) return;
+  for (const auto& each : endpoints_) {
+    if (is_wanted && is_same && each->health) continue;
+    each->health = is_wanted ? health->of(health_name(each->address, check)) : nullptr;
+  }
 }
 
 void UpstreamState::retire() {
@@ -52,6 +68,27 @@ bool UpstreamState::has_up(base::SteadyTime now) const {
   return std::ranges::any_of(endpoints_, [&](const auto& each) { return each->is_up(now); });
 }
 
+bool UpstreamState::is_panicking(base::SteadyTime now) const {
+  constexpr std::size_t kWhole = 100;
+  const auto up = static_cast<std::size_t>(
+      std::ranges::count_if(endpoints_, [&](const auto& each) { return each->is_up(now); }));
+  return up * kWhole < endpoints_.size() * balancing_->panic_percent;
+}
+
+/// False for the part of its share that an endpoint must not have yet.
+bool UpstreamState::may_take(Endpoint& endpoint, base::SteadyTime now) {
+  if (std::exchange(endpoint.was_down, false)) {
+    endpoint.ramp = balancing_->slow_start;
+    endpoint.ramp_from = now;
+  }
+  if (endpoint.ramp.count() == 0) return true;
+  if (endpoint.ramp_from == base::SteadyTime()) endpoint.ramp_from = now;
+  const auto share = std::chrono::duration<double>(now - endpoint.ramp_from) /
+                     std::chrono::duration<double>(endpoint.ramp);
+  if (share >= 1) endpoint.ramp = base::Duration(0);
+  return share >= 1 || static_cast<double>(random_()) < share * static_cast<double>(Random::max());
+}
+
 std::optional<Lease> UpstreamState::pick(const PickInput& input,
                                          const std::vector<EndpointPtr>& tried) {
   if (endpoints_.empty()) return std::nullopt;
@@ -59,9 +96,20 @@ std::optional<Lease> UpstreamState::pick(const PickInput& input,
     return std::ranges::find(tried, endpoints_[i]) == tried.end();
   };
   const auto is_up_and_untried = [&](std::size_t i) {
-    return endpoints_[i]->is_up(input.now) && is_untried(i);
+    auto& endpoint = *endpoints_[i];
+    if (endpoint.is_up(input.now)) return is_untried(i);
+    endpoint.was_down |= endpoint.health && endpoint.health->get() == base::Health::kDown;
+    return false;
   };
-  auto index = balancer_->pick(endpoints_, input, is_up_and_untried);
+  auto index = Balancer::kNone;
+  if (balancing_->panic_percent == 0 || !is_panicking(input.now)) {
+    index = balancer_->pick(endpoints_, input, is_up_and_untried);
+    if (index != Balancer::kNone && !is_hashing() && !may_take(*endpoints_[index], input.now)) {
+      const auto another = [&](std::size_t i) { return i != index && is_up_and_untried(i); };
+      const auto instead = balancer_->pick(endpoints_, input, another);
+      if (instead != Balancer::kNone) index = instead;
+    }
+  }
   if (index == Balancer::kNone) index = balancer_->pick(endpoints_, input, is_untried);
   const auto any = [](std::size_t) { return true; };
   if (index == Balancer::kNone) index = balancer_->pick(endpoints_, input, any);
@@ -91,6 +139,9 @@ void UpstreamState::report_failure(Endpoint& endpoint, base::SteadyTime now) con
   if (++endpoint.fails < health_.max_fails) return;
   endpoint.fails = 0;
   endpoint.down_until = now + health_.fail_timeout;
+  if (!health_.recovers_slowly) return;
+  endpoint.ramp_from = endpoint.down_until;
+  endpoint.ramp = health_.fail_timeout;
 }
 
 }  // namespace penstock::upstream

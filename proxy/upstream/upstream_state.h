@@ -50,7 +50,9 @@ class UpstreamState {
       : UpstreamState(random, std::make_shared<telemetry::UpstreamSeries>()) {}
 
   /// Addresses that do not parse are left out; `validate` has refused them before.
-  void reconcile(const snapshot::Upstream& upstream, const snapshot::Endpoints& endpoints);
+  /// `health` is where active checks write what they find; needed where the upstream has a check.
+  void reconcile(const snapshot::Upstream& upstream, const snapshot::Endpoints& endpoints,
+                 base::HealthTable* health = nullptr);
   /// Marks every endpoint as retired: the upstream is gone.
   void retire();
 
@@ -68,10 +70,15 @@ class UpstreamState {
   void report_failure(Endpoint& endpoint, base::SteadyTime now) const;
 
  private:
+  bool is_panicking(base::SteadyTime now) const;
+  bool may_take(Endpoint& endpoint, base::SteadyTime now);
+  void watch_health(const snapshot::HealthCheck& check, base::HealthTable* health);
+
   Random& random_;
   std::shared_ptr<telemetry::UpstreamSeries> series_;
   std::optional<snapshot::Balancing> balancing_;
   snapshot::PassiveHealth health_;
+  snapshot::HealthCheck health_check_;
   std::unique_ptr<Balancer> balancer_;
   std::vector<EndpointPtr> endpoints_;
 };

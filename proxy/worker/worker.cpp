@@ -18,6 +18,7 @@ Worker::Worker(Telemetry telemetry)
     : own_metrics_(telemetry.metrics == nullptr ? std::make_unique<telemetry::WorkerMetrics>()
                                                 : nullptr),
       parts_(reactor_, own_metrics_ ? *own_metrics_ : *telemetry.metrics, telemetry.log),
+      health_(std::move(telemetry.health)),
       sweep_timer_(reactor_, [this] { sweep(); }),
       log_timer_(reactor_,
                  [this] {
@@ -84,7 +85,7 @@ void Worker::reconcile_upstream(std::uint32_t slot) {
     state = std::make_unique<upstream::UpstreamState>(
         parts_.random, parts_.metrics.upstream(compiled->upstream().name));
   }
-  state->reconcile(compiled->upstream(), compiled->endpoints());
+  state->reconcile(compiled->upstream(), compiled->endpoints(), health_.get());
 }
 
 void Worker::make_tls() {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/base/gate.h"
+#include "proxy/base/health.h"
 #include "proxy/base/limit.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/reactor.h"
@@ -31,6 +32,8 @@ struct Telemetry {
   telemetry::LogWriter* log = nullptr;
   /// Shared by all workers, so that limits hold for the proxy as a whole; else for the worker.
   std::shared_ptr<base::LimitTable> limits = std::make_shared<base::LimitTable>();
+  /// Where active checks write what they find.
+  std::shared_ptr<base::HealthTable> health = std::make_shared<base::HealthTable>();
 };
 
 class Worker {
@@ -66,6 +69,7 @@ class Worker {
   net::Reactor reactor_;
   std::unique_ptr<telemetry::WorkerMetrics> own_metrics_;
   session::WorkerParts parts_;
+  std::shared_ptr<base::HealthTable> health_;
   net::Timer sweep_timer_;
   net::Timer log_timer_;
   net::Timer drain_timer_;

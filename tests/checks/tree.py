@@ -16,7 +16,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROXY = ['main', 'control', 'worker', 'session', 'routing', 'filters', 'upstream', 'http', 'net',
+PROXY = ['main', 'control', 'worker', 'session', 'routing', 'filters', 'health', 'upstream', 'http', 'net',
          'telemetry', 'snapshot', 'base']
 CONTROLLER = ['cli', 'main', 'program', 'publish', 'status', 'kube', 'directory', 'dns',
               'translate', 'annotations', 'settings', 'world', 'objects']

@@ -5,7 +5,7 @@ packages=(
   g++ cmake ninja-build ccache mold pkg-config git python3
   libcpprest-dev libyaml-cpp-dev libboost-dev libboost-system-dev libboost-thread-dev
   libboost-chrono-dev libboost-random-dev libboost-regex-dev libboost-filesystem-dev
-  prometheus-cpp-dev libcivetweb-dev libgtest-dev libgmock-dev libssl-dev libc-ares-dev
+  prometheus-cpp-dev libcivetweb-dev libgtest-dev libgmock-dev libssl-dev libc-ares-dev libre2-dev libnghttp2-dev
   libsimdjson-dev libfmt-dev libspdlog-dev libcli11-dev curl openssl netcat-openbsd valgrind
 )
 missing=()

@@ -37,10 +37,17 @@ struct Balancing {
   /// Of a hash: no endpoint has more than so many per cent of its share of what the worker serves;
   /// who is beyond goes to the next on the ring. 0 = no bound.
   std::uint32_t bounded_load_percent = 0;
+  /// An endpoint that is new, or passes its active checks again, gets its full share after so long
+  /// (nginx slow_start). Not for a hash. 0 = at once.
+  base::Duration slow_start{0};
+  /// Where less than so many per cent of the endpoints are up, all are used: those that are left
+  /// would go down under the load of all. 0 = only where none is up.
+  std::uint32_t panic_percent = 0;
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("algorithm", algorithm)("bounded_load_percent", bounded_load_percent);
+    archive("algorithm", algorithm)("bounded_load_percent", bounded_load_percent)(
+        "slow_start", slow_start)("panic_percent", panic_percent);
   }
   bool operator==(const Balancing&) const = default;
 };
@@ -50,10 +57,12 @@ struct Balancing {
 struct PassiveHealth {
   std::uint32_t max_fails = 0;
   base::Duration fail_timeout{10'000};
+  bool recovers_slowly = false;  // to its full share within another fail_timeout
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("max_fails", max_fails)("fail_timeout", fail_timeout);
+    archive("max_fails", max_fails)("fail_timeout", fail_timeout)("recovers_slowly",
+                                                                  recovers_slowly);
   }
   bool operator==(const PassiveHealth&) const = default;
 };

@@ -151,14 +151,36 @@ TEST(ParseTcpService, RefusesWhatHasNoMeaning) {
                        more);
   };
   for (const auto* bad :
-       {R"(, "keepalive": {"interval": "1s"})", R"(, "keepalive": {"idle": "1s", "probes": 0})",
-        R"(, "limits": {"connections": -1})", R"(, "limits": {"conections": 1})",
-        R"(, "accessLog": {"format": "XML"})", R"(, "accessLog": {"sampleRatio": "1.5"})",
-        R"(, "accessLog": {"sampleRatio": "0."})", R"(, "accessLog": {"sampleRatio": "0.1234567"})",
-        R"(, "accessLog": {"sampleRatio": ".5"})", R"(, "timeouts": {"maxSession": "soon"})",
+       {R"(, "keepalive": {"interval": "1s"})",
+        R"(, "keepalive": {"idle": "1s", "probes": 0})",
+        R"(, "limits": {"connections": -1})",
+        R"(, "limits": {"conections": 1})",
+        R"(, "accessLog": {"format": "XML"})",
+        R"(, "accessLog": {"sampleRatio": "1.5"})",
+        R"(, "accessLog": {"sampleRatio": "0."})",
+        R"(, "accessLog": {"sampleRatio": "0.1234567"})",
+        R"(, "accessLog": {"sampleRatio": ".5"})",
+        R"(, "timeouts": {"maxSession": "soon"})",
         R"(, "loadBalancing": {"hashKey": "SourceIP"})",
         R"(, "loadBalancing": {"algorithm": "Hash", "boundedLoadPercent": 99})",
-        R"(, "loadBalancing": {"algorithm": "Random", "boundedLoadPercent": 125})"}) {
+        R"(, "loadBalancing": {"algorithm": "Random", "boundedLoadPercent": 125})",
+        R"(, "loadBalancing": {"algorithm": "Hash", "slowStart": "1m"})",
+        R"(, "health": {"passive": {"recovery": "Slow"}})",
+        R"(, "health": {"active": {}})",
+        R"(, "health": {"active": {"type": "SendExpect"}})",
+        R"(, "health": {"active": {"type": "SendExpect", "expect": "a", "expectRegex": "a"}})",
+        R"(, "health": {"active": {"type": "SendExpect", "expectRegex": "(a"}})",
+        R"(, "health": {"active": {"type": "SendExpect", "expect": "a", "sendHex": "1"}})",
+        R"(, "health": {"active": {"type": "SendExpect", "expect": "a", "sendHex": "zz"}})",
+        R"(, "health": {"active": {"type": "Connect", "path": "/"}})",
+        R"(, "health": {"active": {"type": "HTTP", "path": "ready"}})",
+        R"(, "health": {"active": {"type": "HTTP", "path": "/a b"}})",
+        R"(, "health": {"active": {"type": "HTTP", "host": "a\r\nb"}})",
+        R"(, "health": {"active": {"type": "HTTP", "status": "399-200"}})",
+        R"(, "health": {"active": {"type": "HTTP", "status": "2xx"}})",
+        R"(, "health": {"active": {"type": "ICMPUnreachable"}})",
+        R"(, "health": {"active": {"type": "Connect", "interval": "1ms"}})",
+        R"(, "health": {"active": {"type": "Connect", "fails": 0}})"}) {
     refused(Kind::kTcpService, with(bad));
   }
   const auto good = read<TcpService>(

@@ -51,6 +51,19 @@ TEST(StreamConditions, AllWell) {
   }
 }
 
+TEST(StreamConditions, AllUnhealthySaysWhy) {
+  auto view = all_well();
+  view.ready_endpoints = 1;
+  view.down_endpoints = {"10.0.0.1:80: connect: Connection refused"};
+  EXPECT_EQ(text(make_status({}, view, "now").conditions[3]),
+            "BackendsHealthy=True EndpointsReady");
+  view.ready_endpoints = 0;
+  const auto status = make_status({}, view, "now");
+  EXPECT_EQ(text(status.conditions[3]), "BackendsHealthy=False AllUnhealthy");
+  EXPECT_THAT(status.conditions[3].message, HasSubstr("10.0.0.1:80: connect: Connection refused"));
+  EXPECT_EQ(status.backends, "0/3");
+}
+
 TEST(StreamConditions, AConflictNamesTheOwner) {
   auto view = all_well();
   view.ports = {};

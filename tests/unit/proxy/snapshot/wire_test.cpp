@@ -11,7 +11,8 @@ std::string all_messages() {
   const Update update{3, 4, {{{PartKind::kHost, "gone"}, nullptr}}};
   return encode_frame(Hello{kProtocolVersion, schema_fingerprint(), "test", 9, false}) +
          encode_frame(update) + encode_frame(Adopted{4, {"port 80: taken"}}) +
-         encode_frame(Refused{5, {"why"}});
+         encode_frame(Refused{5, {"why"}}) +
+         encode_frame(HealthReport{{{"db", "10.0.0.1", 80, "connect: refused"}}});
 }
 
 std::vector<Message> read_all(FrameReader& reader) {
@@ -32,11 +33,12 @@ TEST(FrameReader, CutsMessagesAtEverySplit) {
     auto messages = read_all(reader);
     reader.feed(std::string_view(bytes).substr(split));
     for (auto& more : read_all(reader)) messages.push_back(std::move(more));
-    ASSERT_EQ(messages.size(), 4U) << split;
+    ASSERT_EQ(messages.size(), 5U) << split;
     EXPECT_EQ(std::get<Hello>(messages[0]).serving, 9U);
     EXPECT_EQ(std::get<Update>(messages[1]).version, 4U);
     EXPECT_EQ(std::get<Adopted>(messages[2]).problems.size(), 1U);
     EXPECT_EQ(std::get<Refused>(messages[3]).reasons[0], "why");
+    EXPECT_EQ(std::get<HealthReport>(messages[4]).down.at(0).finding, "connect: refused");
   }
 }
 

@@ -28,6 +28,11 @@ const NameCache::Addresses* NameCache::find(const std::string& name) const {
   return &found->second->addresses;
 }
 
+std::vector<world::SrvTarget> NameCache::targets_of(const std::string& name) const {
+  const auto found = entries_.find(name);
+  return found == entries_.end() ? std::vector<world::SrvTarget>() : found->second->targets;
+}
+
 std::optional<Failure> NameCache::failure_of(const std::string& name) const {
   const auto found = entries_.find(name);
   return found == entries_.end() ? std::nullopt : found->second->failure;
@@ -47,7 +52,7 @@ void NameCache::take(const std::string& name, const std::shared_ptr<Entry>& entr
     entry->failure.reset();
     again(name, entry,
           std::clamp<std::chrono::milliseconds>(result->ttl, timing_.shortest, timing_.longest));
-    return set_addresses(name, entry, std::move(result->addresses));
+    return set_addresses(name, entry, std::move(result->addresses), std::move(result->targets));
   }
   if (entry->failure != result.error()) {
     base::log::warn("DNS: {}: {}", name, to_string(result.error()));
@@ -56,10 +61,11 @@ void NameCache::take(const std::string& name, const std::shared_ptr<Entry>& entr
   if (result.error() == Failure::kNotFound) {
     entry->failures = 0;
     again(name, entry, timing_.not_found);
-    return set_addresses(name, entry, {});
+    return set_addresses(name, entry, {}, {});
   }
   const auto delay = timing_.shortest * (1LL << std::min(entry->failures++, 20));
   again(name, entry, std::min<std::chrono::milliseconds>(delay, timing_.longest_retry));
+  if (!entry->is_known && entry->failures == 1) tell(name, entry);
 }
 
 void NameCache::again(const std::string& name, const std::shared_ptr<Entry>& entry,
@@ -72,10 +78,15 @@ void NameCache::again(const std::string& name, const std::shared_ptr<Entry>& ent
 }
 
 void NameCache::set_addresses(const std::string& name, const std::shared_ptr<Entry>& entry,
-                              Addresses addresses) {
-  entry->is_known = true;
-  if (entry->addresses == addresses) return;
+                              Addresses addresses, std::vector<world::SrvTarget> targets) {
+  const bool is_first = !std::exchange(entry->is_known, true);
+  if (!is_first && entry->addresses == addresses && entry->targets == targets) return;
   entry->addresses = std::move(addresses);
+  entry->targets = std::move(targets);
+  tell(name, entry);
+}
+
+void NameCache::tell(const std::string& name, const std::shared_ptr<Entry>& entry) {
   // Copies: the callback may change the set of names, or drop this cache.
   const auto changed = entry->addresses;
   const auto text = name;

@@ -29,8 +29,8 @@ struct NameTiming {
 class NameCache {
  public:
   using Addresses = std::vector<base::Address>;
-  /// Sorted; empty when the name has come to have none. Comes only when the set has changed, first
-  /// when it is known and not empty. May call set_names.
+  /// Sorted; empty when the name has come to have none, or none is known yet because the servers
+  /// fail. Comes only when the set has changed, and when it is first known. May call set_names.
   using OnChange = std::function<void(const std::string& name, const Addresses& addresses)>;
 
   NameCache(asio::io_context& io, Resolver& resolver, OnChange on_change, NameTiming timing);
@@ -45,6 +45,8 @@ class NameCache {
 
   /// Null when the name is not followed or nothing is known of it yet.
   const Addresses* find(const std::string& name) const;
+  /// Of an SRV question; empty where nothing is known.
+  std::vector<world::SrvTarget> targets_of(const std::string& name) const;
   /// The last failure of a name, for messages; nothing when its last answer was good.
   std::optional<Failure> failure_of(const std::string& name) const;
 
@@ -56,6 +58,7 @@ class NameCache {
     int failures = 0;
     std::optional<Failure> failure;
     Addresses addresses;
+    std::vector<world::SrvTarget> targets;
   };
 
   void resolve(const std::string& name, const std::shared_ptr<Entry>& entry);
@@ -63,7 +66,8 @@ class NameCache {
   void again(const std::string& name, const std::shared_ptr<Entry>& entry,
              std::chrono::milliseconds delay);
   void set_addresses(const std::string& name, const std::shared_ptr<Entry>& entry,
-                     Addresses addresses);
+                     Addresses addresses, std::vector<world::SrvTarget> targets);
+  void tell(const std::string& name, const std::shared_ptr<Entry>& entry);
 
   asio::io_context& io_;
   Resolver& resolver_;

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 
 #include "controller/dns/channel.h"
+#include "proxy/base/text.h"
 
 namespace penstock::dns {
 
@@ -47,9 +49,53 @@ int parse_answer(const unsigned char* bytes, int size, bool is_v6, Answer& answe
   return ARES_SUCCESS;
 }
 
+/// c-ares keeps no TTL of SRV records.
+std::chrono::seconds smallest_ttl(const unsigned char* bytes, int size) {
+  ns_msg message;
+  if (ns_initparse(bytes, size, &message) != 0) return std::chrono::seconds(0);
+  constexpr std::uint32_t kMost = std::numeric_limits<std::int32_t>::max();  // RFC 2181 section 8
+  auto smallest = kMost;
+  for (int i = 0; i < ns_msg_count(message, ns_s_an); ++i) {
+    ns_rr record;
+    if (ns_parserr(&message, ns_s_an, i, &record) != 0) return std::chrono::seconds(0);
+    smallest = std::min<std::uint32_t>(smallest, ns_rr_ttl(record));
+  }
+  return std::chrono::seconds(smallest);
+}
+
+/// A target of "." says that there is none (RFC 2782).
+int parse_srv(const unsigned char* bytes, int size, Answer& answer) {
+  struct Free {
+    void operator()(void* records) const { ares_free_data(records); }
+  };
+  ares_srv_reply* first = nullptr;
+  const int code = ares_parse_srv_reply(bytes, size, &first);
+  const std::unique_ptr<ares_srv_reply, Free> owner(first);
+  if (code != ARES_SUCCESS) return code;
+  for (const auto* each = first; each != nullptr; each = each->next) {
+    auto name = base::to_lower(each->host);
+    if (name.ends_with('.')) name.pop_back();
+    if (name.empty() || each->port == 0 || answer.targets.size() >= kMaxAddresses) continue;
+    answer.targets.push_back({each->priority, each->weight, each->port, std::move(name)});
+  }
+  std::sort(answer.targets.begin(), answer.targets.end());
+  answer.ttl = smallest_ttl(bytes, size);
+  return answer.targets.empty() ? ARES_ENODATA : ARES_SUCCESS;
+}
+
 bool says_nothing_there(int code) { return code == ARES_ENODATA || code == ARES_ENOTFOUND; }
 
 }  // namespace
+
+Question read_question(std::string_view text) {
+  using Type = Question::Type;
+  constexpr std::pair<std::string_view, Type> kTypes[] = {
+      {"A ", Type::kA}, {"AAAA ", Type::kAaaa}, {"SRV ", Type::kSrv}};
+  for (const auto& [prefix, type] : kTypes) {
+    if (text.starts_with(prefix)) return {type, text.substr(prefix.size())};
+  }
+  return {Type::kAny, text};
+}
 
 std::string_view to_string(Failure failure) {
   switch (failure) {
@@ -74,7 +120,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Resolver::Channel>
         conf_(std::move(conf)),
         ares_(std::make_unique<AresChannel>(io, conf_.servers, conf_.timeout, conf_.attempts)) {}
 
-  void start(std::string_view name, OnDone on_done) {
+  void start(std::string_view text, OnDone on_done) {
+    const auto [type, name] = read_question(text);
     base::error_code code;
     const auto address = asio::ip::make_address(std::string(name), code);
     if (!code) return post(std::move(on_done), Answer{{address}, kForever});
@@ -85,6 +132,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Resolver::Channel>
     const bool is_text = name.find('\0') == name.npos;
     if (is_text) lookup->names = candidates(name, conf_);
     lookup->channel = this;
+    lookup->type = type;
+    lookup->asks_v6 = type == Question::Type::kAaaa;
     lookup->on_done = std::move(on_done);
     ++lookups_;
     if (lookup->names.empty()) return finish(std::move(lookup), std::unexpected(Failure::kBadName));
@@ -103,6 +152,7 @@ class Resolver::Channel : public std::enable_shared_from_this<Resolver::Channel>
     Channel* channel = nullptr;
     std::vector<std::string> names;
     std::size_t next = 0;
+    Question::Type type = Question::Type::kAny;
     bool asks_v6 = false;
     bool had_server_failure = false;
     OnDone on_done;
@@ -110,7 +160,8 @@ class Resolver::Channel : public std::enable_shared_from_this<Resolver::Channel>
 
   void ask(std::unique_ptr<Lookup> lookup) {
     const auto& name = lookup->names[lookup->next];
-    const int type = lookup->asks_v6 ? ns_t_aaaa : ns_t_a;
+    const int address_type = lookup->asks_v6 ? ns_t_aaaa : ns_t_a;
+    const int type = lookup->type == Question::Type::kSrv ? ns_t_srv : address_type;
     ares_->query(name, type, &Channel::on_reply, lookup.release());
   }
 
@@ -124,12 +175,16 @@ class Resolver::Channel : public std::enable_shared_from_this<Resolver::Channel>
   void take_reply(std::unique_ptr<Lookup> lookup, int status, const unsigned char* bytes,
                   int size) {
     Answer answer;
-    if (status == ARES_SUCCESS) status = parse_answer(bytes, size, lookup->asks_v6, answer);
+    const auto type = lookup->type;
+    if (status == ARES_SUCCESS) {
+      status = type == Question::Type::kSrv ? parse_srv(bytes, size, answer)
+                                            : parse_answer(bytes, size, lookup->asks_v6, answer);
+    }
     if (status == ARES_SUCCESS) {
       answer.addresses = sorted(std::move(answer.addresses));
       return finish(std::move(lookup), std::move(answer));
     }
-    if (status == ARES_ENODATA && !lookup->asks_v6) {
+    if (status == ARES_ENODATA && type == Question::Type::kAny && !lookup->asks_v6) {
       lookup->asks_v6 = true;
       return ask(std::move(lookup));
     }
@@ -144,7 +199,7 @@ class Resolver::Channel : public std::enable_shared_from_this<Resolver::Channel>
       return finish(std::move(lookup), std::unexpected(Failure::kUnavailable));
     }
     if (++lookup->next < lookup->names.size()) {
-      lookup->asks_v6 = false;
+      lookup->asks_v6 = type == Question::Type::kAaaa;
       return ask(std::move(lookup));
     }
     const auto why = lookup->had_server_failure ? Failure::kUnavailable : Failure::kNotFound;

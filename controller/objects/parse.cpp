@@ -145,6 +145,8 @@ EndpointSlice parse_endpoint_slice(const Json& json) {
     SliceEndpoint endpoint;
     endpoint.addresses = item.texts("addresses");
     endpoint.is_ready = item.get("conditions").boolean("ready", true);
+    item.get("hints").for_each(
+        "forZones", [&](const Json& zone) { endpoint.zones.push_back(zone.text("name")); });
     slice.endpoints.push_back(std::move(endpoint));
   });
   return slice;

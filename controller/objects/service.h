@@ -38,7 +38,8 @@ struct SlicePort {
 
 struct SliceEndpoint {
   std::vector<std::string> addresses;
-  bool is_ready = true;  // absent counts as ready
+  bool is_ready = true;            // absent counts as ready
+  std::vector<std::string> zones;  // hints.forZones: whose clients it is meant for
 };
 
 struct EndpointSlice {

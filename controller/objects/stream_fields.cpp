@@ -16,6 +16,9 @@ constexpr std::int64_t kMaxWeight = 1'000'000;
 constexpr std::int64_t kMostConnections = 10'000'000;
 /// Every port of a range is a socket of every worker.
 constexpr int kMostPorts = 1024;
+constexpr std::array kHostRecords = {
+    Named<HostRecords>{"Auto", HostRecords::kAuto}, Named<HostRecords>{"A", HostRecords::kA},
+    Named<HostRecords>{"AAAA", HostRecords::kAaaa}, Named<HostRecords>{"SRV", HostRecords::kSrv}};
 constexpr std::array kLogFormats = {Named<bool>{"Text", false}, Named<bool>{"JSON", true}};
 
 /// "0.05" is 50000; at most six digits behind the point.
@@ -46,6 +49,20 @@ PortRange parse_port_range(const Json& json) {
         fmt::format("expected at most {} ports, got {}", kMostPorts, range.last - range.first + 1));
   }
   return range;
+}
+
+/// A name such as _ldap._tcp.example is one of SRV records (RFC 2782).
+void parse_host(const Json& json, StreamBackend& backend) {
+  json.allow_only({"name", "port", "resolve"});
+  backend.host = json.text("name");
+  backend.port.number = static_cast<std::uint16_t>(json.integer("port", 1, kMaxPort, 0));
+  backend.records = choose(json, "resolve", kHostRecords, HostRecords::kAuto);
+  if (backend.records == HostRecords::kAuto && backend.host.starts_with('_')) {
+    backend.records = HostRecords::kSrv;
+  }
+  if (backend.records == HostRecords::kSrv && backend.port.is_given()) {
+    json.get("port").fail("expected none with SRV records, which bring their ports");
+  }
 }
 
 }  // namespace
@@ -116,12 +133,11 @@ StreamBackend parse_stream_backend(const Json& json) {
     backend.name_space = service.text("namespace");
     backend.port = parse_port(service, "port");
   } else {
-    host.allow_only({"name", "port"});
-    backend.host = host.text("name");
-    backend.port.number = static_cast<std::uint16_t>(host.integer("port", 1, kMaxPort, 0));
+    parse_host(host, backend);
   }
   if (backend.service.empty() && backend.host.empty()) target.fail("expected a name, got none");
-  if (!backend.port.is_given()) target.fail("expected a port, got none");
+  const bool brings_port = backend.records == HostRecords::kSrv;
+  if (!brings_port && !backend.port.is_given()) target.fail("expected a port, got none");
   backend.weight = static_cast<std::uint32_t>(json.integer("weight", 0, kMaxWeight, 1));
   backend.is_backup = json.boolean("backup", false);
   backend.max_connections = parse_count(json, "maxConnections", 0, kMostConnections).value_or(0);

@@ -29,11 +29,15 @@ struct StreamListener {
   std::string address;  // canonical; empty = all
 };
 
+/// What DNS is asked for the name of a host.
+enum class HostRecords : std::uint8_t { kAuto, kA, kAaaa, kSrv };
+
 /// One of a Service and a host.
 struct StreamBackend {
   std::string service;
   std::string name_space;  // of the service; empty = that of the object
   std::string host;
+  HostRecords records = HostRecords::kAuto;  // of the host; with SRV it brings its ports
   PortRef port;
   std::uint32_t weight = 1;
   bool is_backup = false;

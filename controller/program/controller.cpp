@@ -57,7 +57,11 @@ Controller::Controller(asio::io_context& io, Options options, Metrics& metrics)
       resolver_(io, dns::read_resolv_conf(options.resolv_conf)),
       names_(io, resolver_,
              [this](const std::string& name, const dns::NameCache::Addresses& addresses) {
-               world_.set_addresses(name, addresses, touched_);
+               if (dns::read_question(name).type == dns::Question::Type::kSrv) {
+                 world_.set_targets(name, names_.targets_of(name), touched_);
+               } else {
+                 world_.set_addresses(name, addresses, touched_);
+               }
                if (!batch_began_) batch_began_ = now();
                flush_soon();
              }),

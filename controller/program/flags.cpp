@@ -56,6 +56,10 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
        "Secret that is presented where a host has none; without: a self-signed certificate");
   app.add_option("--annotations-prefix", options.annotation_prefix, "Prefix of our annotations")
       ->capture_default_str();
+  app.add_option("--zone", options.zone,
+                 "Zone of the node, as in topology.kubernetes.io/zone: endpoints with hints for it "
+                 "are used alone, as kube-proxy does; empty: hints are not looked at")
+      ->envname("PENSTOCK_ZONE");
   app.add_option("--http-port", options.http_port, "Port for HTTP; 0: none")->capture_default_str();
   app.add_option("--https-port", options.https_port, "Port for HTTPS; 0: none")
       ->capture_default_str();

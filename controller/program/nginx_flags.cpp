@@ -90,7 +90,7 @@ constexpr NginxFlag kFlags[] = {
      "nothing is fetched from issuers; put the whole chain into the Secret", "false"},
     {"enable-ssl-passthrough", "false", kIgnored, kNoPassthrough, "false"},
     {"enable-topology-aware-routing", "false", kIgnored,
-     "hints of EndpointSlices are not read; every ready endpoint is used", "false"},
+     "hints of EndpointSlices are read where a zone is given", "false"},
     {"exclude-socket-metrics", "", kIgnored,
      "every metric is exported; metricRelabelings of a ServiceMonitor drop what is not wanted", ""},
     {"health-check-path", "/healthz", kIgnored, "the path is /healthz", "/healthz"},

@@ -27,6 +27,7 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kRefNotPermitted, "RefNotPermitted", "ResolvedRefs"},
     {Reason::kBackendNotFound, "BackendNotFound", "ResolvedRefs"},
     {Reason::kPortNotFound, "PortNotFound", "ResolvedRefs"},
+    {Reason::kDnsUnresolved, "DNSUnresolved", "ResolvedRefs"},
 };
 
 /// True with `good`, unless a diagnostic of this condition says no.

@@ -17,6 +17,7 @@ enum class Reason : std::uint8_t {
   kRefNotPermitted,
   kBackendNotFound,
   kPortNotFound,
+  kDnsUnresolved,
 };
 
 /// Something that a user wrote and that is not served as written.

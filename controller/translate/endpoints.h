@@ -19,6 +19,7 @@ const objects::ServicePort* find_port(const objects::Service& service, const obj
 struct Found {
   std::vector<snapshot::Endpoint> endpoints;  // sorted, without repeats; empty: 503
   std::string refused;  // why an address was left out, with the address; empty where none was
+  bool is_unresolved = false;  // a name is known to have no address, or no name server answers
 };
 
 Found endpoints_of(Reader& reader, const UpstreamDemand& demand, const Options& options);

@@ -9,6 +9,7 @@
 
 #include "controller/objects/ingress.h"
 #include "controller/objects/service.h"
+#include "controller/objects/stream_fields.h"
 #include "controller/translate/diagnostic.h"
 #include "proxy/snapshot/snapshot.h"
 
@@ -20,6 +21,7 @@ struct UpstreamDemand {
   std::string name_space;
   std::string service;  // empty: `host` is resolved instead
   std::string host;
+  objects::HostRecords records = objects::HostRecords::kAuto;
   objects::PortRef port;
   objects::Protocol protocol = objects::Protocol::kTcp;
   bool matches_target_port = false;  // an Ingress may name a Service's port by its targetPort

@@ -32,6 +32,9 @@ struct Options {
   /// Endpoints on loopback and link-local addresses are served: for a directory of manifests on a
   /// machine of one's own, never for a cluster, where they would reach into our pod and its node.
   bool allows_local_endpoints = false;
+  /// Of our node: endpoints that hints of EndpointSlices give to it are used alone. Empty = not
+  /// known.
+  std::string zone;
   /// Presented where nothing else fits: self-signed, made at start.
   std::string fallback_chain_pem;
   std::string fallback_key_pem;

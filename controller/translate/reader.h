@@ -77,6 +77,12 @@ class Reader {
     return world_.addresses_of(name);
   }
 
+  const std::vector<world::SrvTarget>* targets_of(const std::string& question) {
+    names_.insert(question);
+    facts_.push_back(world::fact(world::Question::kAddresses, question));
+    return world_.targets_of(question);
+  }
+
   /// Sorted, without repeats.
   std::vector<world::Fact> take_facts() {
     std::ranges::sort(facts_);

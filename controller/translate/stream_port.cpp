@@ -31,6 +31,21 @@ snapshot::Algorithm algorithm_of(objects::LoadBalancing from) {
   return snapshot::Algorithm::kHash;
 }
 
+/// What tells two hosts of the same name apart.
+std::string port_text(const objects::StreamBackend& backend) {
+  switch (backend.records) {
+    case objects::HostRecords::kAuto:
+      break;
+    case objects::HostRecords::kA:
+      return backend.port.text() + "/A";
+    case objects::HostRecords::kAaaa:
+      return backend.port.text() + "/AAAA";
+    case objects::HostRecords::kSrv:
+      return "SRV";
+  }
+  return backend.port.text();
+}
+
 }  // namespace
 
 template <class T>
@@ -55,7 +70,7 @@ std::string upstream_part(const Transport& transport, const objects::Meta& meta,
   const auto root = fmt::format("{}service/{}/{}", transport.prefix, meta.name_space, meta.name);
   return backend.host.empty()
              ? fmt::format("{}/{}/{}", root, backend.service, backend.port.text())
-             : fmt::format("{}/host/{}:{}", root, backend.host, backend.port.text());
+             : fmt::format("{}/host/{}:{}", root, backend.host, port_text(backend));
 }
 
 /// HTTP, HTTPS and the status servers are TCP: a UDP port of the same number is free.
@@ -156,6 +171,7 @@ UpstreamDemand StreamPort::demand_of(const BackendPolicy& policy,
   demand.name_space = meta.name_space;
   demand.service = from.service;
   demand.host = from.host;
+  demand.records = from.records;
   demand.wanted_by = {transport_.object_kind, meta.name_space, meta.name};
   demand.port = from.port;
   demand.protocol = transport_.protocol;

@@ -16,6 +16,13 @@ Output translate_upstream(Reader& reader, const Options& options, const Upstream
   upstream.health_check = demand.health_check;
   out.add(snapshot::PartKind::kUpstream, demand.part, std::move(upstream));
   auto found = endpoints_of(reader, demand, options);
+  if (found.is_unresolved && found.endpoints.empty() && demand.service.empty()) {
+    out.diagnostics.push_back({demand.wanted_by,
+                               "",
+                               "host '" + demand.host + "' has no address that DNS tells",
+                               Reason::kDnsUnresolved,
+                               {}});
+  }
   if (!found.refused.empty()) {
     out.diagnostics.push_back(
         {demand.service.empty()

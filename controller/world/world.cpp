@@ -151,6 +151,19 @@ void World::set_addresses(std::string_view name, std::vector<base::Address> addr
   touched.facts.push_back(fact(Question::kAddresses, name));
 }
 
+void World::set_targets(std::string_view question, std::vector<SrvTarget> targets,
+                        Touched& touched) {
+  const auto found = targets_.find(question);
+  if (found != targets_.end() && found->second == targets) return;
+  targets_.insert_or_assign(std::string(question), std::move(targets));
+  touched.facts.push_back(fact(Question::kAddresses, question));
+}
+
+const std::vector<SrvTarget>* World::targets_of(std::string_view question) const {
+  const auto found = targets_.find(question);
+  return found == targets_.end() ? nullptr : &found->second;
+}
+
 std::vector<const objects::Ingress*> World::ingresses_of(std::string_view host) const {
   return look_up(by_host_, std::string(host));
 }

@@ -12,6 +12,7 @@
 #include "controller/objects/parse.h"
 #include "controller/objects/source.h"
 #include "controller/world/fact.h"
+#include "controller/world/srv_target.h"
 #include "proxy/base/asio.h"
 #include "proxy/base/persistent_map.h"
 
@@ -44,6 +45,9 @@ class World {
   /// What a DNS name resolves to now, sorted; empty = it does not.
   void set_addresses(std::string_view name, std::vector<base::Address> addresses, Touched& touched);
 
+  /// The same of an SRV question ("SRV _pg._tcp.db.example").
+  void set_targets(std::string_view question, std::vector<SrvTarget> targets, Touched& touched);
+
   /// `path` is "namespace/name", or the name alone for cluster-wide kinds. Null where there is
   /// none.
   template <class T>
@@ -69,6 +73,7 @@ class World {
   PortPolicies port_policies() const;
   /// Null while the name has never been resolved.
   const std::vector<base::Address>* addresses_of(std::string_view name) const;
+  const std::vector<SrvTarget>* targets_of(std::string_view question) const;
 
   const std::map<objects::ObjectKey, objects::ParseError>& unreadable() const {
     return unreadable_;
@@ -103,6 +108,7 @@ class World {
   Index<std::uint16_t, objects::UdpService> by_udp_port_;
   std::unordered_map<std::string, std::vector<base::Address>, base::TextHash, std::equal_to<>>
       addresses_;
+  std::unordered_map<std::string, std::vector<SrvTarget>, base::TextHash, std::equal_to<>> targets_;
   std::map<objects::ObjectKey, objects::ParseError> unreadable_;
   std::uint64_t unreadable_revision_ = 0;
   objects::Parser parser_;

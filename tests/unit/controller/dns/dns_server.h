@@ -19,6 +19,7 @@ class DnsServer {
     std::vector<std::string> v4;
     std::vector<std::string> v6;
     std::uint32_t ttl = 1;
+    std::vector<std::string> srv = {};  // "priority weight port target"
   };
   static constexpr int kServerFailure = 2;
   static constexpr int kNoSuchName = 3;
@@ -56,11 +57,13 @@ class DnsServer {
     }
     const std::size_t end = at + 5;
     const bool is_v6 = input_[at + 2] == 28;
-    asked.push_back((is_v6 ? "AAAA " : "A ") + name);
+    const bool is_srv = input_[at + 2] == 33;
+    asked.push_back((is_srv ? "SRV " : is_v6 ? "AAAA " : "A ") + name);
     if (is_silent) return;
     std::string reply(input_.data(), end);
     const auto found = records.find(name);
     const auto addresses = found == records.end() ? std::vector<std::string>()
+                           : is_srv               ? found->second.srv
                            : is_v6                ? found->second.v6
                                                   : found->second.v4;
     int code = found == records.end() ? kNoSuchName : 0;
@@ -71,10 +74,30 @@ class DnsServer {
     if (code == 0) {
       reply[6] = static_cast<char>(addresses.size() >> 8);
       reply[7] = static_cast<char>(addresses.size());
-      for (const auto& text : addresses) reply += record(text, is_v6, found->second.ttl);
+      for (const auto& text : addresses) {
+        reply +=
+            is_srv ? srv_record(text, found->second.ttl) : record(text, is_v6, found->second.ttl);
+      }
     }
     if (sends_garbage) reply = reply.substr(0, end) + "\xff\xff\xff";
     socket_.send_to(asio::buffer(reply), peer_);
+  }
+  static std::string srv_record(const std::string& text, std::uint32_t ttl) {
+    const auto fields = base::split(text, ' ');
+    std::string data;
+    for (int i = 0; i < 3; ++i) {
+      const auto number = *base::parse_integer<std::uint16_t>(fields[static_cast<std::size_t>(i)]);
+      data += {static_cast<char>(number >> 8), static_cast<char>(number)};
+    }
+    for (const auto label : base::split(fields[3], '.')) {
+      data += static_cast<char>(label.size());
+      data += label;
+    }
+    if (!data.ends_with('\0')) data += '\0';
+    std::string bytes("\xc0\x0c\x00\x21\x00\x01", 6);
+    for (const int shift : {24, 16, 8, 0}) bytes += static_cast<char>(ttl >> shift);
+    bytes += {static_cast<char>(data.size() >> 8), static_cast<char>(data.size())};
+    return bytes + data;
   }
   static std::string record(const std::string& text, bool is_v6, std::uint32_t ttl) {
     std::string bytes("\xc0\x0c\x00", 3);

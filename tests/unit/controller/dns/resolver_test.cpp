@@ -57,6 +57,30 @@ TEST_F(ResolverTest, IPv6OnlyWhereThereIsNoIPv4) {
   EXPECT_THAT(server_.asked, ElementsAre("A six.example", "AAAA six.example"));
 }
 
+TEST_F(ResolverTest, OneFamilyAlone) {
+  server_.records["web.example"] = {{"10.0.0.1"}, {"fd00::1"}, 5};
+  server_.records["four.example"] = {{"10.0.0.1"}, {}, 5};
+  EXPECT_EQ(resolve("AAAA web.example")->addresses, addresses({"fd00::1"}));
+  EXPECT_EQ(resolve("A web.example")->addresses, addresses({"10.0.0.1"}));
+  const auto none = resolve("AAAA four.example");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error(), Failure::kNotFound);
+  EXPECT_THAT(server_.asked, ElementsAre("AAAA web.example", "A web.example", "AAAA four.example"));
+}
+
+TEST_F(ResolverTest, SrvRecordsInTheirOrder) {
+  server_.records["_pg._tcp.db.example"].srv = {"20 5 5433 B.example", "10 7 5432 a.example"};
+  server_.records["_pg._tcp.db.example"].ttl = 42;
+  const auto answer = resolve("SRV _pg._tcp.db.example");
+  ASSERT_TRUE(answer);
+  EXPECT_THAT(answer->targets, ElementsAre(world::SrvTarget{10, 7, 5432, "a.example"},
+                                           world::SrvTarget{20, 5, 5433, "b.example"}));
+  EXPECT_EQ(answer->ttl, std::chrono::seconds(42));
+  EXPECT_THAT(answer->addresses, IsEmpty());
+  server_.records["_no._tcp.db.example"].srv = {"0 0 0 "};
+  EXPECT_FALSE(resolve("SRV _no._tcp.db.example")) << "a target of . says that there is none";
+}
+
 TEST_F(ResolverTest, SearchListAndAbsoluteNames) {
   conf_.search = {"ns.svc", "svc"};
   conf_.ndots = 5;

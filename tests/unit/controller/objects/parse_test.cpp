@@ -192,6 +192,26 @@ TEST(ParseTcpService, RefusesWhatHasNoMeaning) {
             1'000'000U);
 }
 
+TEST(ParseTcpService, HostsBringTheirPortsWithSrvRecords) {
+  const auto with = [](std::string_view host) {
+    return fmt::format(R"({{"spec": {{"listeners": [{{"port": 1}}], "rules": [{{"backends": [
+      {{"host": {}}}]}}]}}}})",
+                       host);
+  };
+  const auto records_of = [&](std::string_view host) {
+    return read<TcpService>(Kind::kTcpService, with(host)).rules.at(0).backends.at(0).records;
+  };
+  EXPECT_EQ(records_of(R"({"name": "h", "port": 1})"), HostRecords::kAuto);
+  EXPECT_EQ(records_of(R"({"name": "h", "port": 1, "resolve": "AAAA"})"), HostRecords::kAaaa);
+  EXPECT_EQ(records_of(R"({"name": "_pg._tcp.h"})"), HostRecords::kSrv);
+  EXPECT_EQ(records_of(R"({"name": "h", "resolve": "SRV"})"), HostRecords::kSrv);
+  for (const auto* bad : {R"({"name": "h"})", R"({"name": "_pg._tcp.h", "port": 1})",
+                          R"({"name": "h", "port": 1, "resolve": "SRV"})",
+                          R"({"name": "h", "port": 1, "resolve": "MX"})"}) {
+    refused(Kind::kTcpService, with(bad));
+  }
+}
+
 TEST(ParseTcpService, RefusesBackupsAlone) {
   refused(Kind::kTcpService, R"({"spec": {"listeners": [{"port": 1}], "rules": [{"backends": [
     {"host": {"name": "h", "port": 1}, "backup": true}]}]}})");

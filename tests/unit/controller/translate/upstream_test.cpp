@@ -158,6 +158,89 @@ TEST(Streams, ComeFromTcpServices) {
   EXPECT_THAT(c.endpoints(backend), ElementsAre("10.0.0.1:3306"));
 }
 
+std::string host_service(std::string_view host) {
+  return fmt::format(R"("spec":{{"listeners":[{{"name":"l","port":9000}}],"rules":[{{"backends":[
+    {{"host":{}}}]}}]}})",
+                     host);
+}
+
+TEST(Streams, SrvRecordsBringPortsAndWeights) {
+  Cluster c(stream_options());
+  c.put(Kind::kTcpService, "db/t", host_service(R"({"name":"_pg._tcp.DB.example"})")).translate();
+  const auto part = stream(c, "tcp/9000")->rules[0].backends[0].upstream;
+  EXPECT_EQ(part, "tcpservice/db/t/host/_pg._tcp.DB.example:SRV");
+  EXPECT_THAT(c.translator.wanted_names(), ElementsAre("SRV _pg._tcp.db.example"));
+  EXPECT_THAT(c.diagnostics(), IsEmpty()) << "not asked yet";
+  c.world.set_targets(
+      "SRV _pg._tcp.db.example",
+      {{10, 0, 5433, "b.example"}, {10, 30, 5432, "a.example"}, {20, 1, 5434, "c.example"}},
+      c.touched);
+  c.translate();
+  EXPECT_THAT(c.translator.wanted_names(),
+              ElementsAre("SRV _pg._tcp.db.example", "a.example", "b.example", "c.example"));
+  c.world.set_addresses("c.example", {asio::ip::make_address("192.0.2.3")}, c.touched);
+  c.translate();
+  EXPECT_THAT(c.endpoints(part), ElementsAre("192.0.2.3:5434")) << "the others lead nowhere";
+  c.world.set_addresses("a.example", {asio::ip::make_address("192.0.2.1")}, c.touched);
+  c.world.set_addresses("b.example", {asio::ip::make_address("192.0.2.2")}, c.touched);
+  c.translate();
+  EXPECT_THAT(c.endpoints(part), ElementsAre("192.0.2.1:5432", "192.0.2.2:5433"));
+  const auto& list = c.part<snapshot::Endpoints>(snapshot::PartKind::kEndpoints, part)->endpoints;
+  EXPECT_EQ(list[0].weight, 30U);
+  EXPECT_EQ(list[1].weight, 1U);
+}
+
+TEST(Streams, ANameWithoutAddressIsReported) {
+  Cluster c(stream_options());
+  c.put(Kind::kTcpService, "db/t",
+        host_service(R"({"name":"db.example","port":5432,"resolve":"AAAA"})"))
+      .translate();
+  EXPECT_THAT(c.translator.wanted_names(), ElementsAre("AAAA db.example"));
+  c.world.set_addresses("AAAA db.example", {}, c.touched);
+  c.translate();
+  EXPECT_THAT(c.diagnostics(),
+              ElementsAre("TCPService db/t: host 'db.example' has no address that DNS tells"));
+  c.world.set_addresses("AAAA db.example", {asio::ip::make_address("2001:db8::1")}, c.touched);
+  c.translate();
+  EXPECT_THAT(c.diagnostics(), IsEmpty());
+  EXPECT_THAT(c.endpoints("tcpservice/db/t/host/db.example:5432/AAAA"),
+              ElementsAre("2001:db8::1:5432"));
+}
+
+Cluster& zonal_slice(Cluster& c, std::string_view endpoints) {
+  c.apply({{Kind::kEndpointSlice, "db", "mysql-1"},
+           false,
+           fmt::format(R"({{"metadata":{{"namespace":"db","name":"mysql-1",
+             "labels":{{"kubernetes.io/service-name":"mysql"}}}},"addressType":"IPv4",
+             "ports":[{{"port":3306}}],"endpoints":[{}]}})",
+                       endpoints),
+           {}});
+  return c;
+}
+constexpr std::string_view kInA =
+    R"({"addresses":["10.0.0.1"],"hints":{"forZones":[{"name":"a"}]}})";
+constexpr std::string_view kInB =
+    R"({"addresses":["10.0.0.2"],"hints":{"forZones":[{"name":"b"},{"name":"c"}]}})";
+
+TEST(Zones, EndpointsWithHintsForOursAreUsedAlone) {
+  for (const auto& [zone, expected] :
+       std::map<std::string, std::vector<std::string>>{{"a", {"10.0.0.1:3306"}},
+                                                       {"c", {"10.0.0.2:3306"}},
+                                                       {"d", {"10.0.0.1:3306", "10.0.0.2:3306"}},
+                                                       {"", {"10.0.0.1:3306", "10.0.0.2:3306"}}}) {
+    auto options = stream_options();
+    options.zone = zone;
+    Cluster c(options);
+    c.service("db/mysql", R"({"port":3306})");
+    zonal_slice(c, fmt::format("{},{}", kInA, kInB));
+    c.put(Kind::kTcpService, "db/t", tcp_service(9000)).translate();
+    EXPECT_EQ(c.endpoints("tcpservice/db/t/mysql/3306"), expected) << zone;
+    zonal_slice(c, fmt::format("{},{},{}", kInA, kInB, R"({"addresses":["10.0.0.3"]})"))
+        .translate();
+    EXPECT_EQ(c.endpoints("tcpservice/db/t/mysql/3306").size(), 3U) << "one has none";
+  }
+}
+
 TEST(Streams, GiveAPortToTheConfigMapThenToTheOldest) {
   Cluster c(stream_options());
   c.service("db/mysql", R"({"port":3306})");

@@ -48,13 +48,14 @@ void report_unknown(const std::map<std::string, std::string>& annotations, std::
     if (name == kCanary) {
       // As a rule of its own it would take all of the traffic that it was to take a share of.
       out.is_left_out = value == "true";
-      out.problems.push_back(
-          {key, fmt::format("{}: canaries are not served by this version{}", key,
-                            out.is_left_out ? "; this Ingress is left out" : "")});
+      out.problems.push_back({key,
+                              fmt::format("{}: canaries are not served by this version{}", key,
+                                          out.is_left_out ? "; this Ingress is left out" : ""),
+                              false});
       continue;
     }
     out.problems.push_back(
-        {key, fmt::format("{}: this annotation is not served by this version", key)});
+        {key, fmt::format("{}: this annotation is not served by this version", key), false});
   }
 }
 

@@ -20,6 +20,7 @@ std::vector<Setting> all();
 struct Problem {
   std::string annotation;  // with its prefix
   std::string message;
+  bool is_served = true;  // by this version, had it a good value
 };
 
 struct Read {

@@ -19,6 +19,7 @@ Subcommand add_run(CLI::App& app);
 Subcommand add_check(CLI::App& app);
 Subcommand add_explain(CLI::App& app);
 Subcommand add_dump(CLI::App& app);
+Subcommand add_status(CLI::App& app);
 Subcommand add_reference(CLI::App& app);
 
 }  // namespace penstock::cli

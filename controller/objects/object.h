@@ -19,6 +19,7 @@ enum class Kind {
   kUdpService,
   kStreamPortPolicy,
   kPod,
+  kIngressReport,
 };
 
 /// One row per kind that the world holds: everything that a source must know of it.
@@ -47,8 +48,12 @@ inline constexpr std::array kKinds = {
 /// Of no concern to what is served: read for statuses alone.
 inline constexpr KindInfo kPodKind{Kind::kPod, "Pod", "v1", "pods", true};
 
+inline constexpr KindInfo kIngressReportKind{Kind::kIngressReport, "IngressReport",
+                                             "penstock.dev/v1alpha1", "ingressreports", true};
+
 constexpr const KindInfo& info_of(Kind kind) {
-  return kind == Kind::kPod ? kPodKind : kKinds[static_cast<std::size_t>(kind)];
+  if (kind == Kind::kPod) return kPodKind;
+  return kind == Kind::kIngressReport ? kIngressReportKind : kKinds[static_cast<std::size_t>(kind)];
 }
 
 /// Null where the kind is not one that is read.

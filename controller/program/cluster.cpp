@@ -66,19 +66,7 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
       clearing_(io) {
   if (!flags.updates_status) return;
   publish_addresses(io, flags);
-  streams_.emplace(io, client_, [this] {
-    const auto& server = controller_.server();
-    return status::StreamWriter::View{
-        &controller_.world(), &controller_.translator(),
-        status::Live{server.version(), server.proxies(),
-                     [&server](std::uint64_t version) { return server.proxies_at(version); },
-                     controller_.port_problems(), controller_.endpoints_down()}};
-  });
-  controller.on_translated = [this] {
-    if (status_) status_->update(controller_.translator().reviewed_ingresses());
-    streams_->update();
-  };
-  controller.on_live = [this] { streams_->update(); };
+  report(io, flags);
   elect(io, flags, access);
 }
 
@@ -99,6 +87,32 @@ void Cluster::publish_addresses(asio::io_context& io, const Flags& flags) {
     return status::IngressStatus::View{&controller_.world(),
                                        &controller_.translator().served_ingresses()};
   });
+}
+
+void Cluster::report(asio::io_context& io, const Flags& flags) {
+  const auto live = [this] {
+    const auto& server = controller_.server();
+    return status::Live{server.version(), server.proxies(),
+                        [&server](std::uint64_t version) { return server.proxies_at(version); },
+                        controller_.port_problems(), controller_.endpoints_down()};
+  };
+  streams_.emplace(io, client_, [this, live] {
+    return status::StreamWriter::View{&controller_.world(), &controller_.translator(), live()};
+  });
+  reports_.emplace(
+      io, client_, status::ReportWriter::Options{.watch_namespace = flags.watch_namespace},
+      make_random(), [this, live] {
+        return status::ReportWriter::View{&controller_.world(), &controller_.translator(), live()};
+      });
+  controller_.on_translated = [this] {
+    if (status_) status_->update(controller_.translator().reviewed_ingresses());
+    streams_->update();
+    reports_->update();
+  };
+  controller_.on_live = [this] {
+    streams_->update();
+    reports_->update_live();
+  };
 }
 
 void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access) {
@@ -122,6 +136,7 @@ void Cluster::set_leading(bool is_leading) {
   if (nodes_) is_leading ? nodes_->start() : nodes_->stop();
   if (status_) status_->set_leading(is_leading);
   streams_->set_leading(is_leading);
+  reports_->set_leading(is_leading);
 }
 
 void Cluster::start() {

@@ -10,6 +10,7 @@
 #include "controller/status/ingress_status.h"
 #include "controller/status/node_addresses.h"
 #include "controller/status/replicas.h"
+#include "controller/status/report_writer.h"
 #include "controller/status/stream_writer.h"
 
 namespace penstock::program {
@@ -28,6 +29,7 @@ class Cluster {
   Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
           Controller& controller, Metrics& metrics);
   void publish_addresses(asio::io_context& io, const Flags& flags);
+  void report(asio::io_context& io, const Flags& flags);
   void clear_statuses();
   void release();
   void elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access);
@@ -40,6 +42,7 @@ class Cluster {
   std::optional<status::NodeAddresses> nodes_;
   std::optional<status::IngressStatus> status_;
   std::optional<status::StreamWriter> streams_;
+  std::optional<status::ReportWriter> reports_;
   std::optional<kube::LeaderElection> election_;
   std::optional<status::Replicas> replicas_;
   kube::OneTimer clearing_;

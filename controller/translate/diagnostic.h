@@ -7,7 +7,7 @@
 
 namespace penstock::translate {
 
-/// What the condition of a status says of a diagnostic, where there is one that does.
+/// What the condition of a status or a report says of a diagnostic, where there is one that does.
 enum class Reason : std::uint8_t {
   kNone,
   kInvalidSpec,
@@ -18,6 +18,10 @@ enum class Reason : std::uint8_t {
   kBackendNotFound,
   kPortNotFound,
   kDnsUnresolved,
+  kAnnotationIgnored,  // nobody serves it
+  kAnnotationRefused,  // its value cannot be used
+  kPathTaken,
+  kCertificateNotUsed,
 };
 
 /// Something that a user wrote and that is not served as written.
@@ -26,7 +30,7 @@ struct Diagnostic {
   std::string field;    // a JSON pointer into the object; may be empty
   std::string message;  // names the key, what was expected and what was found
   Reason reason = Reason::kNone;
-  objects::ObjectKey other = {};  // with kPortConflict, who has the port; no name: a ConfigMap
+  objects::ObjectKey other = {};  // who has the port or the path; no name: a ConfigMap
 
   auto operator<=>(const Diagnostic&) const = default;
   bool operator==(const Diagnostic&) const = default;

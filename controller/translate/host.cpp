@@ -99,7 +99,8 @@ class HostJob {
       report(ingress, field,
              fmt::format("{} {} of host {} is already taken by the older Ingress {}/{}",
                          snapshot::name_of(match), path, name_, place.owner->meta.name_space,
-                         place.owner->meta.name));
+                         place.owner->meta.name),
+             Reason::kPathTaken, key_of(*place.owner));
       return;
     }
     auto route = make_route(ingress, *from.backend, path, field + "/backend");
@@ -154,8 +155,8 @@ class HostJob {
     const auto path = ingress.meta.name_space + "/" + backend.service;
     const auto* service = in_.reader.find<objects::Service>(path);
     if (service == nullptr) {
-      report(ingress, where + "/name",
-             fmt::format("expected a Service, '{}' does not exist", path));
+      report(ingress, where + "/name", fmt::format("expected a Service, '{}' does not exist", path),
+             Reason::kBackendNotFound);
       return;
     }
     // An ExternalName needs to declare nothing where the Ingress gives a number.
@@ -163,11 +164,14 @@ class HostJob {
         service->type == objects::ServiceType::kExternalName && backend.port.number != 0;
     if (is_free || find_port(*service, backend.port, true) != nullptr) return;
     report(ingress, where + "/port",
-           fmt::format("expected a TCP port of Service '{}', got '{}'", path, backend.port.text()));
+           fmt::format("expected a TCP port of Service '{}', got '{}'", path, backend.port.text()),
+           Reason::kPortNotFound);
   }
 
-  void report(const Ingress& ingress, std::string field, std::string message) {
-    out_.diagnostics.push_back({key_of(ingress), std::move(field), std::move(message)});
+  void report(const Ingress& ingress, std::string field, std::string message,
+              Reason reason = Reason::kInvalidSpec, objects::ObjectKey other = {}) {
+    out_.diagnostics.push_back(
+        {key_of(ingress), std::move(field), std::move(message), reason, std::move(other)});
   }
 
   void finish() {

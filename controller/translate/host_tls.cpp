@@ -49,7 +49,8 @@ HostTls decide(Reader& reader, KeyPairs& pairs, const Ingress& ingress, const st
   const auto report = [&](std::string message) {
     diagnostics.push_back({{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
                            fmt::format("/spec/tls/{}/secretName", choice.index),
-                           message + "; " + host + " presents the default certificate"});
+                           message + "; " + host + " presents the default certificate",
+                           Reason::kCertificateNotUsed});
   };
   if (!pair) {
     report(pair.error().message);

@@ -32,6 +32,7 @@ Translator::Translator(Options options)
 PartChanges Translator::translate(const world::World& world, const world::Touched& touched) {
   changes_.clear();
   reviewed_.clear();
+  diagnosed_.clear();
   if (is_first_) {
     mark_everything(world);
     is_first_ = false;
@@ -207,7 +208,8 @@ Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
     out.diagnostics.push_back(
         {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
          annotation_field(problem.annotation),
-         std::move(problem.message)});
+         std::move(problem.message),
+         problem.is_served ? Reason::kAnnotationRefused : Reason::kAnnotationIgnored});
   }
   if (!read.is_left_out) served_.insert(path);
   policies_[path] = read.policy == *default_policy_
@@ -295,6 +297,13 @@ void Translator::set_parts(Job& job, Output& output) {
 void Translator::set_diagnostics(Job& job, Output& output) {
   if (job.diagnostics == output.diagnostics) return;
   ++diagnostics_revision_;
+  for (const auto* some : {&job.diagnostics, &output.diagnostics}) {
+    for (const auto& each : *some) {
+      if (each.object.kind == objects::Kind::kIngress) {
+        diagnosed_.insert(world::path_of(each.object));
+      }
+    }
+  }
   for (const auto& each : job.diagnostics) {
     const auto found = diagnostics_.find(each);
     if (--found->second == 0) diagnostics_.erase(found);

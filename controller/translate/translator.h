@@ -53,6 +53,8 @@ class Translator {
   /// Paths of the Ingresses that the last call has looked at: all that have changed, and all that
   /// have begun or ceased to be served.
   const std::set<std::string>& reviewed_ingresses() const { return reviewed_; }
+  /// Paths of the Ingresses whose diagnostics the last call may have changed.
+  const std::set<std::string>& diagnosed_ingresses() const { return diagnosed_; }
   std::uint64_t jobs_run() const { return jobs_run_; }
   const Options& options() const { return options_; }
 
@@ -110,6 +112,7 @@ class Translator {
   std::unordered_map<std::string, std::shared_ptr<const settings::IngressPolicy>> policies_;
   std::set<std::string> served_;
   std::set<std::string> reviewed_;
+  std::set<std::string> diagnosed_;
   std::unordered_map<std::string, std::map<DemandKey, UpstreamDemand>> demands_;
   Counts certificate_counts_;
   Counts secrets_;

@@ -139,6 +139,7 @@ void World::apply(const objects::Change& change, Touched& touched) {
     case objects::Kind::kStreamPortPolicy:
       return remove_or_take(objects::Ptr<objects::StreamPortPolicy>());
     case objects::Kind::kPod:
+    case objects::Kind::kIngressReport:
       return;  // no source of ours delivers one
   }
 }

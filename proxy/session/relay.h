@@ -10,6 +10,7 @@
 #include "proxy/base/end_reason.h"
 #include "proxy/base/task.h"
 #include "proxy/session/worker_parts.h"
+#include "proxy/snapshot/policy/bandwidth.h"
 
 namespace penstock::session {
 
@@ -42,10 +43,19 @@ class BothSides final : public net::Closable {
   net::Stream& upstream_;
 };
 
-/// Returns when both directions have ended; both streams are closed then. Without a byte either way
-/// for `idle` (0 = no limit), both are closed. Bytes already read from either side go through
-/// `write` before the call.
+struct RelayOptions {
+  // 0 = no limit, as in all of these.
+  base::Duration idle{0};           // without a byte either way
+  base::Duration client_idle{0};    // while the client is waited for
+  base::Duration upstream_idle{0};  // while the upstream is
+  base::Duration half_close{0};     // without a byte once one side has ended
+  snapshot::Bandwidth bandwidth;
+  telemetry::StreamSeries* series = nullptr;  // where the bytes are counted as they move
+};
+
+/// Returns when both directions have ended; both streams are closed then. Bytes already read from
+/// either side go through `write` before the call.
 base::Task<RelayResult> relay(WorkerParts& worker, net::Stream& client, net::Stream& upstream,
-                              base::Duration idle);
+                              const RelayOptions& options);
 
 }  // namespace penstock::session

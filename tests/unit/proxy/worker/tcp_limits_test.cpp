@@ -52,13 +52,13 @@ class Backend {
     });
   }
   void echo(const std::shared_ptr<Connection>& connection) {
-    connection->socket.async_read_some(
-        asio::buffer(connection->buffer),
-        [this, connection](base::error_code code, std::size_t size) {
-          if (code) return;
-          asio::write(connection->socket, asio::buffer(connection->buffer, size), code);
-          if (!code) echo(connection);
-        });
+    connection->socket.async_read_some(asio::buffer(connection->buffer),
+                                       [this, connection](base::error_code code, std::size_t size) {
+                                         if (code) return;
+                                         asio::write(connection->socket,
+                                                     asio::buffer(connection->buffer, size), code);
+                                         if (!code) echo(connection);
+                                       });
   }
 
   std::string name_;
@@ -115,8 +115,7 @@ class TcpLimitsTest : public testing::Test {
     upstream.name = name;
     upstream.passive_health = {max_fails, base::Duration(60'000)};
     set(snapshot::PartKind::kUpstream, name, upstream);
-    set(snapshot::PartKind::kEndpoints, name,
-        snapshot::Endpoints{name, {{"127.0.0.1", port, 1}}});
+    set(snapshot::PartKind::kEndpoints, name, snapshot::Endpoints{name, {{"127.0.0.1", port, 1}}});
   }
   void serve() {
     set(snapshot::PartKind::kStream, stream_.name, stream_);
@@ -256,7 +255,9 @@ TEST_F(TcpLimitsTest, WritesJsonAndSamples) {
   const auto log = log_with("}\n");
   EXPECT_TRUE(log.starts_with("{\"time\":")) << log;
   EXPECT_TRUE(log.contains(R"("stream":"tcp-n-s-1","client":"127.0.0.1")")) << log;
-  EXPECT_TRUE(log.contains(R"("status":"200","bytes_received":"0","bytes_sent":"1")")) << log;
+  EXPECT_TRUE(log.contains(
+      R"("status":"200","reason":"client_closed","bytes_received":"0","bytes_sent":"1")"))
+      << log;
   EXPECT_EQ(std::ranges::count(log, '\n'), 1) << "the first one was not drawn";
 }
 

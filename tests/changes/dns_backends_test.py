@@ -47,7 +47,7 @@ class DnsBackends(TestCase):
              '--user=root', '--local=/test/', '--local-ttl=1', *records],
             stderr=subprocess.DEVNULL)
 
-    def host(self, name, port, **host):
+    def host(self, name, port, /, **host):
         self.cluster.apply(
             {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'TCPService',
              'metadata': {'name': name, 'namespace': self.name},

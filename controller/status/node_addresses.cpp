@@ -30,8 +30,8 @@ base::Result<std::string> serving_node(std::string_view pod_json) {
     status.for_each("conditions", [&](const objects::Json& condition) {
       if (condition.text("type") == "Ready") is_ready = condition.text("status") == "True";
     });
-    const bool serves =
-        is_ready && status.text("phase") == "Running" && meta.get("deletionTimestamp").is_absent();
+    const bool is_running = status.text("phase") == "Running";
+    const bool serves = is_ready && is_running && meta.get("deletionTimestamp").is_absent();
     return serves ? pod.get("spec").text("nodeName") : std::string();
   });
 }

@@ -117,7 +117,7 @@ routing::Compiled table(std::size_t hosts, std::uint16_t port, const std::string
                      part(snapshot::Certificate{certificate, chain, key})});
   }
   parts.push_back({{PartKind::kUpstream, kUpstream},
-                   part(snapshot::Upstream{kUpstream, "shop", "web", "80", {}, {}})});
+                   part(snapshot::Upstream{kUpstream, "shop", "web", "80", {}, {}, {}})});
   parts.push_back({{PartKind::kEndpoints, kUpstream},
                    part(snapshot::Endpoints{kUpstream, {{"127.0.0.1", port, 1}}})});
   for (std::size_t i = 0; i < hosts; ++i) {

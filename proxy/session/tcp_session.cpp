@@ -74,10 +74,7 @@ base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
 }
 
 const snapshot::StreamRule* TcpSession::rule() const {
-  const auto rule = std::ranges::find_if(stream_.rules, [&](const snapshot::StreamRule& each) {
-    return each.source_networks.empty() || contains(each.source_networks, peer_);
-  });
-  return rule == stream_.rules.end() ? nullptr : &*rule;
+  return choose_rule(stream_.rules, peer_, hello_);
 }
 
 std::uint64_t TcpSession::hash_key() const {
@@ -102,7 +99,9 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
     upstream_ = connection.get();
-    const auto connected = co_await connection->stream.connect(lease->endpoint()->address);
+    auto connected = co_await connection->stream.connect(lease->endpoint()->address);
+    const bool is_secured = !connected || !backend.tls.is_enabled;
+    if (!is_secured) connected = co_await secure(connection->stream, backend);
     connection->deadline.cancel();
     if (ended_by_) upstream_ = nullptr;
     if (ended_by_) co_return nullptr;
@@ -164,19 +163,51 @@ base::Task<bool> TcpSession::read_header() {
   co_return true;
 }
 
+std::string TcpSession::proxy_header(snapshot::ProxyProtocolOut version) const {
+  if (version == snapshot::ProxyProtocolOut::kNone) return {};
+  const auto local = client_.local_endpoint();
+  const auto addresses = named_.value_or(
+      net::ProxyAddresses{{base::unmapped(socket_peer_.address()), socket_peer_.port()},
+                          {base::unmapped(local.address()), local.port()}});
+  return version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
+                                                    : net::encode_proxy_v2(addresses);
+}
+
 base::Task<base::IoResult<void>> TcpSession::send_header(net::Stream& upstream,
                                                          snapshot::ProxyProtocolOut version) {
-  std::string bytes;
-  if (version != snapshot::ProxyProtocolOut::kNone) {
-    const auto local = client_.local_endpoint();
-    const auto addresses = named_.value_or(
-        net::ProxyAddresses{{base::unmapped(socket_peer_.address()), socket_peer_.port()},
-                            {base::unmapped(local.address()), local.port()}});
-    bytes = version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
-                                                       : net::encode_proxy_v2(addresses);
-  }
-  const auto sent = co_await upstream.write(bytes, early_);
+  const auto header = proxy_header(version);
+  const auto sent = co_await upstream.write(header, early_);
   co_return sent;
+}
+
+base::Task<bool> TcpSession::secure_client() {
+  if (stream_.tls.mode == snapshot::StreamTlsMode::kOff) co_return true;
+  auto entry = co_await enter_tls(worker_, client_, part_, std::move(early_));
+  early_ = std::move(entry.early);
+  hello_ = std::move(entry.hello);
+  tls_failure_ = std::move(entry.failure);
+  co_return entry.is_through;
+}
+
+/// The PROXY header goes before TLS, as whoever reads it must know the client before the handshake.
+base::Task<base::IoResult<void>> TcpSession::secure(net::Stream& upstream,
+                                                    const snapshot::StreamBackend& backend) {
+  const auto header = proxy_header(backend.proxy_protocol);
+  if (!header.empty()) {
+    const auto sent = co_await upstream.write(header);
+    if (!sent) co_return sent;
+  }
+  const auto secured = co_await secure_upstream(worker_, upstream, part_, backend.tls);
+  if (!secured) tls_failure_ = net::tls_failure(upstream);
+  co_return secured;
+}
+
+std::string_view TcpSession::tls_protocol() const {
+  return client_.ssl() == nullptr ? std::string_view() : SSL_get_version(client_.ssl());
+}
+
+std::string_view TcpSession::tls_cipher() const {
+  return client_.ssl() == nullptr ? std::string_view() : SSL_get_cipher_name(client_.ssl());
 }
 
 base::Task<void> TcpSession::run() {
@@ -202,6 +233,9 @@ base::Task<base::EndReason> TcpSession::carry() {
     if (!pass) co_return kLimit;
     pass_ = std::move(*pass);
   }
+  phase_ = Phase::kTlsHandshake;
+  const bool is_secured = co_await secure_client();
+  if (!is_secured) co_return kTlsFailure;
   phase_ = Phase::kChoosing;
   const auto* chosen = rule();
   if (chosen == nullptr) co_return kNoRule;
@@ -216,12 +250,13 @@ base::Task<base::EndReason> TcpSession::carry() {
   }
   if (!connection) co_return failure_;
   const auto* backend = choice.backend;
-  const bool has_early =
-      !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
+  // Towards TLS the header has gone before the handshake.
+  const auto version =
+      backend->tls.is_enabled ? snapshot::ProxyProtocolOut::kNone : backend->proxy_protocol;
   phase_ = Phase::kProxying;
-  if (has_early) {
+  if (!early_.empty() || version != snapshot::ProxyProtocolOut::kNone) {
     connection->deadline.expire_in(stream_.connect_timeout);
-    const auto sent = co_await send_header(connection->stream, backend->proxy_protocol);
+    const auto sent = co_await send_header(connection->stream, version);
     connection->deadline.cancel();
     if (!sent && connection->deadline.has_expired()) co_return kConnectTimeout;
     if (!sent) co_return broken(base::Side::kUpstream, sent.error());
@@ -303,6 +338,7 @@ void TcpSession::write_error(base::EndReason reason) {
   error.side = side_;
   error.phase = phase_;
   error.code = code_;
+  error.detail = tls_failure_;
   error.client = client;
   error.server = server;
   error.upstream = upstream;

@@ -17,6 +17,8 @@ enum class Reason : std::uint8_t {
   kRefNotPermitted,
   kBackendNotFound,
   kPortNotFound,
+  kUnsupportedValue,
+  kInvalidCertificate,
 };
 
 /// Something that a user wrote and that is not served as written.

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/base/log.h"
 #include "proxy/session/proxy_header.h"
 #include "proxy/session/relay.h"
 #include "proxy/session/stream_log.h"
@@ -53,10 +54,8 @@ base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
 }
 
 BackendChoice TcpSession::choose_backend(const snapshot::StreamBackend* except) {
-  const auto rule = std::ranges::find_if(stream_.rules, [&](const snapshot::StreamRule& each) {
-    return each.source_networks.empty() || contains(each.source_networks, peer_);
-  });
-  if (rule == stream_.rules.end()) return {};
+  const auto* rule = choose_rule(stream_.rules, peer_, hello_);
+  if (rule == nullptr) return {};
   return session::choose_backend(worker_, rule->backends, hash_key(), except);
 }
 
@@ -81,7 +80,10 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     const auto attempted = worker_.clock.now();
     lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
-    const auto connected = co_await connection->stream.connect(lease->endpoint()->address);
+    auto connected = co_await connection->stream.connect(lease->endpoint()->address);
+    if (connected && backend.tls.is_enabled) {
+      connected = co_await secure(connection->stream, backend);
+    }
     connection->deadline.cancel();
     state = worker_.upstream(*slot);
     if (connected) {
@@ -132,19 +134,56 @@ base::Task<bool> TcpSession::read_header() {
   co_return true;
 }
 
+std::string TcpSession::proxy_header(snapshot::ProxyProtocolOut version) const {
+  if (version == snapshot::ProxyProtocolOut::kNone) return {};
+  const auto local = client_.local_endpoint();
+  const auto addresses = named_.value_or(
+      net::ProxyAddresses{{base::unmapped(socket_peer_.address()), socket_peer_.port()},
+                          {base::unmapped(local.address()), local.port()}});
+  return version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
+                                                    : net::encode_proxy_v2(addresses);
+}
+
 base::Task<bool> TcpSession::send_header(net::Stream& upstream,
                                          snapshot::ProxyProtocolOut version) {
-  std::string bytes;
-  if (version != snapshot::ProxyProtocolOut::kNone) {
-    const auto local = client_.local_endpoint();
-    const auto addresses = named_.value_or(
-        net::ProxyAddresses{{base::unmapped(socket_peer_.address()), socket_peer_.port()},
-                            {base::unmapped(local.address()), local.port()}});
-    bytes = version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
-                                                       : net::encode_proxy_v2(addresses);
-  }
-  const auto sent = co_await upstream.write(bytes, early_);
+  const auto header = proxy_header(version);
+  const auto sent = co_await upstream.write(header, early_);
   co_return sent.has_value();
+}
+
+base::Task<bool> TcpSession::secure_client() {
+  if (stream_.tls.mode == snapshot::StreamTlsMode::kOff) co_return true;
+  auto entry = co_await enter_tls(worker_, client_, part_, std::move(early_));
+  early_ = std::move(entry.early);
+  hello_ = std::move(entry.hello);
+  if (!entry.is_through) {
+    base::log::debug("{}: TLS with client {}: {}", stream_.name, peer_.to_string(), entry.failure);
+  }
+  co_return entry.is_through;
+}
+
+/// The PROXY header goes before TLS, as whoever reads it must know the client before the handshake.
+base::Task<base::IoResult<void>> TcpSession::secure(net::Stream& upstream,
+                                                    const snapshot::StreamBackend& backend) {
+  const auto header = proxy_header(backend.proxy_protocol);
+  if (!header.empty()) {
+    const auto sent = co_await upstream.write(header);
+    if (!sent) co_return sent;
+  }
+  const auto secured = co_await secure_upstream(worker_, upstream, part_, backend.tls);
+  if (!secured) {
+    base::log::warn("{}: TLS with endpoint {}: {}", stream_.owner,
+                    tries_.back().address.address().to_string(), net::tls_failure(upstream));
+  }
+  co_return secured;
+}
+
+std::string_view TcpSession::tls_protocol() const {
+  return client_.ssl() == nullptr ? std::string_view() : SSL_get_version(client_.ssl());
+}
+
+std::string_view TcpSession::tls_cipher() const {
+  return client_.ssl() == nullptr ? std::string_view() : SSL_get_cipher_name(client_.ssl());
 }
 
 base::Task<void> TcpSession::run() {
@@ -174,6 +213,7 @@ base::Task<std::uint16_t> TcpSession::carry() {
   constexpr std::uint16_t kServed = 200;
   constexpr std::uint16_t kBadHeader = 400;
   constexpr std::uint16_t kDenied = 403;
+  constexpr std::uint16_t kTlsFailed = 500;
   constexpr std::uint16_t kNoEndpoint = 502;
   constexpr std::uint16_t kBeyondLimit = 503;
   const bool is_headed = co_await read_header();
@@ -185,6 +225,8 @@ base::Task<std::uint16_t> TcpSession::carry() {
     if (!pass) co_return kBeyondLimit;
     pass_ = std::move(*pass);
   }
+  const bool is_secured = co_await secure_client();
+  if (!is_secured) co_return kTlsFailed;
   auto choice = choose_backend(nullptr);
   std::unique_ptr<UpstreamConnection> connection;
   if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
@@ -199,11 +241,12 @@ base::Task<std::uint16_t> TcpSession::carry() {
   for (auto* side : {&client_, &upstream}) {
     side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
   }
-  const bool has_early =
-      !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
-  if (has_early) {
+  // Towards TLS the header has gone before the handshake.
+  const auto version =
+      backend->tls.is_enabled ? snapshot::ProxyProtocolOut::kNone : backend->proxy_protocol;
+  if (!early_.empty() || version != snapshot::ProxyProtocolOut::kNone) {
     connection->deadline.expire_in(stream_.connect_timeout);
-    const bool is_sent = co_await send_header(upstream, backend->proxy_protocol);
+    const bool is_sent = co_await send_header(upstream, version);
     connection->deadline.cancel();
     if (!is_sent) co_return kNoEndpoint;
   }

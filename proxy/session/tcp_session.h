@@ -27,11 +27,16 @@ class TcpSession final : private telemetry::Connection {
   base::Task<std::uint16_t> carry();
   /// False where the connection must end.
   base::Task<bool> read_header();
+  std::string proxy_header(snapshot::ProxyProtocolOut version) const;
   base::Task<bool> send_header(net::Stream& upstream, snapshot::ProxyProtocolOut version);
+  /// TLS of the client's side, where the port has it. False where the connection must end.
+  base::Task<bool> secure_client();
+  base::Task<base::IoResult<void>> secure(net::Stream& upstream,
+                                          const snapshot::StreamBackend& backend);
   void finish(std::uint16_t status);
   base::Address server_address() const override { return server_address_; }
-  std::string_view tls_protocol() const override { return {}; }
-  std::string_view tls_cipher() const override { return {}; }
+  std::string_view tls_protocol() const override;
+  std::string_view tls_cipher() const override;
   /// What stands for the client where an endpoint is chosen by a hash.
   std::uint64_t hash_key() const;
   BackendChoice choose_backend(const snapshot::StreamBackend* except);
@@ -46,7 +51,8 @@ class TcpSession final : private telemetry::Connection {
   base::Address peer_;
   base::TcpEndpoint socket_peer_;
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
-  std::string early_;                         // bytes that were looked at for a header and are none
+  std::string early_;       // bytes that were looked at and belong to the upstream
+  net::ClientHello hello_;  // of a port with TLS
   base::Address server_address_;
   SessionPass pass_;  // of the port
   bool is_logged_ = false;

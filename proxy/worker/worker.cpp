@@ -144,6 +144,7 @@ void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem
   const auto* part = parts_.table->streams().find(name);
   const auto open = stream_listeners_.find(name);
   if (part == nullptr) {
+    parts_.stream_tls.forget(name);
     if (open != stream_listeners_.end()) {
       stream_listeners_.erase(open);
     }

@@ -21,6 +21,9 @@ constexpr std::array kModes = {Named<TlsMode>{"Passthrough", TlsMode::kPassthrou
                                Named<TlsMode>{"Terminate", TlsMode::kTerminate}};
 constexpr std::array kAuthModes = {Named<ClientAuthMode>{"Optional", ClientAuthMode::kOptional},
                                    Named<ClientAuthMode>{"Required", ClientAuthMode::kRequired}};
+constexpr std::array kStartTls = {Named<StartTls>{"None", StartTls::kOff},
+                                  Named<StartTls>{"Postgres", StartTls::kPostgres},
+                                  Named<StartTls>{"SMTP", StartTls::kSmtp}};
 constexpr std::array kVersions = {Named<bool>{"1.2", true}, Named<bool>{"1.3", false}};
 
 bool is_label(std::string_view label) {
@@ -48,8 +51,8 @@ void check_terminated(const Json& tls, const ListenerTls& listener) {
 }
 
 void check_passed_through(const Json& tls) {
-  for (const auto* key :
-       {"certificateRefs", "minVersion", "cipherSuites", "curves", "alpn", "clientAuth"}) {
+  for (const auto* key : {"certificateRefs", "minVersion", "cipherSuites", "curves", "alpn",
+                          "clientAuth", "starttls"}) {
     if (!tls.get(key).is_absent()) {
       tls.fail(fmt::format("{}: expected with mode Terminate only", key));
     }
@@ -113,8 +116,8 @@ ListenerTls parse_listener_tls(const Json& listener) {
   ListenerTls out;
   const auto tls = listener.get("tls");
   if (tls.is_absent()) return out;
-  tls.allow_only(
-      {"mode", "certificateRefs", "minVersion", "cipherSuites", "curves", "alpn", "clientAuth"});
+  tls.allow_only({"mode", "certificateRefs", "minVersion", "cipherSuites", "curves", "alpn",
+                  "clientAuth", "starttls"});
   if (tls.get("mode").is_absent()) tls.fail("mode: expected Terminate or Passthrough, got none");
   out.mode = choose(tls, "mode", kModes, TlsMode::kTerminate);
   if (out.mode == TlsMode::kPassthrough) {
@@ -132,6 +135,7 @@ ListenerTls parse_listener_tls(const Json& listener) {
   out.ciphers = parse_words(tls, "cipherSuites");
   out.curves = parse_words(tls, "curves");
   out.protocols = parse_protocols(tls, "alpn");
+  out.start_tls = choose(tls, "starttls", kStartTls, StartTls::kOff);
   const auto auth = tls.get("clientAuth");
   if (auth.is_absent()) return out;
   auth.allow_only({"mode", "caRef"});

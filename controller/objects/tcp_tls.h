@@ -11,6 +11,8 @@ namespace penstock::objects {
 enum class TlsMode : std::uint8_t { kOff, kPassthrough, kTerminate };
 enum class ClientAuthMode : std::uint8_t { kOff, kOptional, kRequired };
 
+enum class StartTls : std::uint8_t { kOff, kPostgres, kSmtp };
+
 struct SecretRef {
   std::string name;
   std::string name_space;  // empty = that of the object
@@ -25,6 +27,7 @@ struct ListenerTls {
   std::vector<std::string> protocols;  // ALPN
   ClientAuthMode client_auth = ClientAuthMode::kOff;
   std::string client_authority;  // a Secret with ca.crt
+  StartTls start_tls = StartTls::kOff;
 };
 
 struct BackendTls {

@@ -52,6 +52,11 @@ class ListenerWork {
     if (from_.mode != objects::TlsMode::kTerminate) return std::move(out_);
     out_.allows_tls12 = from_.allows_tls12;
     out_.protocols = from_.protocols;
+    out_.start_tls = static_cast<snapshot::StartTls>(from_.start_tls);
+    // A client that begins with TLS at once insists on it (PostgreSQL 17, sslnegotiation=direct).
+    if (from_.start_tls == objects::StartTls::kPostgres && out_.protocols.empty()) {
+      out_.protocols = {"postgresql"};
+    }
     take_certificates();
     take_names();
     take_client_auth();

@@ -5,6 +5,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/base/text.h"
+#include "proxy/session/start_tls.h"
 #include "proxy/session/worker_parts.h"
 
 namespace penstock::session {
@@ -46,6 +47,10 @@ std::string_view word_of(net::ClientHelloScanner::State state) {
     default:
       return "connection closed before the hello was whole";
   }
+}
+
+base::error_code no_tls() {
+  return boost::system::errc::make_error_code(boost::system::errc::protocol_error);
 }
 
 /// Reads until the hello is whole; what was read stays in `entry.early`.
@@ -91,6 +96,11 @@ base::Task<void> terminate(net::Stream& client, std::shared_ptr<StreamTlsContext
   if (!contexts->server) {
     entry.failure = "the port's TLS settings are not usable";
     co_return;
+  }
+  const auto protocol = stream_of(contexts->part).tls.start_tls;
+  if (protocol != snapshot::StartTls::kOff) {
+    const bool is_asked = co_await await_start_tls(client, protocol, entry.early, entry.failure);
+    if (!is_asked) co_return;
   }
   auto early = std::exchange(entry.early, {});
   const auto secured = co_await client.handshake(contexts->server->new_session(), std::move(early));
@@ -155,8 +165,7 @@ base::Task<base::IoResult<void>> secure_upstream(WorkerParts& worker, net::Strea
     auto made = net::TlsClientContext::make(tls.authorities_pem);
     if (!made) {
       base::log::error("{}: {}", stream_of(stream).name, made.error().message);
-      co_return base::io_fail(
-          boost::system::errc::make_error_code(boost::system::errc::protocol_error));
+      co_return base::io_fail(no_tls());
     }
     context = std::move(*made);
   }
@@ -164,9 +173,13 @@ base::Task<base::IoResult<void>> secure_upstream(WorkerParts& worker, net::Strea
   if (!tls.certificate.empty()) {
     const auto identity = worker.table->identity(tls.certificate);
     if (!identity || !identity->apply(ssl.get())) {
-      co_return base::io_fail(
-          boost::system::errc::make_error_code(boost::system::errc::protocol_error));
+      co_return base::io_fail(no_tls());
     }
+  }
+  const auto protocol = stream_of(stream).tls.start_tls;
+  if (protocol != snapshot::StartTls::kOff) {
+    const bool is_ready = co_await ask_start_tls(upstream, protocol);
+    if (!is_ready) co_return base::io_fail(no_tls());
   }
   const auto secured = co_await upstream.handshake(std::move(ssl));
   co_return secured;

@@ -7,6 +7,7 @@
 #include "proxy/base/log.h"
 #include "proxy/session/proxy_header.h"
 #include "proxy/session/relay.h"
+#include "proxy/session/start_tls.h"
 #include "proxy/session/stream_log.h"
 
 namespace penstock::session {
@@ -81,8 +82,8 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
     auto connected = co_await connection->stream.connect(lease->endpoint()->address);
-    if (connected && backend.tls.is_enabled) {
-      connected = co_await secure(connection->stream, backend);
+    if (connected && needs_preparing(backend)) {
+      connected = co_await prepare(connection->stream, backend);
     }
     connection->deadline.cancel();
     state = worker_.upstream(*slot);
@@ -162,13 +163,23 @@ base::Task<bool> TcpSession::secure_client() {
   co_return entry.is_through;
 }
 
-/// The PROXY header goes before TLS, as whoever reads it must know the client before the handshake.
-base::Task<base::IoResult<void>> TcpSession::secure(net::Stream& upstream,
-                                                    const snapshot::StreamBackend& backend) {
+bool TcpSession::needs_preparing(const snapshot::StreamBackend& backend) const {
+  return backend.tls.is_enabled || stream_.tls.start_tls == snapshot::StartTls::kSmtp;
+}
+
+/// The PROXY header goes before all else, as whoever reads it must know the client before a
+/// handshake.
+base::Task<base::IoResult<void>> TcpSession::prepare(net::Stream& upstream,
+                                                     const snapshot::StreamBackend& backend) {
   const auto header = proxy_header(backend.proxy_protocol);
   if (!header.empty()) {
     const auto sent = co_await upstream.write(header);
     if (!sent) co_return sent;
+  }
+  if (!backend.tls.is_enabled) {
+    const bool is_greeted = co_await take_greeting(upstream, greeting_);
+    if (!is_greeted) co_return base::io_fail(asio::error::connection_aborted);
+    co_return base::IoResult<void>();
   }
   const auto secured = co_await secure_upstream(worker_, upstream, part_, backend.tls);
   if (!secured) {
@@ -241,15 +252,16 @@ base::Task<std::uint16_t> TcpSession::carry() {
   for (auto* side : {&client_, &upstream}) {
     side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
   }
-  // Towards TLS the header has gone before the handshake.
+  // Where something came before, the header went before that.
   const auto version =
-      backend->tls.is_enabled ? snapshot::ProxyProtocolOut::kNone : backend->proxy_protocol;
+      needs_preparing(*backend) ? snapshot::ProxyProtocolOut::kNone : backend->proxy_protocol;
   if (!early_.empty() || version != snapshot::ProxyProtocolOut::kNone) {
     connection->deadline.expire_in(stream_.connect_timeout);
     const bool is_sent = co_await send_header(upstream, version);
     connection->deadline.cancel();
     if (!is_sent) co_return kNoEndpoint;
   }
+  if (!greeting_.empty()) co_await client_.write(greeting_);
   Lifetime both(client_, upstream);
   net::Deadline lifetime(worker_.wheel, both);
   lifetime.expire_in(stream_.longest_session);

@@ -31,8 +31,10 @@ class TcpSession final : private telemetry::Connection {
   base::Task<bool> send_header(net::Stream& upstream, snapshot::ProxyProtocolOut version);
   /// TLS of the client's side, where the port has it. False where the connection must end.
   base::Task<bool> secure_client();
-  base::Task<base::IoResult<void>> secure(net::Stream& upstream,
-                                          const snapshot::StreamBackend& backend);
+  /// What goes before the client's bytes towards a backend with TLS, or one of SMTP.
+  bool needs_preparing(const snapshot::StreamBackend& backend) const;
+  base::Task<base::IoResult<void>> prepare(net::Stream& upstream,
+                                           const snapshot::StreamBackend& backend);
   void finish(std::uint16_t status);
   base::Address server_address() const override { return server_address_; }
   std::string_view tls_protocol() const override;
@@ -52,6 +54,7 @@ class TcpSession final : private telemetry::Connection {
   base::TcpEndpoint socket_peer_;
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
   std::string early_;       // bytes that were looked at and belong to the upstream
+  std::string greeting_;    // of an SMTP server, where the client is to see it
   net::ClientHello hello_;  // of a port with TLS
   base::Address server_address_;
   SessionPass pass_;  // of the port

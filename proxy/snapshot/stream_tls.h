@@ -26,6 +26,13 @@ struct EnumNames<ClientAuth> {
   static constexpr std::array<std::string_view, 3> names = {"off", "optional", "required"};
 };
 
+/// What is spoken in the clear before TLS begins.
+enum class StartTls : std::uint8_t { kOff, kPostgres, kSmtp };
+template <>
+struct EnumNames<StartTls> {
+  static constexpr std::array<std::string_view, 3> names = {"off", "postgres", "smtp"};
+};
+
 struct StreamTls {
   StreamTlsMode mode = StreamTlsMode::kOff;
   // Of kTerminate. The certificate that covers the server name is presented, else the first;
@@ -39,13 +46,14 @@ struct StreamTls {
   std::vector<std::string> protocols;  // ALPN, in the order of our choice; empty = none is chosen
   ClientAuth client_auth = ClientAuth::kOff;
   std::string client_authorities_pem;
+  StartTls start_tls = StartTls::kOff;  // also towards backends with TLS
 
   template <class Archive>
   void describe(Archive& archive) {
     archive("mode", mode)("certificates", certificates)("allows_tls12", allows_tls12)(
         "ciphers", ciphers)("tls13_ciphers", tls13_ciphers)("curves", curves)(
-        "protocols", protocols)("client_auth", client_auth)("client_authorities_pem",
-                                                            client_authorities_pem);
+        "protocols", protocols)("client_auth", client_auth)(
+        "client_authorities_pem", client_authorities_pem)("start_tls", start_tls);
   }
   bool operator==(const StreamTls&) const = default;
 };

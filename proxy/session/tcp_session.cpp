@@ -151,7 +151,7 @@ base::Task<void> TcpSession::run() {
   begun_ = worker_.clock.now();
   serial_ = ++worker_.connections;
   is_logged_ = wants_log(worker_, stream_.log);
-  if (is_logged_) {
+  if (is_logged_ || !worker_.log_rules.empty()) {
     server_address_ = client_.local_endpoint().address();
   }
   auto* series = worker_.metrics.stream(stream_.name);
@@ -165,6 +165,9 @@ base::Task<void> TcpSession::run() {
     series->bytes_received.add(client_.received());
     series->bytes_sent.add(client_.sent());
     if (status >= 500) series->failures.add();
+  }
+  if (status != 200) {
+    note_stream(worker_.errors, stream_.name, status, peer_, tries_, worker_.clock.wall());
   }
   finish(status);
 }
@@ -219,7 +222,7 @@ base::Task<std::uint16_t> TcpSession::carry() {
 }
 
 void TcpSession::finish(std::uint16_t status) {
-  if (!is_logged_) return;
+  if (!is_logged_ && worker_.log_rules.empty()) return;
   telemetry::StreamRecord record;
   const auto address = peer_.to_string();
   record.client = {this, socket_peer_, peer_, address, named_.has_value(), stream_.port, serial_};
@@ -230,7 +233,8 @@ void TcpSession::finish(std::uint16_t status) {
   record.now = worker_.clock.wall();
   record.time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
   record.tries = tries_;
-  write_log(worker_, stream_.log, record);
+  worker_.log_rules.apply(record, worker_.clock.now());
+  if (is_logged_) write_log(worker_, stream_.log, record);
 }
 
 }  // namespace penstock::session

@@ -235,7 +235,11 @@ void UdpSession::finish(std::uint16_t status) {
   lease_.reset();
   backend_pass_ = {};
   const auto& stream = port_.stream();
-  if (wants_log(worker_, stream.log)) {
+  if (status != kServed) {
+    note_stream(worker_.errors, stream.name, status, client_, tries_, worker_.clock.wall());
+  }
+  const bool is_logged = wants_log(worker_, stream.log);
+  if (is_logged || !worker_.log_rules.empty()) {
     if (!tries_.empty() && tries_.back().total.count() < 0) {
       tries_.back().total =
           std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
@@ -251,7 +255,8 @@ void UdpSession::finish(std::uint16_t status) {
     record.now = worker_.clock.wall();
     record.time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
     record.tries = tries_;
-    write_log(worker_, stream.log, record);
+    worker_.log_rules.apply(record, worker_.clock.now());
+    if (is_logged) write_log(worker_, stream.log, record);
   }
   pass_.reset();
 }

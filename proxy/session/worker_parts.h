@@ -13,12 +13,14 @@
 #include "proxy/net/tls_context.h"
 #include "proxy/routing/routing_table.h"
 #include "proxy/session/buffer_pool.h"
+#include "proxy/session/diagnosis.h"
 #include "proxy/session/limit_cache.h"
 #include "proxy/session/upstream_connection.h"
 #include "proxy/session/workspace.h"
 #include "proxy/telemetry/access_log.h"
 #include "proxy/telemetry/log_format.h"
 #include "proxy/telemetry/metrics.h"
+#include "proxy/telemetry/recent_errors.h"
 #include "proxy/upstream/pool.h"
 #include "proxy/upstream/upstream_state.h"
 
@@ -58,6 +60,8 @@ struct WorkerParts {
   std::unique_ptr<net::TlsServerContext> tls_server;
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
+  telemetry::RecentErrors errors;
+  LogRules log_rules;
   Logs logs;
   std::uint64_t connections = 0;  // serial number of the last one
   bool is_draining = false;       // answers say Connection: close

@@ -70,6 +70,11 @@ StreamSeries* WorkerMetrics::stream(const std::string& name) {
   return streams_.emplace(name, std::make_unique<StreamSeries>()).first->second.get();
 }
 
+const StreamSeries* WorkerMetrics::known_stream(const std::string& name) const {
+  const auto found = streams_.find(name);
+  return found == streams_.end() ? nullptr : found->second.get();
+}
+
 std::shared_ptr<UpstreamSeries> WorkerMetrics::upstream(const std::string& name) {
   const std::lock_guard lock(mutex_);
   const bool has_room = upstreams_.size() < kMostUpstreams || upstreams_.contains(name);

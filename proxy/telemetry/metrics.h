@@ -91,6 +91,8 @@ class WorkerMetrics {
   RequestSeries* find(const snapshot::PartPtr& host, const snapshot::Route& route,
                       std::string_view method, std::uint16_t status);
   StreamSeries* stream(const std::string& name);
+  /// The same where it is counted already, else null.
+  const StreamSeries* known_stream(const std::string& name) const;
   /// Shared by all beyond a bound, so that sums stay right.
   std::shared_ptr<UpstreamSeries> upstream(const std::string& name);
   void observe(RequestSeries& series, const HttpRecord& record);

@@ -59,6 +59,8 @@ Condition programmed(const StreamView& view) {
     out.message = view.bind_problem;
   } else if (view.programmed == view.proxies && view.proxies > 0) {
     out.status = "True";
+    out.columns = view.columns;
+    out.columns.conflict_with = conflict_with(view);
     out.reason = "Programmed";
     out.message =
         fmt::format("{} of {} proxies serve this generation", view.programmed, view.proxies);
@@ -104,6 +106,14 @@ Condition conflicted(const StreamView& view) {
     return {"Conflicted", "True", "PortConflict", translate::without_object(each), 0, {}};
   }
   return {"Conflicted", "False", "NoConflict", "", 0, {}};
+}
+
+std::string conflict_with(const StreamView& view) {
+  for (const auto& each : view.diagnostics) {
+    if (each.reason != Reason::kPortConflict) continue;
+    return each.other.name.empty() ? "ConfigMap" : objects::to_string(each.other);
+  }
+  return "-";
 }
 
 }  // namespace

@@ -1,0 +1,48 @@
+#include "controller/translate/port_claims.h"
+
+#include <limits>
+
+namespace penstock::translate {
+namespace {
+
+template <class T>
+std::vector<Diagnostic> claims_of(const Transport& transport, const StreamInput& input,
+                                  std::uint16_t port, std::vector<const T*> services, T candidate) {
+  const auto is_same = [&](const T* each) {
+    return each->meta.name_space == candidate.meta.name_space &&
+           each->meta.name == candidate.meta.name;
+  };
+  std::erase_if(services, is_same);
+  // One that the API server has not dated yet is the youngest.
+  if (candidate.meta.created == 0) {
+    candidate.meta.created = std::numeric_limits<std::int64_t>::max();
+  }
+  services.push_back(&candidate);
+  StreamPort work(transport, input, port);
+  work.claim_for_config_map();
+  for (const auto* service : in_order(std::move(services), input, port)) {
+    for (std::size_t i = 0; i < service->listeners.size(); ++i) {
+      const auto& listener = service->listeners[i];
+      if (listener.ports.contains(port)) work.claim(service->meta, i, listener);
+    }
+  }
+  auto said = work.take().diagnostics;
+  const objects::ObjectKey key{transport.object_kind, candidate.meta.name_space,
+                               candidate.meta.name};
+  std::erase_if(said, [&](const Diagnostic& each) { return each.object != key; });
+  return said;
+}
+
+}  // namespace
+
+std::vector<Diagnostic> refused_claims(const Transport& transport, StreamInput input,
+                                       std::uint16_t port, const objects::TcpService& candidate) {
+  return claims_of(transport, input, port, input.reader.tcp_services_of(port), candidate);
+}
+
+std::vector<Diagnostic> refused_claims(const Transport& transport, StreamInput input,
+                                       std::uint16_t port, const objects::UdpService& candidate) {
+  return claims_of(transport, input, port, input.reader.udp_services_of(port), candidate);
+}
+
+}  // namespace penstock::translate

@@ -26,7 +26,8 @@ from processes import Process, status  # noqa: E402
 RANGE = '20s'
 # What nothing here can have: the kubelet's own metrics, and what only a leader of a cluster tells.
 ABSENT = ('container_', 'ssl_expire_time_seconds')
-VARIABLE = re.compile(r'\$(controller_namespace|controller_class|controller|exported_namespace|ingress)\b')
+VARIABLE = re.compile(r'\$(controller_namespace|controller_class|controller|exported_namespace|ingress|'
+                      r'namespace|name|stream)\b')
 
 
 def free_ports(count):
@@ -53,7 +54,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def manifests(port, gone):
+def manifests(port, gone, stream):
     def service(name, endpoint):
         return [{'apiVersion': 'v1', 'kind': 'Service', 'metadata': {'name': name, 'namespace': 'apps'},
                  'spec': {'ports': [{'name': 'http', 'port': 80}]}},
@@ -71,6 +72,10 @@ def manifests(port, gone):
              'metadata': {'name': 'web', 'namespace': 'apps'},
              'spec': {'ingressClassName': 'nginx',
                       'rules': [{'host': 'web.test', 'http': {'paths': paths}}]}},
+            {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'TCPService',
+             'metadata': {'name': 'web', 'namespace': 'apps'},
+             'spec': {'ingressClassName': 'nginx', 'listeners': [{'name': 'main', 'port': stream}],
+                      'rules': [{'backends': [{'service': {'name': 'web', 'port': 'http'}}]}]}},
             *service('web', port), *service('gone', gone)]
 
 
@@ -83,10 +88,11 @@ class Scrape(unittest.TestCase):
         cls.backend = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Answers)
         threading.Thread(target=cls.backend.serve_forever, daemon=True).start()
         cls.addClassCleanup(cls.backend.shutdown)
-        cls.port, https, cls.of_controller, cls.of_proxy, cls.prometheus_port, gone = free_ports(6)
+        (cls.port, https, cls.of_controller, cls.of_proxy, cls.prometheus_port, gone,
+         cls.stream) = free_ports(7)
         (folder / 'manifests').mkdir()
         (folder / 'manifests/all.yaml').write_text('\n---\n'.join(
-            json.dumps(each) for each in manifests(cls.backend.server_port, gone)))
+            json.dumps(each) for each in manifests(cls.backend.server_port, gone, cls.stream)))
         cls.penstock = Process(
             'penstock', 'run', '--manifests', folder / 'manifests', '--listen-address', '127.0.0.1',
             '--http-port', cls.port, '--https-port', https, '--workers', '2',
@@ -107,8 +113,9 @@ class Scrape(unittest.TestCase):
     @classmethod
     def ask(cls):
         while not cls.stops.wait(0.05):
-            for path in ('/', '/broken', '/gone'):
-                request = urllib.request.Request(f'http://127.0.0.1:{cls.port}{path}',
+            for port, path in ((cls.port, '/'), (cls.port, '/broken'), (cls.port, '/gone'),
+                               (cls.stream, '/')):
+                request = urllib.request.Request(f'http://127.0.0.1:{port}{path}',
                                                  headers={'Host': 'web.test'})
                 try:
                     urllib.request.urlopen(request, timeout=5).read()

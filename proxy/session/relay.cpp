@@ -38,7 +38,16 @@ struct Relaying {
   }
   /// The sender has said all; so do we, towards the other. The second to end closes both.
   void end(Side from) {
-    if (!std::exchange(has_one_ended, true)) stream(other(from)).shutdown_send();
+    if (std::exchange(has_one_ended, true)) return;
+    if (!result.error) result.side = from;
+    stream(other(from)).shutdown_send();
+  }
+  std::optional<base::EndReason> reason() const {
+    using enum base::EndReason;
+    if (deadline.has_expired()) return kIdleTimeout;
+    if (result.error == asio::error::operation_aborted) return std::nullopt;
+    if (result.error) return base::broken(result.side, result.error);
+    return result.side == Side::kClient ? kClientClosed : kUpstreamClosed;
   }
   net::Stream& stream(Side side) const { return side == Side::kClient ? client : upstream; }
   std::uint64_t& count(Side side) {
@@ -118,7 +127,7 @@ base::Task<RelayResult> relay(WorkerParts& worker, net::Stream& client, net::Str
   base::spawn("relay from upstream", carry_and_tell(both, Side::kUpstream));
   co_await carry(both, Side::kClient);
   co_await both.other_is_done;
-  both.result.is_idle_timeout = deadline.has_expired();
+  both.result.reason = both.reason();
   client.close();
   upstream.close();
   co_return both.result;

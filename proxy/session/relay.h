@@ -3,22 +3,25 @@
 // a TCP stream and an upgraded HTTP connection are. Each direction's FIN is passed on by itself, a
 // reset ends both at once with a reset.
 #include <cstdint>
+#include <optional>
 
 #include "proxy/base/asio.h"
 #include "proxy/base/duration.h"
+#include "proxy/base/end_reason.h"
 #include "proxy/base/task.h"
 #include "proxy/session/worker_parts.h"
 
 namespace penstock::session {
 
-enum class Side : std::uint8_t { kClient, kUpstream };
+using base::Side;
 
 struct RelayResult {
   std::uint64_t from_client = 0;    // bytes read from the client and written to the upstream
   std::uint64_t from_upstream = 0;  // and the other way
   base::error_code error;           // none: both directions ended in order
-  Side side = Side::kClient;        // whose connection failed, where there is an error
-  bool is_idle_timeout = false;
+  Side side = Side::kClient;        // whose connection failed, else who ended first
+  /// Nothing where both were closed by somebody else, who knows why.
+  std::optional<base::EndReason> reason;
 };
 
 /// Closes two connections at once: the target of a deadline that covers both.

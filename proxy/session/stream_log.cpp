@@ -9,7 +9,7 @@ const telemetry::StreamLogFormat& json_format() {
   static const telemetry::StreamLogFormat kFormat(
       R"({"time":"$time_iso8601","protocol":"$protocol","stream":"$proxy_upstream_name",)"
       R"("client":"$remote_addr","client_port":"$remote_port","server":"$server_addr",)"
-      R"("server_port":"$server_port","status":"$status","bytes_received":"$bytes_received",)"
+      R"("server_port":"$server_port","status":"$status","reason":"$reason","bytes_received":"$bytes_received",)"
       R"("bytes_sent":"$bytes_sent","session_time":"$session_time","upstream":"$upstream_addr",)"
       R"("upstream_connect_time":"$upstream_connect_time",)"
       R"("upstream_first_byte_time":"$upstream_first_byte_time",)"

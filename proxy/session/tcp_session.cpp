@@ -52,12 +52,11 @@ base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
   co_await session->run();
 }
 
-BackendChoice TcpSession::choose_backend(const snapshot::StreamBackend* except) {
+const snapshot::StreamRule* TcpSession::rule() const {
   const auto rule = std::ranges::find_if(stream_.rules, [&](const snapshot::StreamRule& each) {
     return each.source_networks.empty() || contains(each.source_networks, peer_);
   });
-  if (rule == stream_.rules.end()) return {};
-  return session::choose_backend(worker_, rule->backends, hash_key(), except);
+  return rule == stream_.rules.end() ? nullptr : &*rule;
 }
 
 std::uint64_t TcpSession::hash_key() const {
@@ -94,6 +93,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
       connection->lease.emplace(std::move(*lease));
       co_return connection;
     }
+    failure_ = base::connect_failure(connected.error(), connection->deadline.has_expired());
     lease->endpoint()->series->failures.add();
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
     tried.push_back(lease->endpoint());
@@ -132,8 +132,8 @@ base::Task<bool> TcpSession::read_header() {
   co_return true;
 }
 
-base::Task<bool> TcpSession::send_header(net::Stream& upstream,
-                                         snapshot::ProxyProtocolOut version) {
+base::Task<base::IoResult<void>> TcpSession::send_header(net::Stream& upstream,
+                                                         snapshot::ProxyProtocolOut version) {
   std::string bytes;
   if (version != snapshot::ProxyProtocolOut::kNone) {
     const auto local = client_.local_endpoint();
@@ -144,7 +144,7 @@ base::Task<bool> TcpSession::send_header(net::Stream& upstream,
                                                        : net::encode_proxy_v2(addresses);
   }
   const auto sent = co_await upstream.write(bytes, early_);
-  co_return sent.has_value();
+  co_return sent;
 }
 
 base::Task<void> TcpSession::run() {
@@ -159,72 +159,77 @@ base::Task<void> TcpSession::run() {
     series->sessions.add();
     series->active.add();
   }
-  const auto status = co_await carry();
+  const auto reason = co_await carry();
   if (series != nullptr) {
     series->active.subtract();
     series->bytes_received.add(client_.received());
     series->bytes_sent.add(client_.sent());
-    if (status >= 500) series->failures.add();
+    if (base::status_of(reason) >= 500) series->failures.add();
   }
-  finish(status);
+  finish(reason);
 }
 
-/// The status of the log line, in the words of nginx's stream module.
-base::Task<std::uint16_t> TcpSession::carry() {
-  constexpr std::uint16_t kServed = 200;
-  constexpr std::uint16_t kBadHeader = 400;
-  constexpr std::uint16_t kDenied = 403;
-  constexpr std::uint16_t kNoEndpoint = 502;
-  constexpr std::uint16_t kBeyondLimit = 503;
+base::Task<base::EndReason> TcpSession::carry() {
+  using enum base::EndReason;
   const bool is_headed = co_await read_header();
-  if (!is_headed) co_return kBadHeader;
+  if (!is_headed) co_return kBadProxyHeader;
   if (!admits(stream_.access, peer_)) co_return kDenied;
   if (stream_.limits != snapshot::ConnectionLimits()) {
     auto pass = SessionPass::enter(worker_.limits.of(stream_.name), stream_.limits, peer_,
                                    worker_.clock.now());
-    if (!pass) co_return kBeyondLimit;
+    if (!pass) co_return kLimit;
     pass_ = std::move(*pass);
   }
-  auto choice = choose_backend(nullptr);
+  const auto* chosen = rule();
+  if (chosen == nullptr) co_return kNoRule;
+  const auto key = hash_key();
+  auto choice = choose_backend(worker_, chosen->backends, key);
   std::unique_ptr<UpstreamConnection> connection;
   if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
   if (!connection && choice.backend != nullptr && stream_.retries_next_upstream) {
-    choice = choose_backend(choice.backend);
+    choice = choose_backend(worker_, chosen->backends, key, choice.backend);
     if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
   }
-  if (!connection) co_return kNoEndpoint;
+  if (!connection) co_return failure_;
   const auto* backend = choice.backend;
-  auto& upstream = connection->stream;
-  const auto& keepalive = stream_.keepalive;
-  for (auto* side : {&client_, &upstream}) {
-    side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
-  }
   const bool has_early =
       !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
   if (has_early) {
     connection->deadline.expire_in(stream_.connect_timeout);
-    const bool is_sent = co_await send_header(upstream, backend->proxy_protocol);
+    const auto sent = co_await send_header(connection->stream, backend->proxy_protocol);
     connection->deadline.cancel();
-    if (!is_sent) co_return kNoEndpoint;
+    if (!sent && connection->deadline.has_expired()) co_return kConnectTimeout;
+    if (!sent) co_return base::broken(base::Side::kUpstream, sent.error());
+  }
+  const auto reason = co_await carry_bytes(*connection);
+  co_return reason;
+}
+
+base::Task<base::EndReason> TcpSession::carry_bytes(UpstreamConnection& connection) {
+  auto& upstream = connection.stream;
+  const auto& keepalive = stream_.keepalive;
+  for (auto* side : {&client_, &upstream}) {
+    side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
   }
   Lifetime both(client_, upstream);
   net::Deadline lifetime(worker_.wheel, both);
   lifetime.expire_in(stream_.longest_session);
-  co_await relay(worker_, client_, upstream, stream_.idle_timeout);
+  const auto relayed = co_await relay(worker_, client_, upstream, stream_.idle_timeout);
   auto& last = tries_.back();
   last.received = upstream.received();
   last.sent = upstream.sent();
   last.total = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
-  co_return kServed;
+  if (lifetime.has_expired()) co_return base::EndReason::kMaxSession;
+  co_return relayed.reason.value_or(base::EndReason::kInternal);
 }
 
-void TcpSession::finish(std::uint16_t status) {
+void TcpSession::finish(base::EndReason reason) {
   if (!is_logged_) return;
   telemetry::StreamRecord record;
   const auto address = peer_.to_string();
   record.client = {this, socket_peer_, peer_, address, named_.has_value(), stream_.port, serial_};
   record.name = stream_.log_name;
-  record.status = status;
+  record.reason = reason;
   record.bytes_received = client_.received();
   record.bytes_sent = client_.sent();
   record.now = worker_.clock.wall();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/base/end_reason.h"
 #include "proxy/base/gate.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/proxy_protocol.h"
@@ -24,18 +25,21 @@ class TcpSession final : private telemetry::Connection {
 
  private:
   base::Task<void> run();
-  base::Task<std::uint16_t> carry();
+  base::Task<base::EndReason> carry();
+  base::Task<base::EndReason> carry_bytes(UpstreamConnection& connection);
   /// False where the connection must end.
   base::Task<bool> read_header();
-  base::Task<bool> send_header(net::Stream& upstream, snapshot::ProxyProtocolOut version);
-  void finish(std::uint16_t status);
+  base::Task<base::IoResult<void>> send_header(net::Stream& upstream,
+                                               snapshot::ProxyProtocolOut version);
+  void finish(base::EndReason reason);
   base::Address server_address() const override { return server_address_; }
   std::string_view tls_protocol() const override { return {}; }
   std::string_view tls_cipher() const override { return {}; }
   /// What stands for the client where an endpoint is chosen by a hash.
   std::uint64_t hash_key() const;
-  BackendChoice choose_backend(const snapshot::StreamBackend* except);
-  /// A connection to an endpoint of the backend, or null after the tries that the stream allows.
+  const snapshot::StreamRule* rule() const;
+  /// A connection to an endpoint of the backend, or null after the tries that the stream allows;
+  /// `failure_` says why.
   base::Task<std::unique_ptr<UpstreamConnection>> connect(const snapshot::StreamBackend& backend);
 
   WorkerParts& worker_;
@@ -53,6 +57,7 @@ class TcpSession final : private telemetry::Connection {
   std::uint64_t serial_ = 0;
   base::SteadyTime begun_;
   std::vector<telemetry::UpstreamTry> tries_;
+  base::EndReason failure_ = base::EndReason::kNoEndpoint;  // of the last attempt to connect
 };
 
 }  // namespace penstock::session

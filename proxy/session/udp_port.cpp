@@ -9,6 +9,8 @@
 namespace penstock::session {
 namespace {
 
+using base::EndReason;
+
 constexpr base::Duration kSweep{100};
 /// A session makes room for another one only after so long without a datagram.
 constexpr std::chrono::seconds kEvictable{1};
@@ -43,7 +45,7 @@ void UdpPort::update(snapshot::PartPtr part) {
   for (auto* list : {&fresh_, &settled_}) {
     for (auto each = list->begin(); each != list->end();) {
       auto& session = *each++;
-      if (!admits(stream().access, session.client())) end(session, kDenied);
+      if (!admits(stream().access, session.client())) end(session, EndReason::kDenied);
     }
   }
   bury();
@@ -52,7 +54,7 @@ void UdpPort::update(snapshot::PartPtr part) {
 void UdpPort::close() {
   listener_.close();
   for (auto* list : {&fresh_, &settled_}) {
-    while (!list->empty()) end(list->front(), kServed);
+    while (!list->empty()) end(list->front(), EndReason::kPortClosed);
   }
   bury();
 }
@@ -107,7 +109,7 @@ UdpSession* UdpPort::session_of(const net::Datagram& datagram) {
   const auto found = bound_.find(key);
   auto* session = found == bound_.end() ? nullptr : found->second;
   if (session != nullptr && session->has_retired_endpoint() && has_endpoint()) {
-    end(*session, kServed);
+    end(*session, EndReason::kEndpointRemoved);
     session = nullptr;
   }
   if (session == nullptr) session = begin(std::move(key));
@@ -127,7 +129,7 @@ UdpSession* UdpPort::begin(UdpKey key) {
   }
   const bool is_admitted = admits(stream().access, client);
   if (!is_admitted || !enter_limits(client)) {
-    refuse(std::move(key), std::move(*pass), is_admitted ? kBeyondLimit : kDenied);
+    refuse(std::move(key), std::move(*pass), is_admitted ? EndReason::kLimit : EndReason::kDenied);
     return nullptr;
   }
   auto& session = fresh_.emplace_back(*this, std::move(key), std::move(*pass));
@@ -141,11 +143,11 @@ UdpSession* UdpPort::begin(UdpKey key) {
   schedule_sweep();
   if (session.open()) return &session;
   count_dropped(1);
-  end(session, kNoEndpoint);
+  end(session, session.failure());
   return nullptr;
 }
 
-void UdpPort::refuse(UdpKey key, base::Gate::Pass pass, std::uint16_t status) {
+void UdpPort::refuse(UdpKey key, base::Gate::Pass pass, EndReason reason) {
   count_dropped(1);
   const auto now = worker().clock.now();
   if (now - refusals_since_ >= std::chrono::seconds(1)) {
@@ -154,7 +156,7 @@ void UdpPort::refuse(UdpKey key, base::Gate::Pass pass, std::uint16_t status) {
   }
   if (++refusals_logged_ > kRefusalsLogged) return;
   UdpSession refused(*this, std::move(key), std::move(pass));
-  refused.finish(status);
+  refused.finish(reason);
 }
 
 bool UdpPort::enter_limits(const base::Address& client) {
@@ -171,7 +173,7 @@ bool UdpPort::evict() {
   if (fresh_.empty()) return false;
   auto& oldest = fresh_.front();
   if (worker().clock.now() - oldest.last_active() < kEvictable) return false;
-  end(oldest, kBeyondLimit);
+  end(oldest, EndReason::kEvicted);
   return true;
 }
 
@@ -183,15 +185,15 @@ bool UdpPort::has_endpoint() const {
   });
 }
 
-void UdpPort::end(UdpSession& session, std::uint16_t status) {
+void UdpPort::end(UdpSession& session, EndReason reason) {
   if (session.is_ended()) return;
   if (session.is_bound_) bound_.erase(session.key());
   limits_->sessions.leave();
   if (session.is_counted_by_address_) limits_->sessions_by_address.leave(session.client());
-  session.finish(status);
+  session.finish(reason);
   if (series_ != nullptr) {
     series_->active.subtract();
-    if (status >= kNoEndpoint) series_->failures.add();
+    if (base::status_of(reason) >= 500) series_->failures.add();
   }
   ended_.splice(ended_.end(), list_of(session), session.place_);
 }
@@ -234,8 +236,9 @@ void UdpPort::schedule_sweep() {
 }
 
 void UdpPort::end_idle(Sessions& sessions, base::SteadyTime before) {
+  const auto reason = worker().is_draining ? EndReason::kDrained : EndReason::kIdleTimeout;
   while (!sessions.empty() && sessions.front().last_active() <= before) {
-    end(sessions.front(), kServed);
+    end(sessions.front(), reason);
   }
 }
 

@@ -48,7 +48,7 @@ class UdpPort {
   /// Sends answers; the bytes that went out.
   std::uint64_t reply(const UdpKey& key, std::span<const std::string_view> datagrams);
   /// The session stays where it is in memory until `bury`: it may be what calls this.
-  void end(UdpSession& session, std::uint16_t status);
+  void end(UdpSession& session, base::EndReason reason);
   void bury() { ended_.clear(); }
   void move_to_back(UdpSession& session);
   void count_received(std::uint64_t bytes);
@@ -66,7 +66,7 @@ class UdpPort {
   void take(std::span<const net::Datagram> datagrams);
   UdpSession* session_of(const net::Datagram& datagram);
   UdpSession* begin(UdpKey key);
-  void refuse(UdpKey key, base::Gate::Pass pass, std::uint16_t status);
+  void refuse(UdpKey key, base::Gate::Pass pass, base::EndReason reason);
   bool enter_limits(const base::Address& client);
   bool evict();
   bool has_endpoint() const;

@@ -69,6 +69,7 @@ bool UdpSession::open() {
     const auto endpoint = lease->endpoint();
     const auto opened = try_endpoint(std::move(*lease));
     if (opened) return true;
+    failure_ = base::connect_failure(opened.error(), false);
     if (!is_of_endpoint(opened.error())) return false;  // no descriptor or local port is left
     tried_.push_back(endpoint);
     endpoint->series->failures.add();
@@ -140,14 +141,14 @@ void UdpSession::send(std::span<const std::string_view> datagrams) {
     datagrams = datagrams.subspan(sent.count);
     if (datagrams.empty()) break;
     if (is_of_endpoint(sent.error)) {
-      fail();  // the kernel told of an earlier datagram instead of sending this one
+      fail(sent.error);  // the kernel told of an earlier datagram instead of sending this one
       continue;
     }
     port_.count_dropped(1);
     datagrams = datagrams.subspan(1);
   }
   port_.count_dropped(datagrams.size());
-  if (!is_ended_ && is_done()) port_.end(*this, kServed);
+  if (!is_ended_ && is_done()) port_.end(*this, base::EndReason::kAnswered);
 }
 
 /// nginx: where the number of requests is bounded the session waits for all of them.
@@ -165,7 +166,7 @@ void UdpSession::on_events(std::uint32_t) {
     if (!got) {
       if (got.error() == asio::error::would_block) break;
       if (is_of_endpoint(got.error())) {
-        fail();
+        fail(got.error());
         break;
       }
       continue;  // about one datagram of ours: too long for the way, for instance
@@ -200,12 +201,13 @@ void UdpSession::answer(std::span<const net::Datagram> datagrams) {
   }
   responses_ += datagrams.size();
   bytes_sent_ += port_.reply(key_, {pieces.data(), datagrams.size()});
-  if (is_done()) port_.end(*this, kServed);
+  if (is_done()) port_.end(*this, base::EndReason::kAnswered);
 }
 
 /// The endpoint does not take datagrams. As long as it has answered none, another one is asked what
 /// this one was asked first.
-void UdpSession::fail() {
+void UdpSession::fail(base::error_code code) {
+  failure_ = base::connect_failure(code, false);
   const auto endpoint = lease_->endpoint();
   const auto now = worker_.clock.now();
   endpoint->series->failures.add();
@@ -213,10 +215,10 @@ void UdpSession::fail() {
   tries_.back().total = std::chrono::duration_cast<base::Duration>(now - begun_);
   tried_.push_back(endpoint);
   const bool was_sent = std::exchange(is_first_sent_, false);
-  if (responses_ != 0 || first_.empty() || !may_try_again()) return port_.end(*this, kNoEndpoint);
+  if (responses_ != 0 || first_.empty() || !may_try_again()) return port_.end(*this, failure_);
   lease_.reset();
   close();
-  if (!open()) return port_.end(*this, kNoEndpoint);
+  if (!open()) return port_.end(*this, failure_);
   if (!was_sent) return;
   const std::string_view again = first_;
   const auto sent = net::send_datagrams(socket_.get(), {}, proxy_header(), {&again, 1});
@@ -229,7 +231,7 @@ void UdpSession::touch() {
   port_.move_to_back(*this);
 }
 
-void UdpSession::finish(std::uint16_t status) {
+void UdpSession::finish(base::EndReason reason) {
   is_ended_ = true;
   close();
   lease_.reset();
@@ -245,7 +247,7 @@ void UdpSession::finish(std::uint16_t status) {
     record.client = {this, as_tcp(key_.client), client_, address, false, port_.number(), serial_};
     record.protocol = "UDP";
     record.name = stream.log_name;
-    record.status = status;
+    record.reason = reason;
     record.bytes_received = bytes_received_;
     record.bytes_sent = bytes_sent_;
     record.now = worker_.clock.wall();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "proxy/base/descriptor.h"
+#include "proxy/base/end_reason.h"
 #include "proxy/base/gate.h"
 #include "proxy/base/ip_net.h"
 #include "proxy/net/datagrams.h"
@@ -22,12 +23,6 @@
 namespace penstock::session {
 
 class UdpPort;
-
-// Of the log line, in the words of nginx's stream module.
-inline constexpr std::uint16_t kServed = 200;
-inline constexpr std::uint16_t kDenied = 403;
-inline constexpr std::uint16_t kNoEndpoint = 502;
-inline constexpr std::uint16_t kBeyondLimit = 503;
 
 /// What makes datagrams belong together: who sends, and which of our addresses to.
 struct UdpKey {
@@ -44,14 +39,15 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   UdpSession(const UdpSession&) = delete;
   UdpSession& operator=(const UdpSession&) = delete;
 
-  /// Chooses an endpoint and connects to it. False where there is none.
+  /// Chooses an endpoint and connects to it. False where there is none: `failure` says why.
   bool open();
+  base::EndReason failure() const { return failure_; }
   /// Datagrams of the client.
   void send(std::span<const std::string_view> datagrams);
   /// Counts one that is about to be sent; true when the session takes no more after it.
   bool take_request();
   /// Closes the socket, gives back what the session holds and writes its log line.
-  void finish(std::uint16_t status);
+  void finish(base::EndReason reason);
 
   const UdpKey& key() const { return key_; }
   const base::Address& client() const { return client_; }
@@ -74,7 +70,7 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   std::string_view tls_protocol() const override { return {}; }
   std::string_view tls_cipher() const override { return {}; }
   void answer(std::span<const net::Datagram> datagrams);
-  void fail();
+  void fail(base::error_code code);
   void touch();
   bool is_done() const;
   std::string proxy_header() const;
@@ -97,6 +93,7 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   bool is_first_sent_ = false;  // to the present endpoint
   std::vector<upstream::EndpointPtr> tried_;
   std::vector<telemetry::UpstreamTry> tries_;
+  base::EndReason failure_ = base::EndReason::kNoEndpoint;
   std::uint64_t serial_ = 0;
   std::uint64_t requests_ = 0;
   std::uint64_t responses_ = 0;

@@ -8,6 +8,7 @@
 #include "proxy/base/asio.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/duration.h"
+#include "proxy/base/end_reason.h"
 
 namespace penstock::telemetry {
 
@@ -85,7 +86,7 @@ struct StreamRecord {
   Client client;
   std::string_view name;  // $proxy_upstream_name
   std::string_view protocol = "TCP";
-  std::uint16_t status = 200;
+  base::EndReason reason = base::EndReason::kClientClosed;
   std::uint64_t bytes_sent = 0;      // to the client
   std::uint64_t bytes_received = 0;  // from the client
   base::Duration time{0};

@@ -41,6 +41,7 @@ PAGES = {
     'annotations.md': lambda: printed('penstock', 'reference', 'annotations'),
     'configmap.md': lambda: printed('penstock', 'reference', 'configmap'),
     'flags.md': flags,
+    'reasons.md': lambda: printed('penstock', 'reference', 'reasons'),
 }
 
 

@@ -18,6 +18,8 @@ Stream make(const StreamPort& port, const std::string& address) {
 void add_entry(StreamPort& port, const StreamEntry& entry) {
   auto stream = make(port, "");
   stream.owner = port.config_map_owner();
+  stream.name_space = entry.name_space;
+  stream.object = entry.service;
   stream.log_name = port.log_name(entry);
   stream.proxy_protocol =
       entry.decodes_proxy ? snapshot::ProxyProtocolIn::kRequired : snapshot::ProxyProtocolIn::kOff;
@@ -30,6 +32,8 @@ void add_entry(StreamPort& port, const StreamEntry& entry) {
 void add_listener(StreamPort& port, const TcpService& service, const TcpListener& listener) {
   auto stream = make(port, listener.address);
   stream.owner = port.owner(service.meta);
+  stream.name_space = service.meta.name_space;
+  stream.object = service.meta.name;
   stream.log_name = port.log_name(service.meta);
   stream.proxy_protocol = static_cast<snapshot::ProxyProtocolIn>(listener.proxy_protocol);
   stream.trusted_proxies = listener.trusted_proxies;

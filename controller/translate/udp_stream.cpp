@@ -11,6 +11,8 @@ using snapshot::UdpStream;
 void add_entry(StreamPort& port, const StreamEntry& entry) {
   auto stream = port.begin<UdpStream>("");
   stream.owner = port.config_map_owner();
+  stream.name_space = entry.name_space;
+  stream.object = entry.service;
   stream.log_name = port.log_name(entry);
   stream.max_responses = port.input().settings.stream.responses;
   stream.backends.push_back(port.backend_of(entry));
@@ -21,6 +23,8 @@ void add_listener(StreamPort& port, const UdpService& service,
                   const objects::StreamListener& listener) {
   auto stream = port.begin<UdpStream>(listener.address);
   stream.owner = port.owner(service.meta);
+  stream.name_space = service.meta.name_space;
+  stream.object = service.meta.name;
   stream.log_name = port.log_name(service.meta);
   stream.access = {service.access.allowed, service.access.denied};
   stream.hash_key = static_cast<snapshot::HashKey>(service.load_balancing.hash_key);

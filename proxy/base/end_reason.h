@@ -51,6 +51,7 @@ struct EndReasonRow {
   EndReason reason;
   std::string_view word;
   std::uint16_t status;  // $status of a stream's log line, in the words of nginx's stream module
+  bool is_failure;       // has an error line
   std::string_view meaning;
 };
 
@@ -58,6 +59,7 @@ struct EndReasonRow {
 std::span<const EndReasonRow, kEndReasons> end_reasons();
 std::string_view word_of(EndReason reason);
 std::uint16_t status_of(EndReason reason);
+bool is_failure(EndReason reason);
 
 /// Why a connection to an endpoint could not be made.
 EndReason connect_failure(error_code code, bool is_timeout);

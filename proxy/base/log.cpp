@@ -57,13 +57,23 @@ void set_level(Level level) { logger()->set_level(to_spdlog(level)); }
 
 bool is_enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
 
-void write(Level level, std::string_view message) {
+void write(Level level, std::string_view message) { write(level, message, {}); }
+
+void write(Level level, std::string_view message, std::span<const Field> fields) {
   if (!is_enabled(level)) return;
-  if (chosen_format == Format::kJson) {
-    logger()->log(to_spdlog(level), "\"message\":\"{}\"", escape_json(message));
-  } else {
-    logger()->log(to_spdlog(level), "{}", escape_controls(message));
+  const bool is_json = chosen_format == Format::kJson;
+  auto line =
+      is_json ? fmt::format("\"message\":\"{}\"", escape_json(message)) : escape_controls(message);
+  for (const auto& [key, value, is_number] : fields) {
+    if (is_json) {
+      const auto* quote = is_number ? "" : "\"";
+      line += fmt::format(",\"{}\":{}{}{}", key, quote, escape_json(value), quote);
+    } else {
+      const auto* quote = value.empty() || value.contains(' ') ? "\"" : "";
+      line += fmt::format(" {}={}{}{}", key, quote, escape_controls(value), quote);
+    }
   }
+  logger()->log(to_spdlog(level), "{}", line);
 }
 
 }  // namespace penstock::base::log

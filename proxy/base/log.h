@@ -5,6 +5,9 @@
 // credential. Safe from any thread.
 #include <fmt/format.h>
 
+#include <cstdint>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace penstock::base::log {
@@ -19,6 +22,18 @@ void start(std::string_view program, Level level, Format format);
 void set_level(Level level);
 bool is_enabled(Level level);
 void write(Level level, std::string_view message);
+
+/// What a machine reads of a line: a member of the JSON object, key=value behind the text.
+struct Field {
+  Field(std::string_view name, std::string_view text) : key(name), value(text) {}
+  Field(std::string_view name, std::uint64_t number)
+      : key(name), value(std::to_string(number)), is_number(true) {}
+
+  std::string_view key;
+  std::string value;
+  bool is_number = false;
+};
+void write(Level level, std::string_view message, std::span<const Field> fields);
 
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {

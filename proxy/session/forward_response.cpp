@@ -164,7 +164,9 @@ base::Task<void> Forward::tunnel() {
   const auto waiting = work_.input.take_all();
   const auto passed_on = co_await connection_->stream.write(waiting);
   if (!passed_on) co_return;
-  co_await relay(worker_, client_.stream, connection_->stream, policy_.timeouts.read);
+  RelayOptions options;
+  options.idle = policy_.timeouts.read;
+  co_await relay(worker_, client_.stream, connection_->stream, options);
 }
 
 }  // namespace penstock::session

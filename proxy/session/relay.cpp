@@ -20,7 +20,7 @@ struct Relaying {
   net::Stream& client;
   net::Stream& upstream;
   net::Deadline& deadline;
-  base::Duration idle;
+  const RelayOptions& options;
   RelayResult result;
   base::Event other_is_done;
   bool has_one_ended = false;
@@ -50,8 +50,11 @@ struct Relaying {
     return result.side == Side::kClient ? kClientClosed : kUpstreamClosed;
   }
   net::Stream& stream(Side side) const { return side == Side::kClient ? client : upstream; }
-  std::uint64_t& count(Side side) {
-    return side == Side::kClient ? result.from_client : result.from_upstream;
+  void moved(Side from, std::size_t bytes) {
+    (from == Side::kClient ? result.from_client : result.from_upstream) += bytes;
+    if (options.series == nullptr) return;
+    auto& counters = *options.series;
+    (from == Side::kClient ? counters.bytes_received : counters.bytes_sent).add(bytes);
   }
 };
 
@@ -61,7 +64,7 @@ base::Task<bool> carry_by_pipe(Relaying& both, Side from, net::Pipe& pipe) {
   auto& sink = both.stream(other(from));
   for (int little = 0; little < kLittleReads;) {
     const auto got = co_await net::SpliceInOperation(source, pipe, net::PipePool::kPipeSize);
-    both.deadline.expire_in(both.idle);
+    both.deadline.expire_in(both.options.idle);
     if (!got) {
       both.fail(from, got.error());
       co_return true;
@@ -76,8 +79,8 @@ base::Task<bool> carry_by_pipe(Relaying& both, Side from, net::Pipe& pipe) {
       both.fail(other(from), sent.error());
       co_return true;
     }
-    both.count(from) += moved;
-    both.deadline.expire_in(both.idle);
+    both.moved(from, moved);
+    both.deadline.expire_in(both.options.idle);
     little = moved < kLittle ? little + 1 : 0;
   }
   co_return false;
@@ -94,11 +97,11 @@ base::Task<void> carry(Relaying& both, Side from) {
     auto buffer = both.worker.buffers.lend();
     const auto got = co_await source.read_some(buffer.span().first(kRead));
     if (!got) co_return both.fail(from, got.error());
-    both.deadline.expire_in(both.idle);
+    both.deadline.expire_in(both.options.idle);
     if (*got == 0) co_return both.end(from);
     const auto sent = co_await sink.write(std::string_view(buffer.span().data(), *got));
     if (!sent) co_return both.fail(other(from), sent.error());
-    both.count(from) += *got;
+    both.moved(from, *got);
     full = *got == kRead ? full + 1 : 0;
     if (full < kFullReads || !may_splice) continue;
     full = 0;
@@ -119,11 +122,11 @@ base::Task<void> carry_and_tell(Relaying& both, Side from) {
 }  // namespace
 
 base::Task<RelayResult> relay(WorkerParts& worker, net::Stream& client, net::Stream& upstream,
-                              base::Duration idle) {
+                              const RelayOptions& options) {
   BothSides sides(client, upstream);
   net::Deadline deadline(worker.wheel, sides);
-  deadline.expire_in(idle);
-  Relaying both{worker, client, upstream, deadline, idle, {}, {}, false};
+  deadline.expire_in(options.idle);
+  Relaying both{worker, client, upstream, deadline, options, {}, {}, false};
   base::spawn("relay from upstream", carry_and_tell(both, Side::kUpstream));
   co_await carry(both, Side::kClient);
   co_await both.other_is_done;

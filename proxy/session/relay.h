@@ -42,10 +42,14 @@ class BothSides final : public net::Closable {
   net::Stream& upstream_;
 };
 
-/// Returns when both directions have ended; both streams are closed then. Without a byte either way
-/// for `idle` (0 = no limit), both are closed. Bytes already read from either side go through
-/// `write` before the call.
+struct RelayOptions {
+  base::Duration idle{0};  // without a byte either way; 0 = no limit, as in all of these
+  telemetry::StreamSeries* series = nullptr;  // where the bytes are counted as they move
+};
+
+/// Returns when both directions have ended; both streams are closed then. Bytes already read from
+/// either side go through `write` before the call.
 base::Task<RelayResult> relay(WorkerParts& worker, net::Stream& client, net::Stream& upstream,
-                              base::Duration idle);
+                              const RelayOptions& options);
 
 }  // namespace penstock::session

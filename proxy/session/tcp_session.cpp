@@ -5,7 +5,6 @@
 
 #include "proxy/base/ip_net.h"
 #include "proxy/session/proxy_header.h"
-#include "proxy/session/relay.h"
 #include "proxy/session/stream_log.h"
 
 namespace penstock::session {
@@ -24,28 +23,33 @@ bool contains(const std::vector<base::IpNet>& nets, const base::Address& address
 /// Ends a session at its time, whether anything moves or not.
 class Lifetime final : public net::Closable {
  public:
-  Lifetime(net::Stream& client, net::Stream& upstream) : client_(client), upstream_(upstream) {}
-  void close() override {
-    client_.close();
-    upstream_.close();
-  }
+  explicit Lifetime(TcpSession& session) : session_(session) {}
+  void close() override { session_.end(base::EndReason::kMaxSession); }
 
  private:
-  net::Stream& client_;
-  net::Stream& upstream_;
+  TcpSession& session_;
 };
 
 }  // namespace
 
-TcpSession::TcpSession(WorkerParts& worker, net::Listener::Accepted accepted,
-                       snapshot::PartPtr stream)
-    : worker_(worker),
-      table_(worker.table),
-      part_(std::move(stream)),
+TcpSession::TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted)
+    : port_(std::move(port)),
+      worker_(port_->worker()),
+      table_(worker_.table),
+      part_(port_->part()),
       stream_(std::get<snapshot::Stream>(*part_)),
-      client_(worker.reactor, std::move(accepted.descriptor)),
+      series_(port_->series()),
+      client_(worker_.reactor, std::move(accepted.descriptor)),
       peer_(base::unmapped(accepted.peer.address())),
-      socket_peer_(accepted.peer) {}
+      socket_peer_(accepted.peer) {
+  port_->sessions().push_back(*this);
+}
+
+void TcpSession::end(base::EndReason reason) {
+  if (!ended_by_) ended_by_ = reason;
+  client_.close();
+  if (upstream_ != nullptr) upstream_->close();
+}
 
 base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
                                    [[maybe_unused]] base::Gate::Pass pass) {
@@ -80,21 +84,22 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     const auto attempted = worker_.clock.now();
     lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
+    upstream_ = &connection->stream;
     const auto connected = co_await connection->stream.connect(lease->endpoint()->address);
     connection->deadline.cancel();
+    if (ended_by_) upstream_ = nullptr;
+    if (ended_by_) co_return nullptr;
     state = worker_.upstream(*slot);
     if (connected) {
-      tries_.back().connect =
-          std::chrono::duration_cast<base::Duration>(worker_.clock.now() - attempted);
-      if (state != nullptr) {
-        const auto now = worker_.clock.now();
-        state->report_success(*lease->endpoint(), now - begun, now);
-      }
+      const auto now = worker_.clock.now();
+      tries_.back().connect = std::chrono::duration_cast<base::Duration>(now - attempted);
+      series_->connect_time.observe(telemetry::kConnectTimes, tries_.back().connect);
+      if (state != nullptr) state->report_success(*lease->endpoint(), now - begun, now);
       connection->lease.emplace(std::move(*lease));
       co_return connection;
     }
-    failure_ = base::connect_failure(connected.error(), connection->deadline.has_expired());
-    lease->endpoint()->series->failures.add();
+    upstream_ = nullptr;
+    connect_failed(*lease->endpoint(), connected.error(), connection->deadline.has_expired());
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
     tried.push_back(lease->endpoint());
     const bool is_late =
@@ -103,6 +108,15 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     if (!stream_.retries_next_upstream || is_last || is_late) break;
   }
   co_return nullptr;
+}
+
+void TcpSession::connect_failed(upstream::Endpoint& endpoint, base::error_code code,
+                                bool is_timeout) {
+  endpoint.series->failures.add();
+  failure_ = base::connect_failure(code, is_timeout);
+  side_ = base::Side::kUpstream;
+  code_ = is_timeout ? base::error_code() : code;
+  write_error(failure_);
 }
 
 base::Task<bool> TcpSession::read_header() {
@@ -151,28 +165,18 @@ base::Task<void> TcpSession::run() {
   begun_ = worker_.clock.now();
   serial_ = ++worker_.connections;
   is_logged_ = wants_log(worker_, stream_.log);
-  if (is_logged_) {
-    server_address_ = client_.local_endpoint().address();
-  }
-  auto* series = worker_.metrics.stream(stream_.name);
-  if (series != nullptr) {
-    series->sessions.add();
-    series->active.add();
-  }
+  if (is_logged_) server_ = client_.local_endpoint();
+  series_->active.add();
   const auto reason = co_await carry();
-  if (series != nullptr) {
-    series->active.subtract();
-    series->bytes_received.add(client_.received());
-    series->bytes_sent.add(client_.sent());
-    if (base::status_of(reason) >= 500) series->failures.add();
-  }
-  finish(reason);
+  upstream_ = nullptr;
+  finish(ended_by_.value_or(reason));
 }
 
 base::Task<base::EndReason> TcpSession::carry() {
   using enum base::EndReason;
   const bool is_headed = co_await read_header();
   if (!is_headed) co_return kBadProxyHeader;
+  phase_ = Phase::kAdmission;
   if (!admits(stream_.access, peer_)) co_return kDenied;
   if (stream_.limits != snapshot::ConnectionLimits()) {
     auto pass = SessionPass::enter(worker_.limits.of(stream_.name), stream_.limits, peer_,
@@ -180,13 +184,15 @@ base::Task<base::EndReason> TcpSession::carry() {
     if (!pass) co_return kLimit;
     pass_ = std::move(*pass);
   }
+  phase_ = Phase::kChoosing;
   const auto* chosen = rule();
   if (chosen == nullptr) co_return kNoRule;
   const auto key = hash_key();
   auto choice = choose_backend(worker_, chosen->backends, key);
   std::unique_ptr<UpstreamConnection> connection;
+  phase_ = Phase::kConnecting;
   if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
-  if (!connection && choice.backend != nullptr && stream_.retries_next_upstream) {
+  if (!connection && !ended_by_ && choice.backend != nullptr && stream_.retries_next_upstream) {
     choice = choose_backend(worker_, chosen->backends, key, choice.backend);
     if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
   }
@@ -194,12 +200,13 @@ base::Task<base::EndReason> TcpSession::carry() {
   const auto* backend = choice.backend;
   const bool has_early =
       !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
+  phase_ = Phase::kProxying;
   if (has_early) {
     connection->deadline.expire_in(stream_.connect_timeout);
     const auto sent = co_await send_header(connection->stream, backend->proxy_protocol);
     connection->deadline.cancel();
     if (!sent && connection->deadline.has_expired()) co_return kConnectTimeout;
-    if (!sent) co_return base::broken(base::Side::kUpstream, sent.error());
+    if (!sent) co_return broken(base::Side::kUpstream, sent.error());
   }
   const auto reason = co_await carry_bytes(*connection);
   co_return reason;
@@ -211,20 +218,44 @@ base::Task<base::EndReason> TcpSession::carry_bytes(UpstreamConnection& connecti
   for (auto* side : {&client_, &upstream}) {
     side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
   }
-  Lifetime both(client_, upstream);
-  net::Deadline lifetime(worker_.wheel, both);
+  Lifetime end_of_life(*this);
+  net::Deadline lifetime(worker_.wheel, end_of_life);
   lifetime.expire_in(stream_.longest_session);
-  const auto relayed = co_await relay(worker_, client_, upstream, stream_.idle_timeout);
+  RelayOptions options;
+  options.idle = stream_.idle_timeout;
+  options.series = series_.get();
+  relayed_ = co_await relay(worker_, client_, upstream, options);
   auto& last = tries_.back();
   last.received = upstream.received();
   last.sent = upstream.sent();
   last.total = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
-  if (lifetime.has_expired()) co_return base::EndReason::kMaxSession;
-  co_return relayed.reason.value_or(base::EndReason::kInternal);
+  if (!relayed_.error) co_return relayed_.reason.value_or(base::EndReason::kInternal);
+  side_ = relayed_.side;
+  code_ = relayed_.error;
+  co_return relayed_.reason.value_or(base::EndReason::kInternal);
+}
+
+base::EndReason TcpSession::broken(base::Side side, base::error_code code) {
+  side_ = side;
+  code_ = code;
+  return base::broken(side, code);
 }
 
 void TcpSession::finish(base::EndReason reason) {
-  if (!is_logged_) return;
+  const auto time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
+  series_->active.subtract();
+  // What the relay has counted as it went, and what it has not.
+  series_->bytes_received.add(client_.received() - relayed_.from_client);
+  series_->bytes_sent.add(client_.sent() - relayed_.from_upstream);
+  series_->end(reason, time);
+  // Each attempt to connect that failed has had its line.
+  if (base::is_failure(reason) && (phase_ != Phase::kConnecting || tries_.empty())) {
+    write_error(reason);
+  }
+  if (is_logged_) write_log(reason, time);
+}
+
+void TcpSession::write_log(base::EndReason reason, base::Duration time) {
   telemetry::StreamRecord record;
   const auto address = peer_.to_string();
   record.client = {this, socket_peer_, peer_, address, named_.has_value(), stream_.port, serial_};
@@ -233,9 +264,27 @@ void TcpSession::finish(base::EndReason reason) {
   record.bytes_received = client_.received();
   record.bytes_sent = client_.sent();
   record.now = worker_.clock.wall();
-  record.time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
+  record.time = time;
   record.tries = tries_;
-  write_log(worker_, stream_.log, record);
+  session::write_log(worker_, stream_.log, record);
+}
+
+void TcpSession::write_error(base::EndReason reason) {
+  if (client_.is_open()) server_ = client_.local_endpoint();
+  const auto client = base::format_endpoint(peer_, socket_peer_.port());
+  const auto server = server_.port() == 0 ? std::string()
+                                          : base::format_endpoint(base::unmapped(server_.address()),
+                                                                  server_.port());
+  const auto upstream = tries_.empty() ? std::string()
+                                       : base::format_endpoint(tries_.back().address.address(),
+                                                               tries_.back().address.port());
+  StreamError error{stream_.name, stream_.owner, "TCP", reason, side_, phase_, code_};
+  error.client = client;
+  error.server = server;
+  error.upstream = upstream;
+  error.received = client_.received();
+  error.sent = client_.sent();
+  log_error(worker_, error);
 }
 
 }  // namespace penstock::session

@@ -1,7 +1,6 @@
 #pragma once
 // One TCP stream: a client's connection carried to an endpoint, byte for byte.
 #include <memory>
-
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,18 +9,22 @@
 #include "proxy/base/gate.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/proxy_protocol.h"
+#include "proxy/session/relay.h"
+#include "proxy/session/stream_error.h"
 #include "proxy/session/stream_rules.h"
+#include "proxy/session/tcp_port.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/stream.h"
 #include "proxy/telemetry/record.h"
 
 namespace penstock::session {
 
-class TcpSession final : private telemetry::Connection {
+class TcpSession final : public LiveSession, private telemetry::Connection {
  public:
-  TcpSession(WorkerParts& worker, net::Listener::Accepted accepted, snapshot::PartPtr stream);
+  TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted);
 
   static base::Task<void> serve(std::unique_ptr<TcpSession> session, base::Gate::Pass pass);
+  void end(base::EndReason reason) override;
 
  private:
   base::Task<void> run();
@@ -31,8 +34,11 @@ class TcpSession final : private telemetry::Connection {
   base::Task<bool> read_header();
   base::Task<base::IoResult<void>> send_header(net::Stream& upstream,
                                                snapshot::ProxyProtocolOut version);
+  base::EndReason broken(base::Side side, base::error_code code);
   void finish(base::EndReason reason);
-  base::Address server_address() const override { return server_address_; }
+  void write_log(base::EndReason reason, base::Duration time);
+  void write_error(base::EndReason reason);
+  base::Address server_address() const override { return server_.address(); }
   std::string_view tls_protocol() const override { return {}; }
   std::string_view tls_cipher() const override { return {}; }
   /// What stands for the client where an endpoint is chosen by a hash.
@@ -41,23 +47,33 @@ class TcpSession final : private telemetry::Connection {
   /// A connection to an endpoint of the backend, or null after the tries that the stream allows;
   /// `failure_` says why.
   base::Task<std::unique_ptr<UpstreamConnection>> connect(const snapshot::StreamBackend& backend);
+  void connect_failed(upstream::Endpoint& endpoint, base::error_code code, bool is_timeout);
 
+  std::shared_ptr<TcpPort> port_;
   WorkerParts& worker_;
   std::shared_ptr<const routing::RoutingTable> table_;
   snapshot::PartPtr part_;
   const snapshot::Stream& stream_;
+  std::shared_ptr<telemetry::StreamSeries> series_;
   net::Stream client_;
+  net::Stream* upstream_ = nullptr;  // while bytes are carried
   base::Address peer_;
   base::TcpEndpoint socket_peer_;
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
   std::string early_;                         // bytes that were looked at for a header and are none
-  base::Address server_address_;
-  SessionPass pass_;  // of the port
+  base::TcpEndpoint server_;                  // where it is asked for
+  SessionPass pass_;                          // of the port
   bool is_logged_ = false;
   std::uint64_t serial_ = 0;
   base::SteadyTime begun_;
   std::vector<telemetry::UpstreamTry> tries_;
   base::EndReason failure_ = base::EndReason::kNoEndpoint;  // of the last attempt to connect
+  std::optional<base::EndReason> ended_by_;                 // somebody else
+  RelayResult relayed_;
+  // For the error line: what stands when the session ends.
+  Phase phase_ = Phase::kProxyHeader;
+  base::Side side_ = base::Side::kClient;
+  base::error_code code_;
 };
 
 }  // namespace penstock::session

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/session/stream_log.h"
 #include "proxy/session/stream_rules.h"
 
 namespace penstock::session {
@@ -17,8 +18,6 @@ constexpr std::chrono::seconds kEvictable{1};
 /// In a drain: a session that has been quiet for so long waits for nothing.
 constexpr std::chrono::seconds kQuiet{1};
 constexpr std::chrono::seconds kLongestDrain{5};
-/// Log lines of refused clients in a second: a flood must not become a flood of lines.
-constexpr int kRefusalsLogged = 10;
 /// Batches in a row, so that a busy port does not starve the worker's other work.
 constexpr int kMostBatches = 8;
 
@@ -28,7 +27,7 @@ UdpPort::UdpPort(UdpParts& parts, snapshot::PartPtr part)
     : parts_(parts),
       part_(std::move(part)),
       limits_(parts.worker.limits.of(stream().name)),
-      series_(parts.worker.metrics.stream(stream().name)),
+      series_(series_of(parts.worker, stream())),
       listener_(parts.worker.reactor, [this] { receive(); }),
       sweep_timer_(parts.worker.reactor, [this] { sweep(); }) {}
 
@@ -41,6 +40,7 @@ base::IoResult<void> UdpPort::open() {
 
 void UdpPort::update(snapshot::PartPtr part) {
   const auto before = std::exchange(part_, std::move(part));
+  series_ = series_of(worker(), stream());
   if (std::get<snapshot::UdpStream>(*before).access == stream().access) return;
   for (auto* list : {&fresh_, &settled_}) {
     for (auto each = list->begin(); each != list->end();) {
@@ -136,10 +136,8 @@ UdpSession* UdpPort::begin(UdpKey key) {
   session.place_ = std::prev(fresh_.end());
   session.is_counted_by_address_ = stream().max_sessions_per_address != 0;
   bound_.emplace(session.key(), &session);
-  if (series_ != nullptr) {
-    series_->sessions.add();
-    series_->active.add();
-  }
+  session.series_ = series_;
+  series_->active.add();
   schedule_sweep();
   if (session.open()) return &session;
   count_dropped(1);
@@ -149,13 +147,12 @@ UdpSession* UdpPort::begin(UdpKey key) {
 
 void UdpPort::refuse(UdpKey key, base::Gate::Pass pass, EndReason reason) {
   count_dropped(1);
-  const auto now = worker().clock.now();
-  if (now - refusals_since_ >= std::chrono::seconds(1)) {
-    refusals_since_ = now;
-    refusals_logged_ = 0;
+  if (!refusal_lines_.admit(worker().clock.now())) {
+    series_->end(reason, base::Duration(0));
+    return;
   }
-  if (++refusals_logged_ > kRefusalsLogged) return;
   UdpSession refused(*this, std::move(key), std::move(pass));
+  refused.series_ = series_;
   refused.finish(reason);
 }
 
@@ -190,11 +187,8 @@ void UdpPort::end(UdpSession& session, EndReason reason) {
   if (session.is_bound_) bound_.erase(session.key());
   limits_->sessions.leave();
   if (session.is_counted_by_address_) limits_->sessions_by_address.leave(session.client());
+  session.series_->active.subtract();
   session.finish(reason);
-  if (series_ != nullptr) {
-    series_->active.subtract();
-    if (base::status_of(reason) >= 500) series_->failures.add();
-  }
   ended_.splice(ended_.end(), list_of(session), session.place_);
 }
 
@@ -217,16 +211,8 @@ std::uint64_t UdpPort::reply(const UdpKey& key, std::span<const std::string_view
     count_dropped(lost);
     datagrams = datagrams.subspan(lost);
   }
-  if (series_ != nullptr) series_->bytes_sent.add(bytes);
+  series_->bytes_sent.add(bytes);
   return bytes;
-}
-
-void UdpPort::count_received(std::uint64_t bytes) {
-  if (series_ != nullptr) series_->bytes_received.add(bytes);
-}
-
-void UdpPort::count_dropped(std::uint64_t datagrams) {
-  if (series_ != nullptr && datagrams != 0) series_->dropped.add(datagrams);
 }
 
 void UdpPort::schedule_sweep() {

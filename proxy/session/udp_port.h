@@ -12,6 +12,7 @@
 
 #include "proxy/base/gate.h"
 #include "proxy/base/limit.h"
+#include "proxy/base/line_rate.h"
 #include "proxy/net/datagrams.h"
 #include "proxy/net/udp_listener.h"
 #include "proxy/session/udp_session.h"
@@ -42,6 +43,7 @@ class UdpPort {
   WorkerParts& worker() { return parts_.worker; }
   net::DatagramBatch& batch() { return parts_.batch; }
   const snapshot::UdpStream& stream() const { return std::get<snapshot::UdpStream>(*part_); }
+  telemetry::StreamSeries& series() { return *series_; }
   std::uint16_t number() const { return listener_.port(); }
   /// The one that it listens on; unspecified where it is every one.
   const base::Address& address() const { return address_; }
@@ -51,8 +53,7 @@ class UdpPort {
   void end(UdpSession& session, base::EndReason reason);
   void bury() { ended_.clear(); }
   void move_to_back(UdpSession& session);
-  void count_received(std::uint64_t bytes);
-  void count_dropped(std::uint64_t datagrams);
+  void count_dropped(std::uint64_t datagrams) { series_->dropped.add(datagrams); }
 
  private:
   using Sessions = std::list<UdpSession>;
@@ -80,7 +81,7 @@ class UdpPort {
   UdpParts& parts_;
   snapshot::PartPtr part_;
   std::shared_ptr<base::StreamLimits> limits_;
-  telemetry::StreamSeries* series_;  // null where there are too many
+  std::shared_ptr<telemetry::StreamSeries> series_;
   net::UdpListener listener_;
   base::Address address_;
   net::Timer sweep_timer_;
@@ -92,8 +93,7 @@ class UdpPort {
   Sessions ended_;
   bool is_sweep_due_ = false;
   base::SteadyTime drain_until_;
-  base::SteadyTime refusals_since_;
-  int refusals_logged_ = 0;
+  base::LineRate refusal_lines_{10};  // of the access log, in a second
 };
 
 }  // namespace penstock::session

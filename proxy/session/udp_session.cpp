@@ -8,6 +8,7 @@
 
 #include "proxy/base/ip_net.h"
 #include "proxy/net/proxy_protocol.h"
+#include "proxy/session/stream_error.h"
 #include "proxy/session/stream_log.h"
 #include "proxy/session/stream_rules.h"
 #include "proxy/session/udp_port.h"
@@ -70,6 +71,7 @@ bool UdpSession::open() {
     const auto opened = try_endpoint(std::move(*lease));
     if (opened) return true;
     failure_ = base::connect_failure(opened.error(), false);
+    write_error(failure_, opened.error());
     if (!is_of_endpoint(opened.error())) return false;  // no descriptor or local port is left
     tried_.push_back(endpoint);
     endpoint->series->failures.add();
@@ -132,7 +134,7 @@ void UdpSession::send(std::span<const std::string_view> datagrams) {
   has_asked_ = true;
   for (const auto& each : datagrams) {
     bytes_received_ += each.size();
-    port_.count_received(each.size());
+    series_->bytes_received.add(each.size());
   }
   while (!datagrams.empty() && !is_ended_) {
     const auto sent = net::send_datagrams(socket_.get(), {}, proxy_header(), datagrams);
@@ -208,6 +210,7 @@ void UdpSession::answer(std::span<const net::Datagram> datagrams) {
 /// this one was asked first.
 void UdpSession::fail(base::error_code code) {
   failure_ = base::connect_failure(code, false);
+  write_error(failure_, code);
   const auto endpoint = lease_->endpoint();
   const auto now = worker_.clock.now();
   endpoint->series->failures.add();
@@ -236,26 +239,51 @@ void UdpSession::finish(base::EndReason reason) {
   close();
   lease_.reset();
   backend_pass_ = {};
-  const auto& stream = port_.stream();
-  if (wants_log(worker_, stream.log)) {
-    if (!tries_.empty() && tries_.back().total.count() < 0) {
-      tries_.back().total =
-          std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
-    }
-    telemetry::StreamRecord record;
-    const auto address = client_.to_string();
-    record.client = {this, as_tcp(key_.client), client_, address, false, port_.number(), serial_};
-    record.protocol = "UDP";
-    record.name = stream.log_name;
-    record.reason = reason;
-    record.bytes_received = bytes_received_;
-    record.bytes_sent = bytes_sent_;
-    record.now = worker_.clock.wall();
-    record.time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
-    record.tries = tries_;
-    write_log(worker_, stream.log, record);
-  }
+  const auto time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
+  series_->end(reason, time);
+  // What an endpoint did has had its line.
+  if (base::is_failure(reason) && tries_.empty()) write_error(reason);
+  if (wants_log(worker_, port_.stream().log)) write_log(reason, time);
   pass_.reset();
+}
+
+void UdpSession::write_log(base::EndReason reason, base::Duration time) {
+  if (!tries_.empty() && tries_.back().total.count() < 0) tries_.back().total = time;
+  telemetry::StreamRecord record;
+  const auto address = client_.to_string();
+  record.client = {this, as_tcp(key_.client), client_, address, false, port_.number(), serial_};
+  record.protocol = "UDP";
+  record.name = port_.stream().log_name;
+  record.reason = reason;
+  record.bytes_received = bytes_received_;
+  record.bytes_sent = bytes_sent_;
+  record.now = worker_.clock.wall();
+  record.time = time;
+  record.tries = tries_;
+  session::write_log(worker_, port_.stream().log, record);
+}
+
+void UdpSession::write_error(base::EndReason reason, base::error_code code) {
+  const auto& stream = port_.stream();
+  const bool is_of_endpoint = !tries_.empty();
+  const auto client = base::format_endpoint(client_, key_.client.port());
+  const auto server = base::format_endpoint(server_address(), port_.number());
+  const auto upstream = is_of_endpoint ? base::format_endpoint(tries_.back().address.address(),
+                                                               tries_.back().address.port())
+                                       : std::string();
+  StreamError error{stream.name,
+                    stream.owner,
+                    "UDP",
+                    reason,
+                    is_of_endpoint ? base::Side::kUpstream : base::Side::kClient,
+                    is_of_endpoint ? Phase::kProxying : Phase::kAdmission,
+                    code};
+  error.client = client;
+  error.server = server;
+  error.upstream = upstream;
+  error.received = bytes_received_;
+  error.sent = bytes_sent_;
+  log_error(worker_, error);
 }
 
 }  // namespace penstock::session

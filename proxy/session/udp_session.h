@@ -73,10 +73,13 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   void fail(base::error_code code);
   void touch();
   bool is_done() const;
+  void write_log(base::EndReason reason, base::Duration time);
+  void write_error(base::EndReason reason, base::error_code code = {});
   std::string proxy_header() const;
   upstream::UpstreamState* state() const;
 
   UdpPort& port_;
+  std::shared_ptr<telemetry::StreamSeries> series_;  // that it was begun in
   WorkerParts& worker_;
   UdpKey key_;
   base::Address client_;

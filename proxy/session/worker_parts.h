@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/base/clock.h"
+#include "proxy/base/line_rate.h"
 #include "proxy/net/reactor.h"
 #include "proxy/net/splice.h"
 #include "proxy/net/tls_context.h"
@@ -59,9 +60,10 @@ struct WorkerParts {
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
   Logs logs;
-  std::uint64_t connections = 0;  // serial number of the last one
-  bool is_draining = false;       // answers say Connection: close
-  IdleClients idle_clients;       // between two requests; closed when a drain begins
+  base::LineRate error_lines{10};  // of sessions that failed
+  std::uint64_t connections = 0;   // serial number of the last one
+  bool is_draining = false;        // answers say Connection: close
+  IdleClients idle_clients;        // between two requests; closed when a drain begins
   BufferPool buffers;
   net::PipePool pipes;
   WorkspacePool workspaces;

@@ -58,8 +58,10 @@ struct Stream {
   std::string name;
   std::string address;  // empty = every address, IPv4 and IPv6
   std::uint16_t port = 0;
-  std::string owner;     // the object that opened the port, for messages: "TCPService db/mysql"
-  std::string log_name;  // $proxy_upstream_name of its log lines: "tcp-db-mysql-3306"
+  std::string name_space;  // with `object` a label of its metrics: of the object that opened the
+  std::string object;      // port, or of the Service that an entry of a ConfigMap leads to
+  std::string owner;       // the object that opened the port, for messages: "TCPService db/mysql"
+  std::string log_name;    // $proxy_upstream_name of its log lines: "tcp-db-mysql-3306"
   ProxyProtocolIn proxy_protocol = ProxyProtocolIn::kOff;
   std::vector<base::IpNet> trusted_proxies;
   IpAccess access;
@@ -77,12 +79,13 @@ struct Stream {
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("name", name)("address", address)("port", port)("owner", owner)("log_name", log_name)(
-        "proxy_protocol", proxy_protocol)("trusted_proxies", trusted_proxies)("access", access)(
-        "rules", rules)("hash_key", hash_key)("connect_timeout", connect_timeout)(
-        "idle_timeout", idle_timeout)("retries_next_upstream", retries_next_upstream)(
-        "tries", tries)("retry_timeout", retry_timeout)("longest_session", longest_session)(
-        "limits", limits)("keepalive", keepalive)("log", log);
+    archive("name", name)("address", address)("port", port)("namespace", name_space)(
+        "object", object)("owner", owner)("log_name", log_name)("proxy_protocol", proxy_protocol)(
+        "trusted_proxies", trusted_proxies)("access", access)("rules", rules)("hash_key", hash_key)(
+        "connect_timeout", connect_timeout)("idle_timeout", idle_timeout)(
+        "retries_next_upstream", retries_next_upstream)("tries", tries)(
+        "retry_timeout", retry_timeout)("longest_session", longest_session)("limits", limits)(
+        "keepalive", keepalive)("log", log);
   }
   bool operator==(const Stream&) const = default;
 };

@@ -20,8 +20,10 @@ struct UdpStream {
   std::string name;
   std::string address;  // empty = every address, IPv4 and IPv6
   std::uint16_t port = 0;
-  std::string owner;     // the object that opened the port, for messages: "UDPService dns/main"
-  std::string log_name;  // $proxy_upstream_name of its log lines: "udp-dns-main-53"
+  std::string name_space;  // with `object` a label of its metrics: of the object that opened the
+  std::string object;      // port, or of the Service that an entry of a ConfigMap leads to
+  std::string owner;       // the object that opened the port, for messages: "UDPService dns/main"
+  std::string log_name;    // $proxy_upstream_name of its log lines: "udp-dns-main-53"
   IpAccess access;
   std::vector<StreamBackend> backends;  // proxy_protocol: none or v2, before every datagram
   HashKey hash_key = HashKey::kAddress;
@@ -41,8 +43,9 @@ struct UdpStream {
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("name", name)("address", address)("port", port)("owner", owner)("log_name", log_name)(
-        "access", access)("backends", backends)("hash_key", hash_key)("idle_timeout", idle_timeout)(
+    archive("name", name)("address", address)("port", port)("namespace", name_space)(
+        "object", object)("owner", owner)("log_name", log_name)("access", access)(
+        "backends", backends)("hash_key", hash_key)("idle_timeout", idle_timeout)(
         "max_responses", max_responses)("max_requests", max_requests)("max_sessions", max_sessions)(
         "max_sessions_per_address", max_sessions_per_address)("packets_per_second_per_address",
                                                               packets_per_second_per_address)(

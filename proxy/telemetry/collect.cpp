@@ -5,14 +5,13 @@
 #include <span>
 #include <string_view>
 
+#include "proxy/telemetry/families.h"
 #include "proxy/telemetry/metrics.h"
 
 namespace penstock::telemetry {
 namespace {
 
 using prometheus::MetricType;
-using Labels = std::vector<prometheus::ClientMetric::Label>;
-using Families = std::vector<prometheus::MetricFamily>;
 
 /// One row for each histogram of requests.
 struct HistogramRow {
@@ -73,33 +72,15 @@ constexpr WorkerRow kWorkerRows[] = {
      MetricType::Counter, nullptr, nullptr, &WorkerMetrics::series_refused},
 };
 
-/// Of a set of series that one label tells apart.
-template <class Series>
-struct Row {
+struct UpstreamRow {
   const char* name;
   const char* help;
   MetricType type;
-  Counter Series::* member;
+  Counter UpstreamSeries::* member;
   const char* kind = nullptr;  // value of a second label, `kind`
 };
 
-constexpr Row<StreamSeries> kStreamRows[] = {
-    {"penstock_stream_sessions_total", "TCP and UDP sessions.", MetricType::Counter,
-     &StreamSeries::sessions},
-    {"penstock_stream_sessions_active", "TCP and UDP sessions now.", MetricType::Gauge,
-     &StreamSeries::active},
-    {"penstock_stream_received_bytes_total", "Bytes received from clients.", MetricType::Counter,
-     &StreamSeries::bytes_received},
-    {"penstock_stream_sent_bytes_total", "Bytes sent to clients.", MetricType::Counter,
-     &StreamSeries::bytes_sent},
-    {"penstock_stream_failures_total", "Sessions that did not reach an endpoint.",
-     MetricType::Counter, &StreamSeries::failures},
-    {"penstock_stream_dropped_datagrams_total",
-     "Datagrams of clients or for them that were dropped: denied, beyond a limit, not sendable.",
-     MetricType::Counter, &StreamSeries::dropped},
-};
-
-constexpr Row<UpstreamSeries> kUpstreamRows[] = {
+constexpr UpstreamRow kUpstreamRows[] = {
     {"penstock_upstream_connections_total", "Connections used towards endpoints.",
      MetricType::Counter, &UpstreamSeries::connects, "new"},
     {"penstock_upstream_connections_total", "", MetricType::Counter, &UpstreamSeries::reuses,
@@ -109,28 +90,6 @@ constexpr Row<UpstreamSeries> kUpstreamRows[] = {
     {"penstock_upstream_active", "Requests and streams on endpoints now.", MetricType::Gauge,
      &UpstreamSeries::active},
 };
-
-prometheus::ClientMetric value_of(MetricType type, std::uint64_t value, Labels labels) {
-  prometheus::ClientMetric metric;
-  const auto number = static_cast<double>(value);
-  (type == MetricType::Gauge ? metric.gauge.value : metric.counter.value) = number;
-  metric.label = std::move(labels);
-  return metric;
-}
-
-/// Rows of one name stand together and make one family.
-prometheus::MetricFamily& family(Families& out, const char* name, const char* help,
-                                 MetricType type) {
-  if (out.empty() || out.back().name != name) out.push_back({name, help, type, {}});
-  return out.back();
-}
-
-template <class Series, class All>
-std::uint64_t sum_of(Counter Series::* member, const All& all) {
-  std::uint64_t sum = 0;
-  for (const auto& each : all) sum += ((*each).*member).get();
-  return sum;
-}
 
 Labels labels_of(const RequestLabels& labels) {
   return {{"namespace", labels.name_space},
@@ -197,13 +156,13 @@ void add_requests(const Requests& requests, Families& out) {
   }
 }
 
-template <class Series, class All>
-void add_rows(std::span<const Row<Series>> rows, const char* label, const All& by_name,
-              Families& out) {
-  for (const auto& row : rows) {
+using Upstreams = std::map<std::string, std::vector<std::shared_ptr<const UpstreamSeries>>>;
+
+void add_upstreams(const Upstreams& upstreams, Families& out) {
+  for (const auto& row : kUpstreamRows) {
     auto& one = family(out, row.name, row.help, row.type);
-    for (const auto& [name, all] : by_name) {
-      Labels labels{{label, name}};
+    for (const auto& [name, all] : upstreams) {
+      Labels labels{{"upstream", name}};
       if (row.kind != nullptr) labels.push_back({"kind", row.kind});
       one.metric.push_back(value_of(row.type, sum_of(row.member, all), std::move(labels)));
     }
@@ -233,19 +192,19 @@ Families Metrics::collect(std::uint64_t access_log_dropped, std::uint64_t versio
   const std::lock_guard lock(mutex_);
   // Held, for a sweep may forget them meanwhile.
   Requests requests;
-  std::map<std::string, std::vector<const StreamSeries*>> streams;
-  std::map<std::string, std::vector<std::shared_ptr<const UpstreamSeries>>> upstreams;
+  Streams streams;
+  Upstreams upstreams;
   for (const auto& worker : workers_) {
     const std::lock_guard shape(worker->mutex_);
     for (const auto& [labels, each] : worker->series_) requests[labels].push_back(each);
-    for (const auto& [name, each] : worker->streams_) streams[name].push_back(each.get());
+    for (const auto& [labels, each] : worker->streams_) streams[labels].push_back(each);
     for (const auto& [name, each] : worker->upstreams_) upstreams[name].push_back(each);
   }
   Families out;
   add_workers(workers_, out);
   add_requests(requests, out);
-  add_rows<StreamSeries>(kStreamRows, "stream", streams, out);
-  add_rows<UpstreamSeries>(kUpstreamRows, "upstream", upstreams, out);
+  add_streams(streams, out);
+  add_upstreams(upstreams, out);
   family(out, "penstock_access_log_dropped_total", "Access log lines that were dropped.",
          MetricType::Counter)
       .metric.push_back(value_of(MetricType::Counter, access_log_dropped, {}));

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t kMostSeries = 20'000;  // of one worker
 constexpr std::size_t kManySeries = kMostSeries / 2;
 constexpr std::size_t kMostStreams = 4'096;
+constexpr std::size_t kManyStreams = kMostStreams / 2;
 constexpr std::size_t kMostUpstreams = 5'000;
 constexpr char kOtherUpstreams[] = "other";  // no upstream's name is without a slash
 
@@ -62,12 +63,12 @@ RequestSeries* WorkerMetrics::find(const snapshot::PartPtr& host, const snapshot
   return handle.series;
 }
 
-StreamSeries* WorkerMetrics::stream(const std::string& name) {
-  const auto found = streams_.find(name);
-  if (found != streams_.end()) return found->second.get();
+std::shared_ptr<StreamSeries> WorkerMetrics::stream(const StreamLabels& labels) {
+  const auto found = streams_.find(labels);
+  if (found != streams_.end()) return found->second;
   if (streams_.size() >= kMostStreams) return nullptr;
   const std::lock_guard lock(mutex_);
-  return streams_.emplace(name, std::make_unique<StreamSeries>()).first->second.get();
+  return streams_.emplace(labels, std::make_shared<StreamSeries>()).first->second;
 }
 
 std::shared_ptr<UpstreamSeries> WorkerMetrics::upstream(const std::string& name) {
@@ -95,6 +96,9 @@ void WorkerMetrics::sweep() {
   std::erase_if(handles_, [](const auto& each) { return each.second.host.use_count() == 1; });
   const std::lock_guard lock(mutex_);
   std::erase_if(upstreams_, [](const auto& each) { return each.second.use_count() == 1; });
+  if (streams_.size() >= kManyStreams) {
+    std::erase_if(streams_, [](const auto& each) { return each.second.use_count() == 1; });
+  }
   if (series_.size() < kManySeries || series_.size() <= handles_.size()) return;
   std::unordered_set<const RequestSeries*> in_use;
   for (const auto& [key, handle] : handles_) in_use.insert(handle.series);

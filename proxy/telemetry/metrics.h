@@ -18,6 +18,7 @@
 #include "proxy/telemetry/buckets.h"
 #include "proxy/telemetry/counter.h"
 #include "proxy/telemetry/record.h"
+#include "proxy/telemetry/stream_series.h"
 #include "proxy/telemetry/upstream_series.h"
 
 namespace penstock::telemetry {
@@ -66,15 +67,6 @@ struct alignas(64) RequestSeries {
   }
 };
 
-struct StreamSeries {
-  Counter sessions;
-  Counter active;
-  Counter bytes_received;
-  Counter bytes_sent;
-  Counter failures;
-  Counter dropped;  // datagrams
-};
-
 /// The counters of one worker.
 class WorkerMetrics {
  public:
@@ -89,12 +81,13 @@ class WorkerMetrics {
   /// The series of a route's answers. `host` keeps the route alive while it is remembered.
   RequestSeries* find(const snapshot::PartPtr& host, const snapshot::Route& route,
                       std::string_view method, std::uint16_t status);
-  StreamSeries* stream(const std::string& name);
+  /// Null where there are too many. Asked for once for each port, which holds it.
+  std::shared_ptr<StreamSeries> stream(const StreamLabels& labels);
   /// Shared by all beyond a bound, so that sums stay right.
   std::shared_ptr<UpstreamSeries> upstream(const std::string& name);
   void observe(RequestSeries& series, const HttpRecord& record);
   /// Forgets routes that only this remembers and upstreams that nobody counts any more. The counts
-  /// of such routes stay until there are many.
+  /// of such routes and ports stay until there are many.
   void sweep();
 
  private:
@@ -114,7 +107,7 @@ class WorkerMetrics {
   std::unordered_map<std::tuple<const void*, int, std::uint16_t>, Handle, KeyHash> handles_;
   mutable std::mutex mutex_;  // over the maps' shape: taken for a new series and for a scrape
   std::map<RequestLabels, std::shared_ptr<RequestSeries>> series_;
-  std::map<std::string, std::unique_ptr<StreamSeries>> streams_;
+  std::map<StreamLabels, std::shared_ptr<StreamSeries>> streams_;
   std::map<std::string, std::shared_ptr<UpstreamSeries>> upstreams_;
 };
 

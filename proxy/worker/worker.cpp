@@ -4,13 +4,14 @@
 
 #include "proxy/base/log.h"
 #include "proxy/session/http_session.h"
-#include "proxy/session/tcp_session.h"
 
 namespace penstock::worker {
 namespace {
 
 constexpr base::Duration kSweep{5'000};
 constexpr base::Duration kLogFlush{1'000};
+/// For sessions that were told to end to do so.
+constexpr base::Duration kLastWords{100};
 
 }  // namespace
 
@@ -24,7 +25,8 @@ Worker::Worker(Telemetry telemetry)
                    parts_.log.flush();
                    log_timer_.start(kLogFlush);
                  }),
-      drain_timer_(reactor_, [this] { reactor_.stop(); }),
+      drain_timer_(reactor_, [this] { end(); }),
+      tcp_ports_(parts_, connections_),
       udp_ports_(parts_, connections_) {
   parts_.limits.use(std::move(telemetry.limits));
   sweep_timer_.start(kSweep);
@@ -135,41 +137,16 @@ void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
 }
 
 void Worker::reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems) {
-  if (session::UdpPorts::owns(name)) {
-    if (const auto opened = udp_ports_.reconcile(name); !opened) {
-      problems.push_back({name, opened.error()});
-    }
-    return;
-  }
-  const auto* part = parts_.table->streams().find(name);
-  const auto open = stream_listeners_.find(name);
-  if (part == nullptr) {
-    if (open != stream_listeners_.end()) {
-      stream_listeners_.erase(open);
-    }
-    return;
-  }
-  if (open != stream_listeners_.end()) return;  // sessions look their stream up as they begin
-  const auto& stream = std::get<snapshot::Stream>(**part);
-  auto listener = std::make_unique<net::Listener>(reactor_, [this, name](auto accepted) {
-    const auto* current = parts_.table->streams().find(name);
-    auto pass = connections_.try_enter();
-    if (!pass || current == nullptr) return;
-    auto session = std::make_unique<session::TcpSession>(parts_, std::move(accepted), *current);
-    base::spawn("TCP stream", session::TcpSession::serve(std::move(session), std::move(*pass)));
-  });
-  if (const auto opened = listener->open(stream.address, stream.port); !opened) {
-    problems.push_back({name, opened.error()});
-    return;
-  }
-  listener->start();
-  stream_listeners_.emplace(name, std::move(listener));
+  const auto opened =
+      session::UdpPorts::owns(name) ? udp_ports_.reconcile(name) : tcp_ports_.reconcile(name);
+  if (!opened) problems.push_back({name, opened.error()});
 }
 
 void Worker::sweep() {
   parts_.pool.sweep(parts_.clock.now());
   parts_.metrics.sweep();
   parts_.limits.sweep();
+  tcp_ports_.sweep();
   sweep_timer_.start(kSweep);
 }
 
@@ -181,7 +158,7 @@ void Worker::drain(base::Duration limit) {
     }
     parts_.is_draining = true;
     for (auto& [key, listener] : http_listeners_) listener->close();
-    for (auto& [name, listener] : stream_listeners_) listener->close();
+    tcp_ports_.drain();
     udp_ports_.drain();
     parts_.pool.clear();
     for (auto& client : parts_.idle_clients) client.stream.close();
@@ -189,6 +166,13 @@ void Worker::drain(base::Duration limit) {
     drain_timer_.start(limit);
     base::spawn("drain", drained());
   });
+}
+
+/// Streams that are left end with their log lines; then the loop stops, whatever is left.
+void Worker::end() {
+  if (std::exchange(is_ending_, true)) return reactor_.stop();
+  tcp_ports_.end_all(base::EndReason::kDrained);
+  drain_timer_.start(kLastWords);
 }
 
 base::Task<void> Worker::drained() {

@@ -13,6 +13,7 @@
 #include "proxy/net/listener.h"
 #include "proxy/net/reactor.h"
 #include "proxy/routing/compile.h"
+#include "proxy/session/tcp_ports.h"
 #include "proxy/session/udp_ports.h"
 #include "proxy/session/worker_parts.h"
 
@@ -61,6 +62,7 @@ class Worker {
   void make_tls();
   void make_logs();
   void sweep();
+  void end();
   base::Task<void> drained();
 
   net::Reactor reactor_;
@@ -70,9 +72,10 @@ class Worker {
   net::Timer log_timer_;
   net::Timer drain_timer_;
   base::Gate connections_;
+  session::TcpPorts tcp_ports_;
   session::UdpPorts udp_ports_;
   std::map<std::string, std::unique_ptr<net::Listener>> http_listeners_;
-  std::map<std::string, std::unique_ptr<net::Listener>> stream_listeners_;
+  bool is_ending_ = false;
   std::thread thread_;
 };
 

@@ -91,8 +91,11 @@ class Streams(TestCase):
         wait_until('the port answers', lambda: self.ask(1621) == ['192.0.2.0'])
         for _ in range(50):
             self.assertEqual(self.ask(1621), ['192.0.2.0'])
-        wait_until('no session is left', lambda: 'penstock_stream_sessions_active{stream="udp/1621"} '
-                   '0\n' in self.proxy_metrics())
+        wait_until('no session is left', lambda: self.active_sessions('udp/1621') == 0)
+
+    def active_sessions(self, stream):
+        return sum(float(line.rsplit(' ', 1)[1]) for line in self.proxy_metrics().splitlines()
+                   if line.startswith('penstock_stream_sessions_active{stream="%s",' % stream))
 
     def proxy_metrics(self):
         return status(self.admin_port, '/metrics')[1]

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "proxy/session/http_session.h"
-#include "proxy/session/tcp_session.h"
 
 namespace penstock::instructions {
 namespace {
@@ -33,18 +32,17 @@ SmallWorker::SmallWorker(const routing::Compiled& compiled, Serves serves)
     state = std::make_unique<upstream::UpstreamState>(parts_.random);
     state->reconcile(upstream->upstream(), upstream->endpoints());
   }
+  if (serves_ == Serves::kTcp) {
+    port_ = std::make_shared<session::TcpPort>(parts_, connections_,
+                                               *parts_.table->streams().find("tcp/1"));
+  }
   if (!listener_.open("127.0.0.1", 0)) throw std::runtime_error("no port on loopback");
   listener_.start();
 }
 
 void SmallWorker::accept(net::Listener::Accepted accepted) {
+  if (serves_ == Serves::kTcp) return port_->accept(std::move(accepted));
   auto pass = connections_.try_enter();
-  if (serves_ == Serves::kTcp) {
-    auto session = std::make_unique<session::TcpSession>(parts_, std::move(accepted),
-                                                         *parts_.table->streams().find("tcp/1"));
-    base::spawn("TCP stream", session::TcpSession::serve(std::move(session), std::move(*pass)));
-    return;
-  }
   auto session = std::make_unique<session::HttpSession>(parts_, std::move(accepted), false, 80);
   base::spawn("HTTP connection", session::HttpSession::serve(std::move(session), std::move(*pass)));
 }

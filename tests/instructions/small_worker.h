@@ -2,12 +2,14 @@
 // A worker's parts without its thread: real listeners and real sessions, whose loop turns when it
 // is told to, so that every instruction of a turn is the proxy's and none is the peers'.
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "proxy/base/gate.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/reactor.h"
 #include "proxy/routing/compile.h"
+#include "proxy/session/tcp_port.h"
 #include "proxy/session/worker_parts.h"
 #include "tests/instructions/collect.h"
 
@@ -47,6 +49,7 @@ class SmallWorker {
   session::WorkerParts parts_{reactor_, metrics_, nullptr};
   base::Gate connections_;
   net::Listener listener_;
+  std::shared_ptr<session::TcpPort> port_;  // where TCP is served
   Serves serves_;
   bool is_counted_ = false;
 };

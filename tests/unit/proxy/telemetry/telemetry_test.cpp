@@ -201,23 +201,43 @@ TEST(Metrics, SumOverWorkers) {
     EXPECT_EQ(worker.find(part, route, "GET", 200), series);
     worker.observe(*series, record());
     worker.find(part, route, "BREW", 405)->requests.add();
-    worker.stream("tcp/9000")->sessions.add(3);
+    auto stream = worker.stream({"tcp/9000", "db", "mysql"});
+    for (int j = 0; j < 3; ++j) stream->end(base::EndReason::kClientReset, base::Duration(1500));
+    stream->connect_time.observe(kConnectTimes, base::Duration(3));
+    stream->bytes_sent.add(10);
   }
   const auto text = metrics.text(7, 42);
-  for (const auto* expected :
-       {"nginx_ingress_controller_requests{namespace=\"n\",ingress=\"i\",service=\"s\",host=\"shop."
-        "example\",path=\"/a\",method=\"GET\",status=\"200\",canary=\"\"} 2",
-        "method=\"other\",status=\"405\"",
-        "nginx_ingress_controller_nginx_process_requests_total 2",
-        "penstock_stream_sessions_total{stream=\"tcp/9000\"} 6",
-        "penstock_access_log_dropped_total 7", "penstock_snapshot_version 42"}) {
+  for (
+      const auto* expected :
+      {"nginx_ingress_controller_requests{namespace=\"n\",ingress=\"i\",service=\"s\",host=\"shop."
+       "example\",path=\"/a\",method=\"GET\",status=\"200\",canary=\"\"} 2",
+       "method=\"other\",status=\"405\"", "nginx_ingress_controller_nginx_process_requests_total 2",
+       R"(penstock_stream_sessions_total{stream="tcp/9000",namespace="db",name="mysql",reason="client_reset"} 6)",
+       R"(penstock_stream_sent_bytes_total{stream="tcp/9000",namespace="db",name="mysql"} 20)",
+       R"(penstock_stream_session_duration_seconds_sum{stream="tcp/9000",namespace="db",name="mysql"} 9)",
+       R"(penstock_stream_session_duration_seconds_bucket{stream="tcp/9000",namespace="db",name="mysql",le="1"} 0)",
+       R"(penstock_stream_session_duration_seconds_bucket{stream="tcp/9000",namespace="db",name="mysql",le="10"} 6)",
+       R"(penstock_stream_connect_duration_seconds_bucket{stream="tcp/9000",namespace="db",name="mysql",le="0.005"} 2)",
+       "penstock_access_log_dropped_total 7", "penstock_snapshot_version 42"}) {
     EXPECT_THAT(text, HasSubstr(expected));
   }
+  EXPECT_THAT(text, testing::Not(HasSubstr("reason=\"limit\""))) << "what never came has no line";
   // 1.234 s lies between two bounds.
   EXPECT_THAT(text, HasSubstr("request_duration_seconds_bucket{namespace=\"n\",ingress=\"i\","
                               "service=\"s\",host=\"shop.example\",path=\"/a\",method=\"GET\","
                               "status=\"200\",canary=\"\",le=\"1\"} 0"));
   EXPECT_THAT(text, HasSubstr("le=\"2.5\"} 2"));
+}
+
+TEST(Metrics, PortsThatAreGoneMakeRoom) {
+  Metrics metrics;
+  auto& worker = metrics.worker(0);
+  const auto held = worker.stream({"tcp/1", "n", "held"});
+  for (int i = 0; worker.stream({"tcp/2", "n", std::to_string(i)}); ++i) ASSERT_LT(i, 10'000);
+  EXPECT_EQ(worker.stream({"tcp/3", "n", "late"}), nullptr);
+  worker.sweep();
+  EXPECT_NE(worker.stream({"tcp/3", "n", "late"}), nullptr);
+  EXPECT_EQ(worker.stream({"tcp/1", "n", "held"}), held);
 }
 
 TEST(Metrics, CarryTheLabelsOfTheirController) {

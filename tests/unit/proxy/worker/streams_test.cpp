@@ -74,9 +74,13 @@ TEST_F(WorkerTest, CarriesProxyHeadersOfStreams) {
   client.send("plain");
   client.end();
   EXPECT_TRUE(client.receive_all().ends_with("\r\nplain"));
+  wait_for_log("TCP 200 12 5");
   const auto text = metrics_.text(0, 0);
-  EXPECT_TRUE(text.contains("penstock_stream_sessions_total{stream=\"" + stream.name + "\"} 3"))
-      << text;
+  for (const auto* each : {R"(reason="client_closed"} 2)", R"(reason="bad_proxy_header"} 1)"}) {
+    EXPECT_TRUE(text.contains("penstock_stream_sessions_total{stream=\"" + stream.name +
+                              R"(",namespace="",name="",)" + each))
+        << text;
+  }
   std::filesystem::remove(log_path_);
 }
 

@@ -1,0 +1,63 @@
+#include "proxy/session/stream_error.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <vector>
+
+#include "proxy/base/log.h"
+
+namespace penstock::session {
+namespace {
+
+using base::log::Field;
+using base::log::Level;
+
+/// What is of this machine needs a person; what clients do is told, but warns nobody.
+Level level_of(const StreamError& error) {
+  using enum base::EndReason;
+  if (error.reason == kOutOfResources || error.reason == kInternal) return Level::kError;
+  return error.side == base::Side::kClient ? Level::kInfo : Level::kWarn;
+}
+
+std::string message_of(const StreamError& error) {
+  auto text =
+      fmt::format("{}: {} session: {}", error.owner, error.protocol, base::word_of(error.reason));
+  if (error.code) text += fmt::format(": {} (errno {})", error.code.message(), error.code.value());
+  if (!error.detail.empty()) text += fmt::format(": {}", error.detail);
+  return text;
+}
+
+}  // namespace
+
+std::string_view word_of(Phase phase) {
+  static constexpr std::array<std::string_view, 6> kWords = {
+      "proxy_header", "tls_handshake", "admission", "choosing", "connecting", "proxying"};
+  return kWords[static_cast<std::size_t>(phase)];
+}
+
+void log_error(WorkerParts& worker, const StreamError& error) {
+  const auto level = level_of(error);
+  if (!base::log::is_enabled(level)) return;
+  const auto suppressed = worker.error_lines.admit(worker.clock.now());
+  if (!suppressed) return;
+  std::vector<Field> fields{{"stream", error.stream},
+                            {"reason", base::word_of(error.reason)},
+                            {"side", error.side == base::Side::kClient ? "client" : "upstream"},
+                            {"phase", word_of(error.phase)},
+                            {"client", error.client}};
+  if (!error.server.empty()) fields.emplace_back("server", error.server);
+  if (!error.upstream.empty()) fields.emplace_back("upstream", error.upstream);
+  fields.emplace_back("bytes_received", error.received);
+  fields.emplace_back("bytes_sent", error.sent);
+  if (error.code) {
+    fields.emplace_back("errno", static_cast<std::uint64_t>(error.code.value()));
+    fields.emplace_back("error", error.code.message());
+  }
+  if (!error.detail.empty()) fields.emplace_back("detail", error.detail);
+  if (*suppressed != 0) fields.emplace_back("not_logged", *suppressed);
+  base::log::write(level, message_of(error), fields);
+}
+
+}  // namespace penstock::session

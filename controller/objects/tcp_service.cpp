@@ -17,6 +17,12 @@ constexpr std::array kProxyProtocolVersions = {
     Named<ProxyProtocolVersion>{"V1", ProxyProtocolVersion::kV1},
     Named<ProxyProtocolVersion>{"V2", ProxyProtocolVersion::kV2},
 };
+constexpr std::array kEndpointRemovals = {
+    Named<EndpointRemoval>{"Keep", EndpointRemoval::kKeep},
+    Named<EndpointRemoval>{"Close", EndpointRemoval::kClose},
+    Named<EndpointRemoval>{"CloseAfter", EndpointRemoval::kCloseAfter},
+};
+constexpr std::array kSpecChanges = {Named<bool>{"Keep", false}, Named<bool>{"Close", true}};
 
 TcpListener parse_listener(const Json& json) {
   json.allow_only({"name", "port", "portRange", "address", "proxyProtocol"});
@@ -57,9 +63,12 @@ TcpRule parse_rule(const Json& json) {
 
 void parse_limits(const Json& spec, TcpService& service) {
   constexpr std::int64_t kMost = 10'000'000;
+  constexpr std::int64_t kSlowest = 1024;  // bytes a second
+  constexpr std::int64_t kFastest = 4'000'000'000;
   if (const auto part = spec.get("limits"); !part.is_absent()) {
     part.allow_only({"connections", "connectionsPerIP", "newConnectionsPerSecond",
-                     "newConnectionsPerSecondPerIP"});
+                     "newConnectionsPerSecondPerIP", "downloadBytesPerSecond",
+                     "uploadBytesPerSecond"});
     const auto limit = [&](std::string_view key) {
       return parse_count(part, key, 0, kMost).value_or(0);
     };
@@ -67,6 +76,11 @@ void parse_limits(const Json& spec, TcpService& service) {
     service.connections_per_address = limit("connectionsPerIP");
     service.new_per_second = limit("newConnectionsPerSecond");
     service.new_per_second_per_address = limit("newConnectionsPerSecondPerIP");
+    const auto rate = [&](std::string_view key) {
+      return parse_count(part, key, kSlowest, kFastest).value_or(0);
+    };
+    service.download_rate = rate("downloadBytesPerSecond");
+    service.upload_rate = rate("uploadBytesPerSecond");
   }
   if (const auto part = spec.get("keepalive"); !part.is_absent()) {
     part.allow_only({"idle", "interval", "probes"});
@@ -77,15 +91,38 @@ void parse_limits(const Json& spec, TcpService& service) {
   }
 }
 
+TcpDrain parse_drain(const Json& spec) {
+  TcpDrain drain;
+  const auto part = spec.get("drain");
+  if (part.is_absent()) return drain;
+  part.allow_only({"onEndpointRemoval", "after", "onSpecChange"});
+  drain.on_endpoint_removal =
+      choose(part, "onEndpointRemoval", kEndpointRemovals, EndpointRemoval::kKeep);
+  drain.after = parse_duration(part, "after");
+  drain.ends_on_change = choose(part, "onSpecChange", kSpecChanges, false);
+  if (drain.on_endpoint_removal == EndpointRemoval::kCloseAfter && !drain.after) {
+    part.fail("after: expected a duration with onEndpointRemoval: CloseAfter, got none");
+  }
+  return drain;
+}
+
+void parse_timeouts(const Json& spec, TcpService& service) {
+  const auto part = spec.get("timeouts");
+  if (part.is_absent()) return;
+  part.allow_only({"connect", "idle", "clientIdle", "upstreamIdle", "halfClose", "maxSession"});
+  service.connect_timeout = parse_duration(part, "connect");
+  service.idle_timeout = parse_duration(part, "idle");
+  service.client_idle_timeout = parse_duration(part, "clientIdle");
+  service.upstream_idle_timeout = parse_duration(part, "upstreamIdle");
+  service.half_close_timeout = parse_duration(part, "halfClose");
+  service.max_session = parse_duration(part, "maxSession");
+}
+
 void parse_policies(const Json& spec, TcpService& service) {
   service.load_balancing = parse_stream_balancing(spec);
   service.health = parse_stream_health(spec);
-  if (const auto part = spec.get("timeouts"); !part.is_absent()) {
-    part.allow_only({"connect", "idle", "maxSession"});
-    service.max_session = parse_duration(part, "maxSession");
-    service.connect_timeout = parse_duration(part, "connect");
-    service.idle_timeout = parse_duration(part, "idle");
-  }
+  parse_timeouts(spec, service);
+  service.drain = parse_drain(spec);
   if (const auto part = spec.get("retries"); !part.is_absent()) {
     part.allow_only({"attempts", "timeout"});
     service.attempts = parse_count(part, "attempts", 0, 1000);
@@ -109,7 +146,7 @@ TcpService parse_tcp_service(const Json& json) {
   if (!spec.is_absent()) {
     // A field that is not understood may be what keeps strangers out: nothing is half served.
     spec.allow_only({"ingressClassName", "listeners", "rules", "loadBalancing", "health",
-                     "timeouts", "retries", "limits", "keepalive", "access", "accessLog"});
+                     "timeouts", "retries", "limits", "keepalive", "access", "accessLog", "drain"});
   }
   service.class_name = spec.optional_text("ingressClassName");
   spec.for_each("listeners",

@@ -24,6 +24,14 @@ struct TcpRule {
   std::vector<StreamBackend> backends;
 };
 
+enum class EndpointRemoval : std::uint8_t { kKeep, kClose, kCloseAfter };
+
+struct TcpDrain {
+  EndpointRemoval on_endpoint_removal = EndpointRemoval::kKeep;
+  std::optional<base::Duration> after;
+  bool ends_on_change = false;
+};
+
 /// What is absent takes the default of the proxy-stream-* keys.
 struct TcpService {
   Meta meta;
@@ -34,6 +42,9 @@ struct TcpService {
   StreamHealth health;
   std::optional<base::Duration> connect_timeout;
   std::optional<base::Duration> idle_timeout;
+  std::optional<base::Duration> client_idle_timeout;
+  std::optional<base::Duration> upstream_idle_timeout;
+  std::optional<base::Duration> half_close_timeout;
   std::optional<std::uint32_t> attempts;
   std::optional<base::Duration> retry_timeout;
   StreamAccess access;
@@ -42,6 +53,9 @@ struct TcpService {
   std::uint32_t connections_per_address = 0;
   std::uint32_t new_per_second = 0;
   std::uint32_t new_per_second_per_address = 0;
+  std::uint32_t download_rate = 0;  // bytes a second of one session; 0 = no limit
+  std::uint32_t upload_rate = 0;
+  TcpDrain drain;
   std::optional<base::Duration> keepalive_idle;
   std::optional<base::Duration> keepalive_interval;
   std::optional<std::uint32_t> keepalive_probes;

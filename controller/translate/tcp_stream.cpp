@@ -29,6 +29,11 @@ void add_entry(StreamPort& port, const StreamEntry& entry) {
   port.add(snapshot::PartKind::kStream, std::move(stream));
 }
 
+snapshot::StreamDrain drain_of(const objects::TcpDrain& from) {
+  return {static_cast<snapshot::EndpointRemoval>(from.on_endpoint_removal),
+          from.after.value_or(base::Duration(0)), from.ends_on_change};
+}
+
 void add_listener(StreamPort& port, const TcpService& service, const TcpListener& listener) {
   auto stream = make(port, listener.address);
   stream.owner = port.owner(service.meta);
@@ -41,11 +46,17 @@ void add_listener(StreamPort& port, const TcpService& service, const TcpListener
   stream.hash_key = static_cast<snapshot::HashKey>(service.load_balancing.hash_key);
   stream.connect_timeout = service.connect_timeout.value_or(stream.connect_timeout);
   stream.idle_timeout = service.idle_timeout.value_or(stream.idle_timeout);
+  const base::Duration none{0};
+  stream.client_idle_timeout = service.client_idle_timeout.value_or(none);
+  stream.upstream_idle_timeout = service.upstream_idle_timeout.value_or(none);
+  stream.half_close_timeout = service.half_close_timeout.value_or(none);
   stream.tries = service.attempts.value_or(stream.tries);
   stream.retry_timeout = service.retry_timeout.value_or(stream.retry_timeout);
   stream.longest_session = service.max_session.value_or(stream.longest_session);
   stream.limits = {service.connections, service.connections_per_address, service.new_per_second,
                    service.new_per_second_per_address};
+  stream.bandwidth = {service.download_rate, service.upload_rate};
+  stream.drain = drain_of(service.drain);
   stream.keepalive.idle = service.keepalive_idle.value_or(stream.keepalive.idle);
   stream.keepalive.interval = service.keepalive_interval.value_or(stream.keepalive.interval);
   stream.keepalive.probes = service.keepalive_probes.value_or(stream.keepalive.probes);

@@ -10,6 +10,7 @@
 #include "proxy/base/end_reason.h"
 #include "proxy/base/task.h"
 #include "proxy/session/worker_parts.h"
+#include "proxy/snapshot/policy/bandwidth.h"
 
 namespace penstock::session {
 
@@ -43,7 +44,12 @@ class BothSides final : public net::Closable {
 };
 
 struct RelayOptions {
-  base::Duration idle{0};  // without a byte either way; 0 = no limit, as in all of these
+  // 0 = no limit, as in all of these.
+  base::Duration idle{0};           // without a byte either way
+  base::Duration client_idle{0};    // while the client is waited for
+  base::Duration upstream_idle{0};  // while the upstream is
+  base::Duration half_close{0};     // without a byte once one side has ended
+  snapshot::Bandwidth bandwidth;
   telemetry::StreamSeries* series = nullptr;  // where the bytes are counted as they move
 };
 

@@ -21,6 +21,18 @@ base::IoResult<void> TcpPort::open() {
 void TcpPort::update(snapshot::PartPtr part) {
   part_ = std::move(part);
   series_ = series_of(worker_, stream());
+  if (stream().drain.ends_on_change) end_all(base::EndReason::kSpecChanged);
+}
+
+void TcpPort::retire() {
+  close();
+  if (stream().drain.ends_on_change) end_all(base::EndReason::kPortClosed);
+}
+
+/// Most ports keep their sessions, and are not looked through.
+void TcpPort::check_endpoints() {
+  if (stream().drain.on_endpoint_removal == snapshot::EndpointRemoval::kKeep) return;
+  for (auto& session : sessions_) session.check_endpoint();
 }
 
 /// Closing a session unlinks nothing yet: it ends when the loop resumes it.

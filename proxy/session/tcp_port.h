@@ -20,6 +20,8 @@ class LiveSession : public boost::intrusive::list_base_hook<
  public:
   /// Closes both sides; the session then ends by itself, in a later turn of the loop.
   virtual void end(base::EndReason reason) = 0;
+  /// Endpoints have changed: does this session's one go on?
+  virtual void check_endpoint() = 0;
 
  protected:
   ~LiveSession() = default;
@@ -37,6 +39,9 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   void update(snapshot::PartPtr part);
   /// No new sessions.
   void close() { listener_.close(); }
+  /// The port is gone.
+  void retire();
+  void check_endpoints();
   void end_all(base::EndReason reason);
   void accept(net::Listener::Accepted accepted);
 

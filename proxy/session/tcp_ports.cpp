@@ -7,7 +7,7 @@ base::IoResult<void> TcpPorts::reconcile(const std::string& name) {
   const auto known = ports_.find(name);
   if (part == nullptr) {
     if (known == ports_.end()) return {};
-    known->second->close();
+    known->second->retire();
     closed_.push_back(known->second);
     ports_.erase(known);
     return {};
@@ -25,6 +25,13 @@ base::IoResult<void> TcpPorts::reconcile(const std::string& name) {
 
 void TcpPorts::drain() {
   for (auto& [name, port] : ports_) port->close();
+}
+
+void TcpPorts::check_endpoints() {
+  for (auto& [name, port] : ports_) port->check_endpoints();
+  for (auto& closed : closed_) {
+    if (auto port = closed.lock()) port->check_endpoints();
+  }
 }
 
 void TcpPorts::end_all(base::EndReason reason) {

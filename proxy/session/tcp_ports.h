@@ -17,6 +17,8 @@ class TcpPorts {
   base::IoResult<void> reconcile(const std::string& name);
   /// No new sessions.
   void drain();
+  /// Endpoints have left upstreams, or may have.
+  void check_endpoints();
   /// The time of the drain is over: what is left ends.
   void end_all(base::EndReason reason);
   /// Forgets ports that are gone and have no session any more.

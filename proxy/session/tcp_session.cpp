@@ -20,17 +20,21 @@ bool contains(const std::vector<base::IpNet>& nets, const base::Address& address
   return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
 }
 
+}  // namespace
+
 /// Ends a session at its time, whether anything moves or not.
-class Lifetime final : public net::Closable {
+class TcpSession::Ending final : public net::Closable {
  public:
-  explicit Lifetime(TcpSession& session) : session_(session) {}
-  void close() override { session_.end(base::EndReason::kMaxSession); }
+  Ending(TcpSession& session, base::EndReason reason)
+      : session_(session), reason_(reason), deadline_(session.worker_.wheel, *this) {}
+  void end_in(base::Duration time) { deadline_.expire_in(time); }
+  void close() override { session_.end(reason_); }
 
  private:
   TcpSession& session_;
+  base::EndReason reason_;
+  net::Deadline deadline_;
 };
-
-}  // namespace
 
 TcpSession::TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted)
     : port_(std::move(port)),
@@ -45,10 +49,23 @@ TcpSession::TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted ac
   port_->sessions().push_back(*this);
 }
 
+TcpSession::~TcpSession() = default;
+
 void TcpSession::end(base::EndReason reason) {
   if (!ended_by_) ended_by_ = reason;
   client_.close();
-  if (upstream_ != nullptr) upstream_->close();
+  if (upstream_ != nullptr) upstream_->stream.close();
+}
+
+void TcpSession::check_endpoint() {
+  using enum snapshot::EndpointRemoval;
+  const auto& drain = stream_.drain;
+  const bool is_gone =
+      upstream_ != nullptr && upstream_->lease && upstream_->lease->endpoint()->is_retired;
+  if (!is_gone || leaving_ || drain.on_endpoint_removal == kKeep) return;
+  if (drain.on_endpoint_removal == kClose) return end(base::EndReason::kEndpointRemoved);
+  leaving_ = std::make_unique<Ending>(*this, base::EndReason::kEndpointRemoved);
+  leaving_->end_in(drain.after);
 }
 
 base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
@@ -84,7 +101,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     const auto attempted = worker_.clock.now();
     lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
-    upstream_ = &connection->stream;
+    upstream_ = connection.get();
     const auto connected = co_await connection->stream.connect(lease->endpoint()->address);
     connection->deadline.cancel();
     if (ended_by_) upstream_ = nullptr;
@@ -218,12 +235,12 @@ base::Task<base::EndReason> TcpSession::carry_bytes(UpstreamConnection& connecti
   for (auto* side : {&client_, &upstream}) {
     side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
   }
-  Lifetime end_of_life(*this);
-  net::Deadline lifetime(worker_.wheel, end_of_life);
-  lifetime.expire_in(stream_.longest_session);
-  RelayOptions options;
-  options.idle = stream_.idle_timeout;
-  options.series = series_.get();
+  check_endpoint();  // it may have gone while it was connected to
+  Ending lifetime(*this, base::EndReason::kMaxSession);
+  lifetime.end_in(stream_.longest_session);
+  RelayOptions options{
+      stream_.idle_timeout,       stream_.client_idle_timeout, stream_.upstream_idle_timeout,
+      stream_.half_close_timeout, stream_.bandwidth,           series_.get()};
   relayed_ = co_await relay(worker_, client_, upstream, options);
   auto& last = tries_.back();
   last.received = upstream.received();

@@ -23,8 +23,11 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
  public:
   TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted);
 
+  ~TcpSession();
+
   static base::Task<void> serve(std::unique_ptr<TcpSession> session, base::Gate::Pass pass);
   void end(base::EndReason reason) override;
+  void check_endpoint() override;
 
  private:
   base::Task<void> run();
@@ -56,7 +59,7 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   const snapshot::Stream& stream_;
   std::shared_ptr<telemetry::StreamSeries> series_;
   net::Stream client_;
-  net::Stream* upstream_ = nullptr;  // while bytes are carried
+  UpstreamConnection* upstream_ = nullptr;  // while there is one
   base::Address peer_;
   base::TcpEndpoint socket_peer_;
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
@@ -70,6 +73,8 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   base::EndReason failure_ = base::EndReason::kNoEndpoint;  // of the last attempt to connect
   std::optional<base::EndReason> ended_by_;                 // somebody else
   RelayResult relayed_;
+  class Ending;
+  std::unique_ptr<Ending> leaving_;  // its endpoint, which is gone
   // For the error line: what stands when the session ends.
   Phase phase_ = Phase::kProxyHeader;
   base::Side side_ = base::Side::kClient;

@@ -9,8 +9,10 @@
 #include "proxy/base/duration.h"
 #include "proxy/snapshot/archive.h"
 #include "proxy/snapshot/policy/balancing.h"
+#include "proxy/snapshot/policy/bandwidth.h"
 #include "proxy/snapshot/policy/connection_limits.h"
 #include "proxy/snapshot/policy/ip_access.h"
+#include "proxy/snapshot/policy/stream_drain.h"
 #include "proxy/snapshot/policy/stream_log.h"
 #include "proxy/snapshot/policy/tcp_keepalive.h"
 
@@ -69,11 +71,17 @@ struct Stream {
   HashKey hash_key = HashKey::kAddress;
   base::Duration connect_timeout{60'000};
   base::Duration idle_timeout{600'000};
+  // 0 = no limit, as in the next two.
+  base::Duration client_idle_timeout{0};    // while the client is waited for
+  base::Duration upstream_idle_timeout{0};  // while the upstream is
+  base::Duration half_close_timeout{0};     // without a byte once one side has ended
   bool retries_next_upstream = true;
   std::uint32_t tries = 3;  // 0 = no limit
   base::Duration retry_timeout{600'000};
   base::Duration longest_session{0};  // 0 = no limit
   ConnectionLimits limits;
+  Bandwidth bandwidth;
+  StreamDrain drain;
   TcpKeepalive keepalive;
   StreamLog log;
 
@@ -83,9 +91,11 @@ struct Stream {
         "object", object)("owner", owner)("log_name", log_name)("proxy_protocol", proxy_protocol)(
         "trusted_proxies", trusted_proxies)("access", access)("rules", rules)("hash_key", hash_key)(
         "connect_timeout", connect_timeout)("idle_timeout", idle_timeout)(
-        "retries_next_upstream", retries_next_upstream)("tries", tries)(
-        "retry_timeout", retry_timeout)("longest_session", longest_session)("limits", limits)(
-        "keepalive", keepalive)("log", log);
+        "client_idle_timeout", client_idle_timeout)("upstream_idle_timeout", upstream_idle_timeout)(
+        "half_close_timeout", half_close_timeout)("retries_next_upstream", retries_next_upstream)(
+        "tries", tries)("retry_timeout", retry_timeout)("longest_session", longest_session)(
+        "limits", limits)("bandwidth", bandwidth)("drain", drain)("keepalive", keepalive)("log",
+                                                                                          log);
   }
   bool operator==(const Stream&) const = default;
 };

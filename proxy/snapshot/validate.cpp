@@ -58,6 +58,9 @@ class Check {
     for (const auto& rule : stream.rules) {
       for (const auto& backend : rule.backends) check_upstream(backend.upstream, true);
     }
+    expect(stream.drain.on_endpoint_removal != EndpointRemoval::kCloseAfter ||
+               stream.drain.after.count() > 0,
+           "drain: expected a time for close_after, got none");
   }
   void operator()(const UdpStream& stream) {
     check_stream(stream);

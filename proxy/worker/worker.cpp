@@ -39,7 +39,10 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
-  thread_ = std::thread([this] { reactor_.run(); });
+  thread_ = std::thread([this] {
+    reactor_.run();
+    parts_.log.flush();
+  });
 }
 
 void Worker::join() {
@@ -70,6 +73,7 @@ std::vector<ListenProblem> Worker::take(const std::shared_ptr<const routing::Rou
     reconcile_http_listeners(problems);
   }
   for (const auto& name : change.streams) reconcile_stream(name, problems);
+  if (!change.upstreams.empty()) tcp_ports_.check_endpoints();
   return problems;
 }
 

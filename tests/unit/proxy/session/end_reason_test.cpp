@@ -1,58 +1,10 @@
 // Each way in which a TCP session ends, provoked on a real worker, and its one word in the log.
-#include "tests/unit/proxy/worker/fixture.h"
-
-#include "proxy/base/end_reason.h"
+#include "tests/unit/proxy/session/stream_fixture.h"
 
 namespace penstock::worker {
 namespace {
 
-using asio::ip::tcp;
-using Socket = tcp::socket;
-
-void reset(Socket& socket) {
-  socket.set_option(asio::socket_base::linger(true, 0));
-  socket.close();
-}
-
-/// Reads until the end, then ends, too.
-void follow(Socket& socket) {
-  std::string all;
-  boost::system::error_code code;
-  asio::read(socket, asio::dynamic_buffer(all), code);
-}
-
-class EndReasonTest : public WorkerTest {
- protected:
-  EndReasonTest() {
-    log_.set_path(log_path_);
-    global_.access_log.stream_format = "$protocol $status $reason:$bytes_received.";
-    set(snapshot::PartKind::kGlobal, "", global_);
-    stream_.address = "127.0.0.1";
-    stream_.port = free_port();
-    stream_.name = "tcp/" + std::to_string(stream_.port);
-    stream_.rules = {{{}, {{"up"}}}};
-    stream_.retries_next_upstream = false;
-  }
-  ~EndReasonTest() override { std::filesystem::remove(log_path_); }
-
-  void serve(const std::vector<std::uint16_t>& endpoints) {
-    set_upstream("up", endpoints);
-    set(snapshot::PartKind::kStream, stream_.name, stream_);
-    ASSERT_TRUE(adopt().empty());
-  }
-  Socket connect() {
-    Socket socket(io_);
-    socket.connect({asio::ip::make_address("127.0.0.1"), stream_.port});
-    return socket;
-  }
-  void expect_line(std::string_view line) {
-    const auto log = wait_for_log(line);
-    EXPECT_TRUE(log.contains(line)) << line << " is not in " << log;
-  }
-
-  asio::io_context io_;
-  snapshot::Stream stream_;
-};
+using EndReasonTest = StreamTest;
 
 TEST_F(EndReasonTest, WhoEndsFirst) {
   std::atomic<bool> speaks_and_ends = false;

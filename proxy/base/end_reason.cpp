@@ -30,6 +30,8 @@ constexpr std::array<EndReasonRow, kEndReasons> kRows{{
     {kUpstreamTlsFailure, "upstream_tls_failure", 502, true,
      "TLS with the upstream failed: handshake, certificate or record."},
     {kBadResponse, "bad_response", 502, true, "HTTP: what the upstream answered is no HTTP."},
+    {kBadStatus, "bad_status", 502, true,
+     "HTTP: a status for which proxy-next-upstream asks another endpoint."},
     {kIdleTimeout, "idle_timeout", 200, false, "No byte moved either way for the idle timeout."},
     {kClientIdleTimeout, "client_idle_timeout", 200, false,
      "The client sent nothing for its own idle timeout."},

@@ -25,6 +25,7 @@ enum class EndReason : std::uint8_t {
   kConnectUnreachable,
   kUpstreamTlsFailure,
   kBadResponse,
+  kBadStatus,
   kIdleTimeout,
   kClientIdleTimeout,
   kUpstreamIdleTimeout,

@@ -44,8 +44,18 @@ Forward::Forward(WorkerParts& worker, ClientConnection client, Workspace& work,
 
 Forward::~Forward() = default;
 
+Forward::Failure Forward::broken(base::error_code code) const {
+  Failure failure;
+  failure.is_timeout = connection_->deadline.has_expired();
+  failure.status = failure.is_timeout ? 504 : 502;
+  failure.reason = failure.is_timeout ? base::EndReason::kUpstreamIdleTimeout
+                                      : base::broken(base::Side::kUpstream, code);
+  return failure;
+}
+
 Forward::Result Forward::fail(Failure failure) {
   failure_ = failure;
+  current_try().failure = failure.reason;
   return Result::kFailed;
 }
 
@@ -97,7 +107,7 @@ base::Task<Forward::Outcome> Forward::run(bool keeps_client) {
     }
     state = worker_.upstream(route_.upstream);
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
-    lease->endpoint()->series->failures.add();
+    lease->endpoint()->series->fail(failure_.reason);
     work_.tried.push_back(lease->endpoint());
     if (!failure_.is_status && !may_try_again()) break;
   }
@@ -131,6 +141,7 @@ bool Forward::is_unwanted_status() {
   failure_ = {};
   failure_.status = work_.response.status;
   failure_.is_status = true;
+  failure_.reason = base::EndReason::kBadStatus;
   const auto* state = worker_.upstream(route_.upstream);
   if (state != nullptr && state->size() > work_.tried.size() + 1 && may_try_again()) return true;
   failure_ = before;
@@ -225,6 +236,7 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
   current_try().header = since(begun);
   current_try().status = work_.response.status;
   if (is_unwanted_status()) {
+    current_try().failure = failure_.reason;
     end_try(begun, received_before);
     co_return Result::kFailed;
   }
@@ -264,18 +276,21 @@ base::Task<Forward::Result> Forward::connect(upstream::Endpoint& endpoint) {
   auto& stream = connection_->stream;
   connection_->deadline.expire_in(policy_.timeouts.connect);
   const auto connected = co_await stream.connect(endpoint.address);
-  Failure failure;
-  failure.is_timeout = connection_->deadline.has_expired();
-  failure.status = failure.is_timeout ? 504 : 502;
-  if (!connected) co_return fail(failure);
+  if (!connected) {
+    auto failure = broken(connected.error());
+    failure.reason = base::connect_failure(connected.error(), failure.is_timeout);
+    co_return fail(failure);
+  }
   if (policy_.backend.protocol == snapshot::BackendProtocol::kHttps) {
     // No server name unless one is configured, as in the original.
     auto ssl = worker_.tls_client.new_session(policy_.backend.virtual_host,
                                               policy_.backend.verifies_certificate);
     const auto secured = co_await stream.handshake(std::move(ssl));
-    failure.is_timeout = connection_->deadline.has_expired();
-    failure.status = failure.is_timeout ? 504 : 502;
-    if (!secured) co_return fail(failure);
+    if (!secured) {
+      auto failure = broken(secured.error());
+      if (failure.is_timeout) failure.reason = base::EndReason::kConnectTimeout;
+      co_return fail(failure);
+    }
   }
   co_return Result::kDone;
 }
@@ -301,9 +316,7 @@ base::Task<Forward::Result> Forward::send_request() {
   is_sent_ = true;
   const auto sent = co_await connection_->stream.write(out, rest);
   if (!sent) {
-    Failure failure;
-    failure.is_timeout = connection_->deadline.has_expired();
-    failure.status = failure.is_timeout ? 504 : 502;
+    auto failure = broken(sent.error());
     failure.is_stale = is_reused_ && !failure.is_timeout;
     co_return fail(failure);
   }

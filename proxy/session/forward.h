@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/base/end_reason.h"
 #include "proxy/base/event.h"
 #include "proxy/filters/exchange.h"
 #include "proxy/routing/routing_table.h"
@@ -45,6 +46,7 @@ class Forward {
   enum class Result : std::uint8_t { kDone, kFailed };
   struct Failure {
     std::uint16_t status = 502;
+    base::EndReason reason = base::EndReason::kInternal;
     bool is_timeout = false;
     bool is_invalid = false;
     bool is_status = false;  // an answer that the route would rather have from another endpoint
@@ -70,6 +72,9 @@ class Forward {
   bool is_unwanted_status();
   std::uint64_t pool_key() const;
   Result fail(Failure failure);
+  /// The connection failed, or there was no news of it within the time of its deadline.
+  Failure broken(base::error_code code) const;
+  base::EndReason cut_short(const BodyReader& reader) const;
   telemetry::UpstreamTry& current_try() { return exchange_.tries.back(); }
   base::Duration since(base::SteadyTime begun) const;
   void end_try(base::SteadyTime begun, std::uint64_t received_before);

@@ -37,9 +37,8 @@ base::Task<Forward::Result> Forward::read_more_head() {
     head_ = {head_buffer_.span().data(), head_.size() + *got};
     co_return Result::kDone;
   }
-  Failure failure;
-  failure.is_timeout = connection_->deadline.has_expired();
-  failure.status = failure.is_timeout ? 504 : 502;
+  auto failure = broken(got ? base::error_code() : got.error());
+  if (got) failure.reason = base::EndReason::kUpstreamClosed;
   failure.is_stale = is_reused_ && head_.empty() && !failure.is_timeout;
   co_return fail(failure);
 }
@@ -69,6 +68,7 @@ base::Task<Forward::Result> Forward::read_response_head() {
   }
   Failure failure;
   failure.is_invalid = true;
+  failure.reason = base::EndReason::kBadResponse;
   co_return fail(failure);
 }
 
@@ -94,6 +94,7 @@ base::Task<Forward::Result> Forward::relay_response() {
   const auto relayed = co_await relay_body(reader, is_chunked);
   client_.deadline.cancel();
   if (relayed == Result::kFailed) {
+    current_try().failure = cut_short(reader);
     // The client must see that the answer is cut short, never take it for complete.
     outcome_.keeps_client = false;
     client_.stream.reset_on_close();
@@ -106,6 +107,18 @@ base::Task<Forward::Result> Forward::relay_response() {
     co_return Result::kFailed;
   }
   co_return Result::kDone;
+}
+
+base::EndReason Forward::cut_short(const BodyReader& reader) const {
+  using enum base::EndReason;
+  using Problem = BodyReader::Problem;
+  if (connection_->deadline.has_expired()) return kUpstreamIdleTimeout;
+  if (client_.deadline.has_expired()) return kClientIdleTimeout;
+  if (reader.problem() == Problem::kMalformed) return kBadResponse;
+  if (reader.problem() == Problem::kTruncated) return kUpstreamClosed;
+  return reader.problem() == Problem::kConnection
+             ? base::broken(base::Side::kUpstream, reader.error())
+             : kClientReset;
 }
 
 base::Task<Forward::Result> Forward::relay_body(BodyReader& reader, bool is_chunked) {

@@ -11,6 +11,7 @@ const telemetry::StreamLogFormat& json_format() {
       R"("client":"$remote_addr","client_port":"$remote_port","server":"$server_addr",)"
       R"("server_port":"$server_port","status":"$status","reason":"$reason","bytes_received":"$bytes_received",)"
       R"("bytes_sent":"$bytes_sent","session_time":"$session_time","upstream":"$upstream_addr",)"
+      R"("upstream_reason":"$upstream_reason",)"
       R"("upstream_connect_time":"$upstream_connect_time",)"
       R"("upstream_first_byte_time":"$upstream_first_byte_time",)"
       R"("upstream_bytes_received":"$upstream_bytes_received",)"

@@ -129,8 +129,9 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
 
 void TcpSession::connect_failed(upstream::Endpoint& endpoint, base::error_code code,
                                 bool is_timeout) {
-  endpoint.series->failures.add();
   failure_ = base::connect_failure(code, is_timeout);
+  endpoint.series->fail(failure_);
+  tries_.back().failure = failure_;
   side_ = base::Side::kUpstream;
   code_ = is_timeout ? base::error_code() : code;
   write_error(failure_);

@@ -71,10 +71,11 @@ bool UdpSession::open() {
     const auto opened = try_endpoint(std::move(*lease));
     if (opened) return true;
     failure_ = base::connect_failure(opened.error(), false);
+    tries_.back().failure = failure_;
     write_error(failure_, opened.error());
     if (!is_of_endpoint(opened.error())) return false;  // no descriptor or local port is left
     tried_.push_back(endpoint);
-    endpoint->series->failures.add();
+    endpoint->series->fail(failure_);
     upstream->report_failure(*endpoint, worker_.clock.now());
     if (!may_try_again()) return false;
   }
@@ -213,7 +214,8 @@ void UdpSession::fail(base::error_code code) {
   write_error(failure_, code);
   const auto endpoint = lease_->endpoint();
   const auto now = worker_.clock.now();
-  endpoint->series->failures.add();
+  endpoint->series->fail(failure_);
+  tries_.back().failure = failure_;
   if (auto* upstream = state()) upstream->report_failure(*endpoint, now);
   tries_.back().total = std::chrono::duration_cast<base::Duration>(now - begun_);
   tried_.push_back(endpoint);

@@ -85,8 +85,6 @@ constexpr UpstreamRow kUpstreamRows[] = {
      MetricType::Counter, &UpstreamSeries::connects, "new"},
     {"penstock_upstream_connections_total", "", MetricType::Counter, &UpstreamSeries::reuses,
      "kept"},
-    {"penstock_upstream_failures_total", "Attempts on endpoints that failed.", MetricType::Counter,
-     &UpstreamSeries::failures},
     {"penstock_upstream_active", "Requests and streams on endpoints now.", MetricType::Gauge,
      &UpstreamSeries::active},
 };
@@ -158,6 +156,22 @@ void add_requests(const Requests& requests, Families& out) {
 
 using Upstreams = std::map<std::string, std::vector<std::shared_ptr<const UpstreamSeries>>>;
 
+/// A reason that has not come yet has no line: most never come.
+void add_failures(const Upstreams& upstreams, Families& out) {
+  auto& failures = family(out, "penstock_upstream_failures_total",
+                          "Attempts on endpoints that failed, by the reason.", MetricType::Counter);
+  for (const auto& [name, all] : upstreams) {
+    for (const auto& row : base::end_reasons()) {
+      std::uint64_t sum = 0;
+      for (const auto& each : all)
+        sum += each->failures[static_cast<std::size_t>(row.reason)].get();
+      if (sum == 0) continue;
+      failures.metric.push_back(value_of(MetricType::Counter, sum,
+                                         {{"upstream", name}, {"reason", std::string(row.word)}}));
+    }
+  }
+}
+
 void add_upstreams(const Upstreams& upstreams, Families& out) {
   for (const auto& row : kUpstreamRows) {
     auto& one = family(out, row.name, row.help, row.type);
@@ -205,6 +219,7 @@ Families Metrics::collect(std::uint64_t access_log_dropped, std::uint64_t versio
   add_requests(requests, out);
   add_streams(streams, out);
   add_upstreams(upstreams, out);
+  add_failures(upstreams, out);
   family(out, "penstock_access_log_dropped_total", "Access log lines that were dropped.",
          MetricType::Counter)
       .metric.push_back(value_of(MetricType::Counter, access_log_dropped, {}));

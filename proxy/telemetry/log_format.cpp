@@ -140,6 +140,13 @@ void write_upstream_bytes(std::span<const UpstreamTry> tries, FieldWriter& out,
   write_tries(tries, out, [&](const UpstreamTry& each) { out.number(each.*count); });
 }
 
+void write_upstream_reasons(std::span<const UpstreamTry> tries, FieldWriter& out) {
+  write_tries(tries, out, [&](const UpstreamTry& each) {
+    if (!each.failure) return out.absent();
+    out.plain(base::word_of(*each.failure));
+  });
+}
+
 template <class Record>
 struct Variable {
   std::string_view name;
@@ -224,6 +231,7 @@ constexpr Variable<H> kHttpVariables[] = {
      [](const H& r, W& w, V) { write_upstream_times(r.tries, w, &UpstreamTry::connect); }},
     {"upstream_header_time",
      [](const H& r, W& w, V) { write_upstream_times(r.tries, w, &UpstreamTry::header); }},
+    {"upstream_reason", [](const H& r, W& w, V) { write_upstream_reasons(r.tries, w); }},
     {"upstream_response_length",
      [](const H& r, W& w, V) { write_upstream_bytes(r.tries, w, &UpstreamTry::received); }},
     {"upstream_response_time",
@@ -267,6 +275,7 @@ constexpr Variable<S> kStreamVariables[] = {
      [](const S& r, W& w, V) { write_upstream_bytes(r.tries, w, &UpstreamTry::sent); }},
     {"upstream_connect_time",
      [](const S& r, W& w, V) { write_upstream_times(r.tries, w, &UpstreamTry::connect); }},
+    {"upstream_reason", [](const S& r, W& w, V) { write_upstream_reasons(r.tries, w); }},
     {"upstream_session_time",
      [](const S& r, W& w, V) { write_upstream_times(r.tries, w, &UpstreamTry::total); }},
 };

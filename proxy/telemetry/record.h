@@ -2,6 +2,7 @@
 // What a log line and the metrics say of one finished exchange or stream. Plain values and views
 // into what the session still holds; it lives for one call.
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -21,6 +22,7 @@ struct UpstreamTry {
   base::Duration connect{-1};
   base::Duration header{-1};
   base::Duration total{-1};
+  std::optional<base::EndReason> failure;
 };
 
 /// How `$http_<name>` finds a request header; names in lower case with '-'.

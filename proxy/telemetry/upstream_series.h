@@ -1,4 +1,7 @@
 #pragma once
+#include <array>
+
+#include "proxy/base/end_reason.h"
 #include "proxy/telemetry/counter.h"
 
 namespace penstock::telemetry {
@@ -7,8 +10,10 @@ namespace penstock::telemetry {
 struct UpstreamSeries {
   Counter connects;
   Counter reuses;
-  Counter failures;
+  std::array<Counter, base::kEndReasons> failures;  // by the reason
   Counter active;
+
+  void fail(base::EndReason reason) { failures[static_cast<std::size_t>(reason)].add(); }
 };
 
 }  // namespace penstock::telemetry

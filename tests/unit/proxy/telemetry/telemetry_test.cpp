@@ -292,12 +292,12 @@ TEST(Metrics, TellUpstreamsApartForAsLongAsTheyAreThere) {
   other->connects.add();
   other->reuses.add(5);
   other->active.add();
-  one->failures.add();
+  one->fail(base::EndReason::kConnectRefused);
   const auto text = metrics.text(0, 0);
   for (const auto* expected :
        {"penstock_upstream_connections_total{upstream=\"shop/web/80\",kind=\"new\"} 3\n",
         "penstock_upstream_connections_total{upstream=\"shop/web/80\",kind=\"kept\"} 5\n",
-        "penstock_upstream_failures_total{upstream=\"shop/web/80\"} 1\n",
+        "penstock_upstream_failures_total{upstream=\"shop/web/80\",reason=\"connect_refused\"} 1\n",
         "penstock_upstream_active{upstream=\"shop/web/80\"} 1\n"}) {
     EXPECT_THAT(text, HasSubstr(expected));
   }

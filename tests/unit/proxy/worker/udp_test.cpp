@@ -307,7 +307,8 @@ TEST_F(UdpTest, AsksAnotherEndpointWhereOneIsNotThere) {
     EXPECT_EQ(client.ask("hello"), "hello") << i;
   }
   EXPECT_EQ(backend.received, 6);
-  EXPECT_TRUE(metrics_.text(0, 0).contains("penstock_upstream_failures_total{upstream=\"up\"} 2"))
+  EXPECT_TRUE(metrics_.text(0, 0).contains(
+      "penstock_upstream_failures_total{upstream=\"up\",reason=\"connect_refused\"} 2"))
       << "an ICMP message counts as a failure, and one failure is enough here";
 }
 

@@ -24,9 +24,9 @@ enum class Phase : std::uint8_t {
 std::string_view word_of(Phase phase);
 
 struct StreamError {
-  std::string_view stream;    // "tcp/5432"
-  std::string_view owner;     // "TCPService db/mysql"
-  std::string_view protocol;  // "TCP"
+  std::string_view stream;  // "tcp/5432"
+  std::string_view owner;   // "TCPService db/mysql"
+  std::string_view protocol = "TCP";
   base::EndReason reason = base::EndReason::kInternal;
   base::Side side = base::Side::kClient;
   Phase phase = Phase::kProxying;

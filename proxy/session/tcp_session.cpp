@@ -296,7 +296,13 @@ void TcpSession::write_error(base::EndReason reason) {
   const auto upstream = tries_.empty() ? std::string()
                                        : base::format_endpoint(tries_.back().address.address(),
                                                                tries_.back().address.port());
-  StreamError error{stream_.name, stream_.owner, "TCP", reason, side_, phase_, code_};
+  StreamError error;
+  error.stream = stream_.name;
+  error.owner = stream_.owner;
+  error.reason = reason;
+  error.side = side_;
+  error.phase = phase_;
+  error.code = code_;
   error.client = client;
   error.server = server;
   error.upstream = upstream;

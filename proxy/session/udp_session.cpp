@@ -273,13 +273,14 @@ void UdpSession::write_error(base::EndReason reason, base::error_code code) {
   const auto upstream = is_of_endpoint ? base::format_endpoint(tries_.back().address.address(),
                                                                tries_.back().address.port())
                                        : std::string();
-  StreamError error{stream.name,
-                    stream.owner,
-                    "UDP",
-                    reason,
-                    is_of_endpoint ? base::Side::kUpstream : base::Side::kClient,
-                    is_of_endpoint ? Phase::kProxying : Phase::kAdmission,
-                    code};
+  StreamError error;
+  error.stream = stream.name;
+  error.owner = stream.owner;
+  error.protocol = "UDP";
+  error.reason = reason;
+  error.side = is_of_endpoint ? base::Side::kUpstream : base::Side::kClient;
+  error.phase = is_of_endpoint ? Phase::kProxying : Phase::kAdmission;
+  error.code = code;
   error.client = client;
   error.server = server;
   error.upstream = upstream;

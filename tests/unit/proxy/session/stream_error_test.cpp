@@ -89,7 +89,9 @@ TEST_F(StreamErrorTest, AFloodOfFailuresIsNoFloodOfLines) {
   const auto lines = count_of(log, R"("reason":"no_endpoint")");
   EXPECT_GE(lines, 11U) << log;
   EXPECT_LE(lines, static_cast<std::size_t>(10 * (seconds + 2) + 1)) << log;
-  if (seconds == 0) EXPECT_TRUE(log.contains(R"("not_logged":)")) << log;
+  if (seconds == 0) {
+    EXPECT_TRUE(log.contains(R"("not_logged":)")) << log;
+  }
 }
 
 TEST_F(StreamErrorTest, WhoEndsInOrderHasNoLine) {

@@ -64,14 +64,16 @@ TEST(LogFormat, WritesTheDefaultLineOfTheOriginal) {
                                 0,
                                 base::Duration(1),
                                 base::Duration(-1),
-                                base::Duration(2)},
+                                base::Duration(2),
+                                {}},
                                {{asio::ip::make_address("10.0.0.2"), 8080},
                                 200,
                                 100,
                                 0,
                                 base::Duration(0),
                                 base::Duration(3),
-                                base::Duration(4)}};
+                                base::Duration(4),
+                                {}}};
   of.tries = tries;
   EXPECT_EQ(line(snapshot::AccessLog().http_format, LogEscape::kDefault, of),
             "192.0.2.7 - - [24/Nov/2026:14:56:04 +0000] \"GET /a?b HTTP/1.1\" 200 100 \"-\" \"-\" "

@@ -498,7 +498,7 @@ TEST_F(UdpTest, HashesTheAddressOrTheAddressAndPort) {
   adopt();
   for (int i = 0; i < 40; ++i) EXPECT_EQ(Client(stream_.port).ask("x"), "x");
   EXPECT_EQ(used(), 1);
-  stream_.hash_key = snapshot::UdpHashKey::kAddressAndPort;
+  stream_.hash_key = snapshot::HashKey::kAddressAndPort;
   set_stream();
   adopt();
   for (int i = 0; i < 40; ++i) EXPECT_EQ(Client(stream_.port).ask("x"), "x");

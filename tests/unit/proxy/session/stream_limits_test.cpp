@@ -181,7 +181,7 @@ TEST_P(BandwidthTest, HoldsADownloadToItsRate) {
   EXPECT_EQ(all.size(), data.size());
   // A second's worth comes at once, the rest takes two seconds.
   EXPECT_GT(took.count(), 1.7);
-  EXPECT_LT(took.count(), 3.5);
+  EXPECT_LT(took.count(), 10);
 }
 
 TEST_P(BandwidthTest, HoldsAnUploadToItsRate) {
@@ -205,7 +205,7 @@ TEST_P(BandwidthTest, HoldsAnUploadToItsRate) {
   const std::chrono::duration<double> took = Clock::now() - begun;
   EXPECT_EQ(all, std::to_string(data.size()));
   EXPECT_GT(took.count(), 1.7);
-  EXPECT_LT(took.count(), 3.5);
+  EXPECT_LT(took.count(), 10);
 }
 
 /// The second one goes through pipes.

@@ -74,12 +74,14 @@ TEST_F(WorkerTest, CarriesProxyHeadersOfStreams) {
   client.send("plain");
   client.end();
   EXPECT_TRUE(client.receive_all().ends_with("\r\nplain"));
-  wait_for_log("TCP 200 12 5");
-  const auto text = metrics_.text(0, 0);
-  for (const auto* each : {R"(reason="client_closed"} 2)", R"(reason="bad_proxy_header"} 1)"}) {
-    EXPECT_TRUE(text.contains("penstock_stream_sessions_total{stream=\"" + stream.name +
-                              R"(",namespace="",name="",)" + each))
-        << text;
+  for (const auto* reason : {R"(reason="client_closed"} 2)", R"(reason="bad_proxy_header"} 1)"}) {
+    const auto line = "penstock_stream_sessions_total{stream=\"" + stream.name +
+                      R"(",namespace="",name="",)" + reason;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (!metrics_.text(0, 0).contains(line) && std::chrono::steady_clock::now() < end) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    EXPECT_TRUE(metrics_.text(0, 0).contains(line)) << metrics_.text(0, 0);
   }
   std::filesystem::remove(log_path_);
 }

@@ -26,6 +26,7 @@ class TlsServerContext {
 
   static base::Result<std::unique_ptr<TlsServerContext>> make(const snapshot::TlsSettings& settings,
                                                               FindIdentity find_identity);
+  /// The context must outlive the session's handshake, which asks it for the certificate.
   SslPtr new_session();
 
  private:

@@ -108,8 +108,10 @@ base::Task<bool> HttpSession::begin() {
     if (!is_good) co_return false;
   }
   if (!side_.is_tls) co_return true;
-  if (!worker_.tls_server) co_return false;
-  const auto secured = co_await stream_.handshake(worker_.tls_server->new_session());
+  // Other settings may come while the client takes its time.
+  const auto context = worker_.tls_server;
+  if (!context) co_return false;
+  const auto secured = co_await stream_.handshake(context->new_session());
   if (!secured) worker_.metrics.handshake_failures.add();
   co_return secured.has_value();
 }

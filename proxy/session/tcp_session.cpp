@@ -214,7 +214,10 @@ base::Task<base::EndReason> TcpSession::carry() {
     choice = choose_backend(worker_, chosen->backends, key, choice.backend);
     if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
   }
-  if (!connection) co_return failure_;
+  if (!connection) {
+    side_ = base::Side::kUpstream;
+    co_return failure_;
+  }
   const auto* backend = choice.backend;
   const bool has_early =
       !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;

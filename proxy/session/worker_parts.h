@@ -56,7 +56,7 @@ struct WorkerParts {
   upstream::IdlePool<UpstreamConnection> pool;
   LimitCache limits;
   net::TlsClientContext tls_client;
-  std::unique_ptr<net::TlsServerContext> tls_server;
+  std::shared_ptr<net::TlsServerContext> tls_server;  // held by each handshake
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
   Logs logs;

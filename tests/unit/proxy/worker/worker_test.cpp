@@ -1,5 +1,8 @@
 #include "proxy/worker/worker.h"
 
+#include <boost/asio/ssl.hpp>
+
+#include "tests/support/certificates.h"
 #include "tests/unit/proxy/worker/fixture.h"
 
 namespace penstock::worker {
@@ -41,6 +44,38 @@ TEST_F(WorkerTest, ATakenPortIsReportedAndHarmsNothingElse) {
   EXPECT_EQ(problems[0].code, asio::error::address_in_use);
   Client client(http_port_);
   EXPECT_TRUE(client.ask(kGet).starts_with("HTTP/1.1 404 "));
+}
+
+TEST_F(WorkerTest, SettingsMayChangeDuringATlsHandshake) {
+  const auto pair = test::make_certificate({"a.example"});
+  const auto https_port = free_port();
+  global_.listeners.push_back({"127.0.0.1", https_port, true});
+  set(snapshot::PartKind::kGlobal, "", global_);
+  set(snapshot::PartKind::kCertificate, "web/tls",
+      snapshot::Certificate{"web/tls", pair.chain, pair.key});
+  set_upstream("up", {free_port()});
+  snapshot::Route route;
+  route.path = "/";
+  route.ingress = "web";
+  route.upstream = "up";
+  set(snapshot::PartKind::kHost, "a.example", snapshot::Host{"a.example", "web/tls", {route}});
+  adopt();
+  asio::io_context io;
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  asio::ssl::stream<asio::ip::tcp::socket> client(io, context);
+  SSL_set_tlsext_host_name(client.native_handle(), "a.example");
+  client.next_layer().connect({asio::ip::make_address("127.0.0.1"), https_port});
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!metrics_.text(0, 0).contains("state=\"reading\"} 1")) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end) << "the worker has not begun the handshake";
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  global_.tls.session_timeout *= 2;
+  set(snapshot::PartKind::kGlobal, "", global_);
+  adopt();
+  base::error_code code;
+  client.handshake(asio::ssl::stream_base::client, code);
+  EXPECT_FALSE(code) << code.message();
 }
 
 TEST_F(WorkerTest, LogsAndCountsRequests) {

@@ -22,7 +22,9 @@ build: ## Build everything, optimised, into build/dev
 	cmake --build --preset dev
 
 .PHONY: run
-run: deps build ## Serve manifests/demo on this machine, with servers to try it on
+run: deps ## Serve manifests/demo on this machine, with servers to try it on
+	cmake --preset dev
+	cmake --build --preset dev --target penstock penstock-controller penstock-proxy penstock-demo
 	@tests/support/demo.sh
 
 .PHONY: check

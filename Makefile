@@ -56,9 +56,9 @@ docs: build ## Bring docs/reference in step with the code
 
 .PHONY: fuzz
 fuzz: ## Fuzz the parsers for FUZZ_SECONDS each (default 600)
-	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cmake --preset clang
-	cmake --build --preset clang
-	ctest --test-dir build/clang -L fuzz --output-on-failure --timeout 86400
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-600} cmake --preset asan
+	cmake --build --preset asan
+	ctest --preset asan -L fuzz --timeout 86400
 
 .PHONY: image
 image: ## Build the image from the release build, without an engine, into build/image
@@ -84,7 +84,8 @@ fmt: ## Format every C++ file
 
 .PHONY: tidy
 tidy: ## clang-tidy over the programs; what has not changed since it was clean is not read again
-	cmake --preset clang
+	cmake --preset asan
+	cmake --build --preset asan --target penstock_pch
 	python3 tests/checks/tidy.py
 
 .PHONY: clean

@@ -13,6 +13,7 @@ class StreamErrorTest : public StreamTest {
     stream_.owner = "TCPService n/s";
   }
   ~StreamErrorTest() override {
+    stop();
     if (is_capturing_) captured();
     base::log::start("penstock", base::log::Level::kInfo, base::log::Format::kText);
   }

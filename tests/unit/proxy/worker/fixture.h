@@ -140,7 +140,10 @@ class WorkerTest : public testing::Test {
     set(snapshot::PartKind::kGlobal, "", global_);
     worker_.start();
   }
-  ~WorkerTest() override {
+  ~WorkerTest() override { stop(); }
+
+  void stop() {
+    if (std::exchange(is_stopped_, true)) return;
     worker_.drain(base::Duration(1));
     worker_.join();
   }
@@ -201,6 +204,7 @@ class WorkerTest : public testing::Test {
   telemetry::Metrics metrics_;
   telemetry::LogWriter log_;
   Worker worker_{Telemetry{&metrics_.worker(0), &log_}};
+  bool is_stopped_ = false;
 };
 
 inline constexpr std::string_view kGet = "GET /p?q HTTP/1.1\r\nHost: a.example\r\n\r\n";

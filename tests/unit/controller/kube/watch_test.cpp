@@ -81,6 +81,10 @@ class Watch : public testing::Test {
   }
 
   asio::io_context io_;
+  // For what a server counts: it answers until it is destroyed, after the body of the test.
+  int asked_ = 0;
+  bool is_down_ = false;
+  std::vector<base::SteadyTime> times_;
   WatchTiming timing_ = quick();
   std::unique_ptr<ScriptedServer> server_;
   std::unique_ptr<Client> client_;
@@ -165,7 +169,7 @@ TEST_F(Watch, LargeEvent) {
 }
 
 TEST_F(Watch, ResumesAfterACut) {
-  int watches = 0;
+  int& watches = asked_;
   start([&](const Seen& seen) {
     if (!is_watch(seen)) return ScriptedServer::answer(200, list(5, object("a", 1)));
     if (++watches == 1) {
@@ -185,7 +189,7 @@ TEST_F(Watch, ResumesAfterACut) {
 }
 
 TEST_F(Watch, ResumesAfterAnOrderlyEnd) {
-  int watches = 0;
+  int& watches = asked_;
   start([&](const Seen& seen) {
     if (!is_watch(seen)) return ScriptedServer::answer(200, list(5, ""));
     if (++watches > 2) return open_watch();
@@ -206,7 +210,7 @@ void expect_relist(const std::vector<std::string>& log) {
 }
 
 TEST_F(Watch, GoneInTheStreamRelists) {
-  int lists = 0;
+  int& lists = asked_;
   start([&](const Seen& seen) {
     if (is_watch(seen)) {
       if (lists > 1) return open_watch();
@@ -228,7 +232,7 @@ TEST_F(Watch, GoneInTheStreamRelists) {
 }
 
 TEST_F(Watch, GoneAsStatusRelists) {
-  int lists = 0;
+  int& lists = asked_;
   start([&](const Seen& seen) {
     if (is_watch(seen)) return lists > 1 ? open_watch() : ScriptedServer::answer(410, "{}");
     if (++lists == 1) {
@@ -245,7 +249,7 @@ TEST_F(Watch, GoneAsStatusRelists) {
 TEST_F(Watch, TheFirstRelistAfterGoneIsImmediateAndOthersBackOff) {
   timing_.shortest_watch = milliseconds(60'000);
   timing_.first_retry = timing_.longest_retry = milliseconds(400);
-  std::vector<base::SteadyTime> lists;
+  auto& lists = times_;
   start([&](const Seen& seen) {
     if (is_watch(seen)) {
       return lists.size() > 2
@@ -265,7 +269,7 @@ TEST_F(Watch, TheFirstRelistAfterGoneIsImmediateAndOthersBackOff) {
 TEST_F(Watch, AnEventMakesTheNextRelistImmediateAgain) {
   timing_.shortest_watch = milliseconds(60'000);
   timing_.first_retry = timing_.longest_retry = milliseconds(60'000);
-  int lists = 0;
+  int& lists = asked_;
   start([&](const Seen& seen) {
     if (is_watch(seen)) {
       if (lists == 4) return open_watch();
@@ -281,7 +285,7 @@ TEST_F(Watch, AnEventMakesTheNextRelistImmediateAgain) {
 }
 
 TEST_F(Watch, GoneWhileContinuingRestartsTheList) {
-  int pages = 0;
+  int& pages = asked_;
   start([&](const Seen& seen) {
     if (is_watch(seen)) return open_watch();
     switch (++pages) {
@@ -299,7 +303,7 @@ TEST_F(Watch, GoneWhileContinuingRestartsTheList) {
 }
 
 TEST_F(Watch, HonoursRetryAfter) {
-  std::vector<base::SteadyTime> times;
+  auto& times = times_;
   start([&](const Seen& seen) {
     if (is_watch(seen)) return open_watch();
     times.push_back(std::chrono::steady_clock::now());
@@ -313,7 +317,7 @@ TEST_F(Watch, HonoursRetryAfter) {
 }
 
 TEST_F(Watch, ServerFailuresRemoveNothing) {
-  int requests = 0;
+  int& requests = asked_;
   start([&](const Seen& seen) -> Reply {
     switch (++requests) {
       case 1:
@@ -345,7 +349,7 @@ TEST_F(Watch, ServerFailuresRemoveNothing) {
 }
 
 TEST_F(Watch, TellsSinceWhenItIsDisconnected) {
-  bool is_down = false;
+  bool& is_down = is_down_;
   start([&](const Seen& seen) -> Reply {
     if (is_down) return ScriptedServer::answer(503, "");
     if (!is_watch(seen)) return ScriptedServer::answer(200, list(1, ""));
@@ -406,7 +410,7 @@ TEST_F(Watch, TooLargePagesAreAskedForInParts) {
 
 TEST_F(Watch, NonsenseAndEndlessLinesRelist) {
   timing_.max_line = 1000;
-  int watches = 0;
+  int& watches = asked_;
   start([&](const Seen& seen) {
     if (!is_watch(seen)) return ScriptedServer::answer(200, list(1, object("a", 1)));
     switch (++watches) {

@@ -22,7 +22,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 b() { buildah --root "$work/root" --runroot "$work/run" --storage-driver vfs "$@"; }
 if [ ! -e "$root" ]; then
-  mmdebstrap --variant=minbase --quiet bookworm "$root.new"
+  mmdebstrap --variant=minbase --format=tar --quiet bookworm "$root.new"
   mv "$root.new" "$root"
 fi
 container=$(b from scratch)

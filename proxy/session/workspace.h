@@ -52,6 +52,9 @@ class WorkspacePool {
   void give_back(Workspace* workspace) {
     std::unique_ptr<Workspace> owned(workspace);
     owned->tried.clear();
+    // A connection may end with bytes that nobody has read: the next client must never get them.
+    owned->input.clear();
+    owned->pipelined.clear();
     if (free_.size() < kMostKept && !owned->is_large()) free_.push_back(std::move(owned));
   }
 

@@ -42,7 +42,8 @@ class Image:
         elif name.startswith('.wh.'):
             self.remove(f'{folder}/{name[4:]}'.strip('/'))
         elif path:
-            kind = 'link' if member.issym() else 'folder' if member.isdir() else 'file'
+            kind = 'link' if member.issym() else 'folder' if member.isdir() else \
+                'device' if member.isdev() else 'file'
             self.files[path] = File(member.size, member.mode, kind, member.linkname, number)
 
     def remove(self, path, keeps_itself=False):

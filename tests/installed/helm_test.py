@@ -19,14 +19,61 @@ def output(*command):
                           text=True).stdout
 
 
-class Installed(unittest.TestCase):
+class Release(unittest.TestCase):
+    """The release `penstock` in namespace `ingress`. The classes below run in the order of their names."""
+
     @classmethod
-    def setUpClass(cls):
+    def connect(cls):
         cls.folder = pathlib.Path(os.environ['PENSTOCK_CLUSTER'])
         cls.cluster = Cluster(cls.folder)
         cls.tools = pathlib.Path(os.environ['PENSTOCK_CLUSTER_BIN'])
         for name in ('HELM_CACHE_HOME', 'HELM_CONFIG_HOME', 'HELM_DATA_HOME'):
             os.environ[name] = str(cls.folder / 'helm')
+
+    @classmethod
+    def try_helm(cls, *arguments):
+        command = (cls.tools / 'helm', '--kubeconfig', cls.folder / 'admin.conf', *arguments)
+        return subprocess.run([str(each) for each in command], capture_output=True, text=True)
+
+    @classmethod
+    def helm(cls, *arguments):
+        done = cls.try_helm(*arguments)
+        if done.returncode != 0:
+            raise AssertionError(f'helm {arguments[0]}: {done.stdout}{done.stderr}')
+        return done.stdout
+
+    @classmethod
+    def kubectl(cls, *arguments):
+        return output(cls.tools / 'kubectl', '--kubeconfig', cls.folder / 'admin.conf', *arguments)
+
+    @staticmethod
+    def curl(*arguments):
+        done = subprocess.run(['curl', '-sS', '-m', '5', *arguments], capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else ''
+
+    def wait_curl(self, *arguments):
+        return wait_until('curl ' + ' '.join(arguments), lambda: self.curl('-f', *arguments), 60)
+
+    def pod_ip(self):
+        pods = json.loads(self.kubectl('-n', 'ingress', 'get', 'pods', '-o', 'json',
+                                       '-l', 'app.kubernetes.io/component=controller'))['items']
+        return pods[0]['status']['podIP']
+
+    def status_of_upload(self, size):
+        done = subprocess.run(['curl', '-sS', '-m', '10', '-o', '/dev/null', '-w', '%{http_code}',
+                               '-H', 'Host: echo.test', '-H', 'Expect:', '--data-binary', '@-',
+                               f'http://{NODE}/'], input='x' * size, capture_output=True, text=True)
+        return done.stdout
+
+    def addresses(self):
+        found = self.cluster.get('Ingress', 'echo', 'apps')
+        return found.get('status', {}).get('loadBalancer', {}).get('ingress')
+
+
+class Installed(Release):
+    @classmethod
+    def setUpClass(cls):
+        cls.connect()
         cls.helm('install', 'penstock', ROOT / 'charts/penstock', '--namespace', 'ingress',
                  '--create-namespace', '--wait', '--timeout', '120s',
                  '--set', 'controller.image.repository=localhost/penstock',
@@ -42,14 +89,6 @@ class Installed(unittest.TestCase):
         if os.environ.get('PENSTOCK_SHOW_LOGS'):
             print(cls.kubectl('-n', 'ingress', 'logs', 'ds/penstock-controller', '-c',
                               'controller'), file=sys.stderr)
-
-    @classmethod
-    def helm(cls, *arguments):
-        return output(cls.tools / 'helm', '--kubeconfig', cls.folder / 'admin.conf', *arguments)
-
-    @classmethod
-    def kubectl(cls, *arguments):
-        return output(cls.tools / 'kubectl', '--kubeconfig', cls.folder / 'admin.conf', *arguments)
 
     @classmethod
     def app(cls):
@@ -76,18 +115,6 @@ class Installed(unittest.TestCase):
              'spec': {'listeners': [{'name': 'main', 'port': 9100}],
                       'rules': [{'backends': [{'service': {'name': 'echo', 'port': 80}}]}]}})
 
-    @staticmethod
-    def curl(*arguments):
-        done = subprocess.run(['curl', '-sS', '-m', '5', *arguments], capture_output=True, text=True)
-        return done.stdout if done.returncode == 0 else ''
-
-    def wait_curl(self, *arguments):
-        return wait_until('curl ' + ' '.join(arguments), lambda: self.curl('-f', *arguments), 60)
-
-    def pod_ip(self):
-        pods = json.loads(self.kubectl('-n', 'ingress', 'get', 'pods', '-o', 'json'))['items']
-        return pods[0]['status']['podIP']
-
     def test_http_through_a_port_of_the_node(self):
         self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}/')
 
@@ -106,12 +133,8 @@ class Installed(unittest.TestCase):
 
     def test_the_status_has_the_address_of_the_service(self):
         service = self.cluster.get('Service', 'penstock-controller', 'ingress')
-
-        def entries():
-            found = self.cluster.get('Ingress', 'echo', 'apps')
-            return found.get('status', {}).get('loadBalancer', {}).get('ingress')
         wait_until('the status is written',
-                   lambda: entries() == [{'ip': service['spec']['clusterIP']}], 60)
+                   lambda: self.addresses() == [{'ip': service['spec']['clusterIP']}], 60)
 
     def test_the_proxy_has_no_credentials(self):
         def in_proxy(*command):
@@ -128,11 +151,7 @@ class Installed(unittest.TestCase):
 
     def test_limits_of_the_values_are_served(self):
         self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}/')
-        done = subprocess.run(['curl', '-sS', '-m', '10', '-o', '/dev/null', '-w', '%{http_code}',
-                               '-H', 'Host: echo.test', '-H', 'Expect:', '--data-binary', '@-',
-                               f'http://{NODE}/'], input='x' * (3 << 20), capture_output=True,
-                              text=True)
-        self.assertEqual(done.stdout, '413')
+        self.assertEqual(self.status_of_upload(3 << 20), '413')
 
     def test_metrics_are_there(self):
         address = self.pod_ip()
@@ -145,20 +164,77 @@ class Installed(unittest.TestCase):
                       'controller_pod="penstock-controller-', text)
 
 
-class Removed(unittest.TestCase):
+class Lifecycle(Release):
+    """What Helm does to a release that runs."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.connect()
+
+    def setUp(self):
+        self.wait_curl('-H', 'Host: echo.test', f'http://{NODE}/')
+
+    def select(self, extra):
+        self.kubectl('-n', 'ingress', 'patch', 'service', 'penstock-controller', '--type', 'merge',
+                     '--patch', json.dumps({'spec': {'selector': {'nobody': extra}}}))
+
+    def test_helm_test_succeeds(self):
+        self.assertIn('Succeeded', self.helm('test', 'penstock', '-n', 'ingress', '--timeout', '120s'))
+
+    def test_helm_test_fails_where_the_service_leads_nowhere(self):
+        self.select('here')
+        try:
+            done = self.try_helm('test', 'penstock', '-n', 'ingress', '--timeout', '60s')
+            self.assertNotEqual(done.returncode, 0, done.stdout)
+        finally:
+            self.select(None)
+        service = self.cluster.get('Service', 'penstock-controller', 'ingress')
+        self.wait_curl('-H', 'Host: echo.test', f'http://{service["spec"]["clusterIP"]}/')
+
+    def test_a_value_is_upgraded_and_rolled_back(self):
+        pod = self.pod_ip()
+        self.assertEqual(self.status_of_upload(3 << 20), '413')
+        self.helm('upgrade', 'penstock', ROOT / 'charts/penstock', '-n', 'ingress', '--reuse-values',
+                  '--wait', '--timeout', '120s', '--set', 'controller.config.proxy-body-size=4m')
+        wait_until('the new limit is served', lambda: self.status_of_upload(3 << 20) == '200', 30)
+        self.assertEqual(self.pod_ip(), pod, 'a setting needs no new pod')
+        self.helm('rollback', 'penstock', '-n', 'ingress', '--wait', '--timeout', '120s')
+        wait_until('the old limit is served', lambda: self.status_of_upload(3 << 20) == '413', 30)
+
+    def test_an_upgrade_that_the_chart_refuses_changes_nothing(self):
+        done = self.try_helm('upgrade', 'penstock', ROOT / 'charts/penstock', '-n', 'ingress',
+                             '--reuse-values', '--set', 'controller.allowSnippetAnnotations=true')
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn('controller.allowSnippetAnnotations: there is no configuration text', done.stderr)
+
+
+class Uninstalled(Release):
     """After all others: the last pod ends, with the rights that the chart gives it."""
 
-    def test_the_address_leaves_the_status(self):
-        cluster = Cluster(os.environ['PENSTOCK_CLUSTER'])
+    @classmethod
+    def setUpClass(cls):
+        cls.connect()
 
-        def entries():
-            found = cluster.get('Ingress', 'echo', 'apps')
-            return found.get('status', {}).get('loadBalancer', {}).get('ingress')
-        wait_until('the status is written', entries, 60)
-        cluster.delete('Service', 'penstock-controller', 'ingress')  # as `helm uninstall` does
-        cluster.call('DELETE',
-                     '/apis/apps/v1/namespaces/ingress/daemonsets/penstock-controller')
-        wait_until('the status is empty', lambda: not entries(), 60)
+    def left(self):
+        """What still carries the release's label, in every kind that the chart renders."""
+        kinds = ('daemonsets,deployments,pods,services,configmaps,serviceaccounts,roles,rolebindings,'
+                 'clusterroles,clusterrolebindings,ingressclasses,leases')
+        found = json.loads(self.kubectl('get', kinds, '-A', '-o', 'json', '-l',
+                                        'app.kubernetes.io/instance=penstock'))['items']
+        return [f'{each["kind"]} {each["metadata"]["name"]}' for each in found]
+
+    def test_nothing_is_left_and_the_address_leaves_the_status(self):
+        """As docs/operations.md says: `helm uninstall` alone takes IngressClass, Service and rights away
+        before the last pod could write."""
+        wait_until('the status is written', self.addresses, 60)
+        self.assertGreater(len(self.left()), 10)
+        self.kubectl('-n', 'ingress', 'delete', 'daemonset', 'penstock-controller',
+                     '--cascade=foreground', '--timeout=60s')
+        self.assertFalse(self.addresses())
+        self.helm('uninstall', 'penstock', '-n', 'ingress', '--wait', '--timeout', '120s')
+        wait_until('nothing is left', lambda: not self.left(), 60)
+        crds = self.kubectl('get', 'crds', '-o', 'name')
+        self.assertIn('tcpservices.penstock.dev', crds, 'their objects are the users\'')
 
 
 if __name__ == '__main__':

@@ -200,6 +200,20 @@ class Conformance(TestCase):
         self.reaches('root.test', '/foo', 'foo-exact')
         self.reaches('root.test', '/anything/else', 'other')
 
+    # --- connections
+
+    def test_a_refused_body_is_no_request_of_the_next_client(self):
+        self.publish('refused', ('refused.test', [('Prefix', '/', 'bar')]))
+        self.reaches('refused.test', '/', 'bar')
+        inner = b'GET /status/418 HTTP/1.1\r\nHost: refused.test\r\n\r\n'
+        for _ in range(10):
+            with socket.create_connection((self.status_address, 80), 5) as client:
+                client.sendall(b'POST / HTTP/1.1\r\nHost: refused.test\r\n'
+                               b'Content-Length: 99999999\r\n\r\n' + inner)
+                self.assertIn(b' 413 ', client.recv(4096))
+            answer = self.must_ask('refused.test', address=self.status_address)
+            self.assertEqual(answer.status, 200, 'the answer to its own request')
+
 
 if __name__ == '__main__':
     main()

@@ -1,8 +1,7 @@
-# Penstock: one image with the controller, the proxy and the `penstock` command, for amd64 and arm64.
+# Penstock: one image with the controller, the proxy and the `penstock` command.
 #
 #   docker build -t penstock .                      builds the programs, too
 #   docker build --target packaged -t penstock .    takes them from build/release/bin
-#   docker buildx build --platform linux/amd64,linux/arm64 -t penstock .
 #
 # BASE is Debian 12; another registry's copy may stand in its place.
 ARG BASE=debian:bookworm-slim

@@ -8,6 +8,7 @@
 
 #include "controller/objects/ingress.h"
 #include "controller/objects/json.h"
+#include "controller/objects/tcp_tls.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/ip_net.h"
 
@@ -43,6 +44,7 @@ struct StreamBackend {
   bool is_backup = false;
   std::uint32_t max_connections = 0;
   ProxyProtocolVersion proxy_protocol = ProxyProtocolVersion::kNone;
+  BackendTls tls;  // of TCP
 };
 
 struct StreamAccess {

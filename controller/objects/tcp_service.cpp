@@ -1,5 +1,6 @@
 #include "controller/objects/tcp_service.h"
 
+#include <algorithm>
 #include <array>
 
 #include "controller/objects/parse.h"
@@ -25,9 +26,10 @@ constexpr std::array kEndpointRemovals = {
 constexpr std::array kSpecChanges = {Named<bool>{"Keep", false}, Named<bool>{"Close", true}};
 
 TcpListener parse_listener(const Json& json) {
-  json.allow_only({"name", "port", "portRange", "address", "proxyProtocol"});
+  json.allow_only({"name", "port", "portRange", "address", "proxyProtocol", "tls"});
   TcpListener listener;
   parse_stream_listener(json, listener);
+  listener.tls = parse_listener_tls(json);
   const auto proxy = json.get("proxyProtocol");
   if (proxy.is_absent()) return listener;
   proxy.allow_only({"mode", "trustedCIDRs"});
@@ -40,8 +42,10 @@ TcpListener parse_listener(const Json& json) {
 }
 
 StreamBackend parse_backend(const Json& json) {
-  json.allow_only({"service", "host", "weight", "backup", "maxConnections", "proxyProtocol"});
+  json.allow_only(
+      {"service", "host", "weight", "backup", "maxConnections", "proxyProtocol", "tls"});
   auto backend = parse_stream_backend(json);
+  backend.tls = parse_backend_tls(json, backend.host);
   backend.proxy_protocol =
       choose(json, "proxyProtocol", kProxyProtocolVersions, ProxyProtocolVersion::kNone);
   return backend;
@@ -52,13 +56,44 @@ TcpRule parse_rule(const Json& json) {
   TcpRule rule;
   const auto match = json.get("match");
   if (!match.is_absent()) {
-    match.allow_only({"sourceCIDRs"});
+    match.allow_only({"sourceCIDRs", "sni", "alpn"});
+    rule.server_names = parse_server_names(match);
+    rule.protocols = parse_protocols(match, "alpn");
     rule.source_networks = parse_networks(match, "sourceCIDRs");
   }
   json.for_each("backends",
                 [&](const Json& item) { rule.backends.push_back(parse_backend(item)); });
   check_backends(json, rule.backends);
   return rule;
+}
+
+/// Names and protocols are read from a TLS hello.
+void check_tls(const Json& spec, const TcpService& service) {
+  const bool has_tls = std::ranges::any_of(
+      service.listeners, [](const TcpListener& each) { return each.tls.mode != TlsMode::kOff; });
+  const bool needs_tls = std::ranges::any_of(service.rules, [](const TcpRule& each) {
+    return !each.server_names.empty() || !each.protocols.empty();
+  });
+  if (needs_tls && !has_tls) {
+    spec.fail("rules: match.sni and match.alpn expect a listener with tls, got none");
+  }
+  const bool is_mysql = std::ranges::any_of(service.listeners, [](const TcpListener& each) {
+    return each.tls.start_tls == StartTls::kMySql;
+  });
+  if (!is_mysql) return;
+  if (needs_tls) {
+    spec.fail(
+        "rules: expected no match.sni or match.alpn with starttls MySQL, where the server "
+        "speaks before the client's name is known");
+  }
+  for (const auto& rule : service.rules) {
+    if (std::ranges::all_of(rule.backends, [](const auto& each) { return each.tls.is_enabled; })) {
+      continue;
+    }
+    spec.fail(
+        "rules: expected tls on every backend with starttls MySQL, got one without: whether "
+        "there is TLS decides what the server takes for a password");
+  }
 }
 
 void parse_limits(const Json& spec, TcpService& service) {
@@ -154,6 +189,7 @@ TcpService parse_tcp_service(const Json& json) {
   spec.for_each("rules", [&](const Json& item) { service.rules.push_back(parse_rule(item)); });
   if (service.listeners.empty()) spec.fail("listeners: expected at least one, got none");
   if (service.rules.empty()) spec.fail("rules: expected at least one, got none");
+  check_tls(spec, service);
   parse_policies(spec, service);
   service.status = parse_stream_status(json);
   return service;

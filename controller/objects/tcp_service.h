@@ -10,6 +10,7 @@
 #include "controller/objects/stream_fields.h"
 #include "controller/objects/stream_health.h"
 #include "controller/objects/stream_status.h"
+#include "controller/objects/tcp_tls.h"
 
 namespace penstock::objects {
 
@@ -18,10 +19,13 @@ enum class ProxyProtocolMode : std::uint8_t { kOff, kOptional, kRequired };
 struct TcpListener : StreamListener {
   ProxyProtocolMode proxy_protocol = ProxyProtocolMode::kOff;
   std::vector<base::IpNet> trusted_proxies;
+  ListenerTls tls;
 };
 
 struct TcpRule {
   std::vector<base::IpNet> source_networks;  // empty = every client
+  std::vector<std::string> server_names;     // empty = any; sorted
+  std::vector<std::string> protocols;        // ALPN; empty = any
   std::vector<StreamBackend> backends;
 };
 

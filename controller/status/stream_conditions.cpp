@@ -24,10 +24,12 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kPortNotAllowed, "PortNotAllowed", "Accepted"},
     {Reason::kPortReserved, "PortReserved", "Accepted"},
     {Reason::kPortConflict, "PortConflict", "Accepted"},
+    {Reason::kUnsupportedValue, "UnsupportedValue", "Accepted"},
     {Reason::kRefNotPermitted, "RefNotPermitted", "ResolvedRefs"},
     {Reason::kBackendNotFound, "BackendNotFound", "ResolvedRefs"},
     {Reason::kPortNotFound, "PortNotFound", "ResolvedRefs"},
     {Reason::kDnsUnresolved, "DNSUnresolved", "ResolvedRefs"},
+    {Reason::kInvalidCertificate, "InvalidCertificate", "ResolvedRefs"},
 };
 
 /// True with `good`, unless a diagnostic of this condition says no.

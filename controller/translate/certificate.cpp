@@ -67,6 +67,21 @@ base::Result<std::shared_ptr<const KeyPair>> KeyPair::parse(const objects::Secre
   return pair;
 }
 
+base::Result<void> check_authorities(const std::string& pem) {
+  constexpr std::size_t kMost = 256 << 10;
+  if (pem.size() > kMost) return base::fail("expected at most 256 KiB");
+  const auto text = open(pem);
+  using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+  std::size_t count = 0;
+  ERR_clear_error();
+  while (Certificate(PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr))) ++count;
+  const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (count == 0) return base::fail("expected PEM certificates, got none");
+  if (!is_end) return base::fail("expected PEM certificates, one of them cannot be read");
+  return {};
+}
+
 bool KeyPair::covers(const std::string& host) const {
   return X509_check_host(leaf_->x509.get(), host.data(), host.size(), 0, nullptr) == 1;
 }

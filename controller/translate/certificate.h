@@ -34,4 +34,7 @@ class KeyPair {
   std::int64_t expires_ = 0;
 };
 
+/// Whether the text is PEM certificates and nothing else that could have been meant as one.
+base::Result<void> check_authorities(const std::string& pem);
+
 }  // namespace penstock::translate

@@ -18,6 +18,8 @@ enum class Reason : std::uint8_t {
   kBackendNotFound,
   kPortNotFound,
   kDnsUnresolved,
+  kUnsupportedValue,
+  kInvalidCertificate,
   kAnnotationIgnored,  // nobody serves it
   kAnnotationRefused,  // its value cannot be used
   kPathTaken,

@@ -7,6 +7,7 @@
 #include "controller/translate/class_selection.h"
 #include "controller/translate/endpoints.h"
 #include "controller/translate/port_permission.h"
+#include "controller/translate/stream_tls.h"
 
 namespace penstock::translate {
 namespace {
@@ -157,10 +158,12 @@ snapshot::StreamBackend StreamPort::backend_of(const StreamEntry& entry) {
 void StreamPort::add_backend(const BackendPolicy& policy, const objects::StreamBackend& from,
                              const std::string& field, std::vector<snapshot::StreamBackend>& to) {
   if (!check(policy, from, field)) return;
+  auto tls = backend_tls(*this, policy.meta, from.tls, field);
+  if (!tls) return;
   auto demand = demand_of(policy, from);
   to.push_back({demand.part, from.weight,
                 static_cast<snapshot::ProxyProtocolOut>(from.proxy_protocol), from.is_backup,
-                from.max_connections});
+                from.max_connections, std::move(*tls)});
   out_.upstreams.emplace_back(rank_of(policy.meta), std::move(demand));
 }
 

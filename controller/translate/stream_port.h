@@ -12,6 +12,7 @@
 #include "controller/objects/stream_health.h"
 #include "controller/settings/global.h"
 #include "controller/translate/job.h"
+#include "controller/translate/key_pairs.h"
 #include "controller/translate/options.h"
 #include "controller/translate/reader.h"
 #include "controller/translate/stream_map.h"
@@ -23,6 +24,7 @@ struct StreamInput {
   const Options& options;
   const settings::GlobalSettings& settings;
   const StreamMap& config_map;
+  KeyPairs& pairs;
 };
 
 /// What is said of a transport in messages and names.
@@ -80,6 +82,11 @@ class StreamPort {
   std::uint16_t number() const { return port_; }
   const StreamInput& input() const { return in_; }
   Output take() { return std::move(out_); }
+  /// What a condition of the object is to say.
+  void report(const objects::Meta& meta, std::string field, Reason reason, std::string message,
+              const objects::ObjectKey& other = {});
+  /// The pair of a Secret is to be in the snapshot.
+  void want_certificate(const std::string& path) { out_.certificates.push_back(path); }
   /// What every stream of this port begins with: its name, and the global settings.
   template <class T>
   T begin(const std::string& address) const {
@@ -109,8 +116,6 @@ class StreamPort {
   UpstreamDemand demand_of(const BackendPolicy& policy, const objects::StreamBackend& from) const;
   bool check(const BackendPolicy& policy, const objects::StreamBackend& from,
              const std::string& field);
-  void report(const objects::Meta& meta, std::string field, Reason reason, std::string message,
-              const objects::ObjectKey& other = {});
   void report(const StreamEntry& entry, std::string message);
 
   const Transport& transport_;

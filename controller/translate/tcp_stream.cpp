@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "controller/translate/stream_tls.h"
+
 namespace penstock::translate {
 namespace {
 
@@ -34,7 +36,8 @@ snapshot::StreamDrain drain_of(const objects::TcpDrain& from) {
           from.after.value_or(base::Duration(0)), from.ends_on_change};
 }
 
-void add_listener(StreamPort& port, const TcpService& service, const TcpListener& listener) {
+void add_listener(StreamPort& port, const TcpService& service, std::size_t index) {
+  const auto& listener = service.listeners[index];
   auto stream = make(port, listener.address);
   stream.owner = port.owner(service.meta);
   stream.name_space = service.meta.name_space;
@@ -42,6 +45,8 @@ void add_listener(StreamPort& port, const TcpService& service, const TcpListener
   stream.log_name = port.log_name(service.meta);
   stream.proxy_protocol = static_cast<snapshot::ProxyProtocolIn>(listener.proxy_protocol);
   stream.trusted_proxies = listener.trusted_proxies;
+  stream.tls =
+      listener_tls(port, service.meta, listener.tls, fmt::format("/spec/listeners/{}", index));
   stream.access = {service.access.allowed, service.access.denied};
   stream.hash_key = static_cast<snapshot::HashKey>(service.load_balancing.hash_key);
   stream.connect_timeout = service.connect_timeout.value_or(stream.connect_timeout);
@@ -64,7 +69,7 @@ void add_listener(StreamPort& port, const TcpService& service, const TcpListener
   const BackendPolicy policy{service.meta, service.load_balancing, service.health};
   for (std::size_t i = 0; i < service.rules.size(); ++i) {
     const auto& from = service.rules[i];
-    snapshot::StreamRule rule{from.source_networks, {}};
+    snapshot::StreamRule rule{from.source_networks, {}, from.server_names, from.protocols};
     for (std::size_t j = 0; j < from.backends.size(); ++j) {
       port.add_backend(policy, from.backends[j], fmt::format("/spec/rules/{}/backends/{}", i, j),
                        rule.backends);
@@ -83,7 +88,7 @@ Output translate_tcp_stream(StreamInput input, std::uint16_t number) {
     for (std::size_t i = 0; i < service->listeners.size(); ++i) {
       const auto& listener = service->listeners[i];
       if (!listener.ports.contains(number)) continue;
-      if (port.claim(service->meta, i, listener)) add_listener(port, *service, listener);
+      if (port.claim(service->meta, i, listener)) add_listener(port, *service, i);
     }
   }
   return port.take();

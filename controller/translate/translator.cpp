@@ -125,12 +125,12 @@ Output Translator::compute(const JobKey& key, Reader& reader, const world::World
     case JobKind::kTcpStream: {
       const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
       if (!tcp_map_.contains(port) && world.tcp_services_of(port).empty()) return {};
-      return translate_tcp_stream({reader, options_, settings_, tcp_map_}, port);
+      return translate_tcp_stream({reader, options_, settings_, tcp_map_, pairs_}, port);
     }
     case JobKind::kUdpStream: {
       const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
       if (!udp_map_.contains(port) && world.udp_services_of(port).empty()) return {};
-      return translate_udp_stream({reader, options_, settings_, udp_map_}, port);
+      return translate_udp_stream({reader, options_, settings_, udp_map_, pairs_}, port);
     }
     case JobKind::kUpstream: {
       const auto found = demands_.find(name);

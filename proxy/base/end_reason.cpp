@@ -99,6 +99,7 @@ EndReason connect_failure(error_code code, bool is_timeout) {
   if (is_timeout || is_one_of(code, {ETIMEDOUT})) return kConnectTimeout;
   if (is_one_of(code, {ECONNREFUSED, ECONNRESET})) return kConnectRefused;
   if (is_of_the_way(code) || is_one_of(code, {EACCES, EPERM})) return kConnectUnreachable;
+  if (code == boost::system::errc::protocol_error) return kUpstreamTlsFailure;
   return is_scarcity(code) ? kOutOfResources : kInternal;
 }
 

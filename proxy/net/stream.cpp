@@ -240,8 +240,9 @@ bool ConnectOperation::attempt_connect(Operation& self) {
   return code == 0 || operation.fail({code, boost::system::system_category()});
 }
 
-HandshakeOperation Stream::handshake(SslPtr ssl) {
+HandshakeOperation Stream::handshake(SslPtr ssl, std::string early) {
   ssl_ = std::move(ssl);
+  if (!early.empty()) early_ = std::make_unique<std::string>(std::move(early));
   TlsIo::attach(*this);
   return HandshakeOperation(*this);
 }

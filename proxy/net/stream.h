@@ -107,8 +107,9 @@ class Stream final : public Watched {
   WriteOperation write_last(std::string_view first, std::string_view second);
 
   ConnectOperation connect(const base::TcpEndpoint& peer);
-  /// Puts TLS on the connection and does the handshake; `ssl` decides which side we are.
-  HandshakeOperation handshake(SslPtr ssl);
+  /// Puts TLS on the connection and does the handshake; `ssl` decides which side we are. `early` is
+  /// what was read before and belongs to it.
+  HandshakeOperation handshake(SslPtr ssl, std::string early = {});
 
   /// Ends our direction: FIN, after close_notify on TLS.
   void shutdown_send();
@@ -160,6 +161,7 @@ class Stream final : public Watched {
   Operation* reader_ = nullptr;
   Operation* writer_ = nullptr;
   SslPtr ssl_;
+  std::unique_ptr<std::string> early_;  // of TLS: read before it began, and not taken in yet
   const char* tls_error_ = "";
   std::uint64_t received_ = 0;
   std::uint64_t sent_ = 0;

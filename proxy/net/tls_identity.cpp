@@ -3,6 +3,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 namespace penstock::net {
 namespace {
@@ -50,6 +51,10 @@ base::Result<std::shared_ptr<const TlsIdentity>> TlsIdentity::parse(std::string_
   }
   ERR_clear_error();
   return identity;
+}
+
+bool TlsIdentity::covers(std::string_view host) const {
+  return X509_check_host(leaf_.get(), host.data(), host.size(), 0, nullptr) == 1;
 }
 
 bool TlsIdentity::apply(SSL* ssl) const {

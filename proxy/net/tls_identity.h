@@ -20,6 +20,8 @@ class TlsIdentity {
 
   /// Presents this identity in the handshake of `ssl`; false when OpenSSL refuses.
   bool apply(SSL* ssl) const;
+  /// By subject alternative names; by common name only where there are none (RFC 6125).
+  bool covers(std::string_view host) const;
   const X509* leaf() const { return leaf_.get(); }
 
  private:

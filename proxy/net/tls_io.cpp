@@ -25,11 +25,21 @@ base::error_code tls_failure() {
 int TlsIo::bio_read(BIO* bio, char* into, int size) {
   auto& stream = *static_cast<Stream*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
+  if (stream.early_) return take_early(stream, into, static_cast<std::size_t>(size));
   errno = EAGAIN;
   const auto got =
       stream.is_readable_ ? stream.receive(into, static_cast<std::size_t>(size)) : ssize_t{-1};
   if (got < 0 && errno == EAGAIN) BIO_set_retry_read(bio);
   return static_cast<int>(got);
+}
+
+int TlsIo::take_early(Stream& stream, char* into, std::size_t size) {
+  auto& early = *stream.early_;
+  const auto taken = std::min(size, early.size());
+  std::copy_n(early.begin(), taken, into);
+  early.erase(0, taken);
+  if (early.empty()) stream.early_.reset();
+  return static_cast<int>(taken);
 }
 
 int TlsIo::bio_write(BIO* bio, const char* from, int size) {
@@ -143,6 +153,8 @@ void TlsIo::notify_close(Stream& stream) {
   ERR_clear_error();
 }
 
-bool TlsIo::has_pending(const Stream& stream) { return SSL_has_pending(stream.ssl_.get()) == 1; }
+bool TlsIo::has_pending(const Stream& stream) {
+  return stream.early_ != nullptr || SSL_has_pending(stream.ssl_.get()) == 1;
+}
 
 }  // namespace penstock::net

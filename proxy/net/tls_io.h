@@ -20,6 +20,7 @@ class TlsIo {
  private:
   static const BIO_METHOD* method();
   static int bio_read(BIO* bio, char* into, int size);
+  static int take_early(Stream& stream, char* into, std::size_t size);
   static int bio_write(BIO* bio, const char* from, int size);
   static bool conclude(Operation& operation, int result, bool is_end_ok);
 };

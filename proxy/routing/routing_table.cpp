@@ -43,8 +43,12 @@ std::shared_ptr<const net::TlsIdentity> RoutingTable::identity_for(
   if (const auto* host = server_name.empty() ? nullptr : find_host(server_name)) {
     if (const auto* own = identities_.find(host->host->certificate)) return *own;
   }
-  const auto* fallback = identities_.find(snapshot::kDefaultCertificate);
-  return fallback == nullptr ? nullptr : *fallback;
+  return identity(snapshot::kDefaultCertificate);
+}
+
+std::shared_ptr<const net::TlsIdentity> RoutingTable::identity(std::string_view certificate) const {
+  const auto* found = identities_.find(certificate);
+  return found == nullptr ? nullptr : *found;
 }
 
 const CompiledUpstream* RoutingTable::upstream(std::uint32_t slot) const {

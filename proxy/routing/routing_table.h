@@ -59,6 +59,9 @@ class RoutingTable {
   /// For a server name in lower case; the default certificate where no host has its own.
   std::shared_ptr<const net::TlsIdentity> identity_for(std::string_view server_name) const;
 
+  /// By the name of its part; null where there is none.
+  std::shared_ptr<const net::TlsIdentity> identity(std::string_view certificate) const;
+
   const CompiledUpstream* upstream(std::uint32_t slot) const;
   std::optional<std::uint32_t> upstream_slot(std::string_view name) const;
   /// TCP and UDP: the name tells which.

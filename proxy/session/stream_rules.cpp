@@ -11,6 +11,25 @@ bool contains(const std::vector<base::IpNet>& nets, const base::Address& address
   return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
 }
 
+/// How closely names fit: 0 not at all, more the more is said; one that is named in full fits best.
+std::size_t closeness(const std::vector<std::string>& names, std::string_view name) {
+  if (names.empty()) return 1;
+  std::size_t best = 0;
+  for (const std::string_view each : names) {
+    if (each == name) return std::string_view::npos;
+    const bool fits =
+        each.starts_with("*.") && name.size() > each.size() - 1 && name.ends_with(each.substr(1));
+    if (fits) best = std::max(best, each.size());
+  }
+  return best;
+}
+
+bool offers_one(const std::vector<std::string>& protocols, const net::ClientHello& hello) {
+  return protocols.empty() || std::ranges::any_of(protocols, [&](const std::string& each) {
+           return hello.offers(each);
+         });
+}
+
 const upstream::UpstreamState* state_of(const WorkerParts& worker, const StreamBackend& backend) {
   const auto slot = worker.table->upstream_slot(backend.upstream);
   return slot ? worker.upstream(*slot) : nullptr;
@@ -77,6 +96,22 @@ class Draw {
 bool admits(const snapshot::IpAccess& access, const base::Address& client) {
   if (contains(access.denied, client)) return false;
   return access.allowed.empty() || contains(access.allowed, client);
+}
+
+const snapshot::StreamRule* choose_rule(std::span<const snapshot::StreamRule> rules,
+                                        const base::Address& client,
+                                        const net::ClientHello& hello) {
+  const snapshot::StreamRule* chosen = nullptr;
+  std::size_t best = 0;
+  for (const auto& rule : rules) {
+    if (!rule.source_networks.empty() && !contains(rule.source_networks, client)) continue;
+    if (!offers_one(rule.protocols, hello)) continue;
+    const auto close = closeness(rule.server_names, hello.server_name);
+    if (close <= best) continue;
+    best = close;
+    chosen = &rule;
+  }
+  return chosen;
 }
 
 BackendChoice choose_backend(WorkerParts& worker, std::span<const StreamBackend> backends,

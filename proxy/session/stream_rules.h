@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "proxy/net/client_hello.h"
 #include "proxy/session/session_pass.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/policy/ip_access.h"
@@ -12,6 +13,11 @@
 namespace penstock::session {
 
 bool admits(const snapshot::IpAccess& access, const base::Address& client);
+
+/// The rule that takes a client, or null. Names and protocols are those of its TLS hello; empty
+/// without TLS.
+const snapshot::StreamRule* choose_rule(std::span<const snapshot::StreamRule> rules,
+                                        const base::Address& client, const net::ClientHello& hello);
 
 struct BackendChoice {
   const snapshot::StreamBackend* backend = nullptr;  // null: none takes the session

@@ -6,6 +6,7 @@ base::IoResult<void> TcpPorts::reconcile(const std::string& name) {
   const auto* part = worker_.table->streams().find(name);
   const auto known = ports_.find(name);
   if (part == nullptr) {
+    worker_.stream_tls.forget(name);
     if (known == ports_.end()) return {};
     known->second->retire();
     closed_.push_back(known->second);

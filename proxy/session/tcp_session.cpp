@@ -4,7 +4,9 @@
 #include <optional>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/session/mysql_tls.h"
 #include "proxy/session/proxy_header.h"
+#include "proxy/session/start_tls.h"
 #include "proxy/session/stream_log.h"
 
 namespace penstock::session {
@@ -74,10 +76,7 @@ base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
 }
 
 const snapshot::StreamRule* TcpSession::rule() const {
-  const auto rule = std::ranges::find_if(stream_.rules, [&](const snapshot::StreamRule& each) {
-    return each.source_networks.empty() || contains(each.source_networks, peer_);
-  });
-  return rule == stream_.rules.end() ? nullptr : &*rule;
+  return choose_rule(stream_.rules, peer_, hello_);
 }
 
 std::uint64_t TcpSession::hash_key() const {
@@ -102,7 +101,10 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
     upstream_ = connection.get();
-    const auto connected = co_await connection->stream.connect(lease->endpoint()->address);
+    auto connected = co_await connection->stream.connect(lease->endpoint()->address);
+    if (connected && needs_preparing(backend)) {
+      connected = co_await prepare(connection->stream, backend);
+    }
     connection->deadline.cancel();
     if (ended_by_) upstream_ = nullptr;
     if (ended_by_) co_return nullptr;
@@ -164,19 +166,90 @@ base::Task<bool> TcpSession::read_header() {
   co_return true;
 }
 
+std::string TcpSession::proxy_header(snapshot::ProxyProtocolOut version) const {
+  if (version == snapshot::ProxyProtocolOut::kNone) return {};
+  const auto local = client_.local_endpoint();
+  const auto addresses = named_.value_or(
+      net::ProxyAddresses{{base::unmapped(socket_peer_.address()), socket_peer_.port()},
+                          {base::unmapped(local.address()), local.port()}});
+  return version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
+                                                    : net::encode_proxy_v2(addresses);
+}
+
 base::Task<base::IoResult<void>> TcpSession::send_header(net::Stream& upstream,
                                                          snapshot::ProxyProtocolOut version) {
-  std::string bytes;
-  if (version != snapshot::ProxyProtocolOut::kNone) {
-    const auto local = client_.local_endpoint();
-    const auto addresses = named_.value_or(
-        net::ProxyAddresses{{base::unmapped(socket_peer_.address()), socket_peer_.port()},
-                            {base::unmapped(local.address()), local.port()}});
-    bytes = version == snapshot::ProxyProtocolOut::kV1 ? net::encode_proxy_v1(addresses)
-                                                       : net::encode_proxy_v2(addresses);
-  }
-  const auto sent = co_await upstream.write(bytes, early_);
+  const auto header = proxy_header(version);
+  const auto sent = co_await upstream.write(header, early_);
   co_return sent;
+}
+
+base::Task<bool> TcpSession::secure_client() {
+  auto entry = co_await enter_tls(worker_, client_, part_, std::move(early_));
+  early_ = std::move(entry.early);
+  hello_ = std::move(entry.hello);
+  tls_failure_ = std::move(entry.failure);
+  co_return entry.is_through;
+}
+
+bool TcpSession::needs_preparing(const snapshot::StreamBackend& backend) const {
+  return backend.tls.is_enabled || stream_.tls.start_tls == snapshot::StartTls::kSmtp;
+}
+
+bool TcpSession::is_greeted_by_server() const {
+  return stream_.tls.start_tls == snapshot::StartTls::kMySql;
+}
+
+/// The PROXY header goes before all else, as whoever reads it must know the client before a
+/// handshake.
+base::Task<base::IoResult<void>> TcpSession::prepare(net::Stream& upstream,
+                                                     const snapshot::StreamBackend& backend) {
+  const auto header = proxy_header(backend.proxy_protocol);
+  if (!header.empty()) {
+    const auto sent = co_await upstream.write(header);
+    if (!sent) co_return sent;
+  }
+  if (is_greeted_by_server()) {
+    greeting_ = co_await take_mysql_greeting(upstream, tls_failure_);
+    if (greeting_.empty()) co_return base::io_fail(asio::error::connection_aborted);
+    co_return base::IoResult<void>();
+  }
+  if (!backend.tls.is_enabled) {
+    const bool is_greeted = co_await take_greeting(upstream, greeting_);
+    if (!is_greeted) co_return base::io_fail(asio::error::connection_aborted);
+    co_return base::IoResult<void>();
+  }
+  const auto secured = co_await secure_upstream(worker_, upstream, part_, backend.tls);
+  if (!secured) tls_failure_ = net::tls_failure(upstream);
+  co_return secured;
+}
+
+base::Task<bool> TcpSession::secure_both(UpstreamConnection& upstream,
+                                         const snapshot::StreamBackend& backend) {
+  if (!early_.empty()) {
+    tls_failure_ = "the client has spoken before the server";
+    co_return false;
+  }
+  const auto greeting = std::exchange(greeting_, {});
+  std::string nothing;
+  auto entry = co_await enter_tls(worker_, client_, part_, std::move(nothing), greeting);
+  tls_failure_ = std::move(entry.failure);
+  if (!entry.is_through) co_return false;
+  hello_ = std::move(entry.hello);
+  side_ = base::Side::kUpstream;
+  upstream.deadline.expire_in(stream_.connect_timeout);
+  auto secured = co_await upstream.stream.write(entry.request);
+  if (secured) secured = co_await secure_upstream(worker_, upstream.stream, part_, backend.tls);
+  upstream.deadline.cancel();
+  if (!secured) tls_failure_ = net::tls_failure(upstream.stream);
+  co_return secured.has_value();
+}
+
+std::string_view TcpSession::tls_protocol() const {
+  return client_.ssl() == nullptr ? std::string_view() : SSL_get_version(client_.ssl());
+}
+
+std::string_view TcpSession::tls_cipher() const {
+  return client_.ssl() == nullptr ? std::string_view() : SSL_get_cipher_name(client_.ssl());
 }
 
 base::Task<void> TcpSession::run() {
@@ -202,6 +275,11 @@ base::Task<base::EndReason> TcpSession::carry() {
     if (!pass) co_return kLimit;
     pass_ = std::move(*pass);
   }
+  if (stream_.tls.mode != snapshot::StreamTlsMode::kOff && !is_greeted_by_server()) {
+    phase_ = Phase::kTlsHandshake;
+    const bool is_secured = co_await secure_client();
+    if (!is_secured) co_return kTlsFailure;
+  }
   phase_ = Phase::kChoosing;
   const auto* chosen = rule();
   if (chosen == nullptr) co_return kNoRule;
@@ -219,12 +297,19 @@ base::Task<base::EndReason> TcpSession::carry() {
     co_return failure_;
   }
   const auto* backend = choice.backend;
-  const bool has_early =
-      !early_.empty() || backend->proxy_protocol != snapshot::ProxyProtocolOut::kNone;
+  if (is_greeted_by_server()) {
+    phase_ = Phase::kTlsHandshake;
+    const bool is_secured = co_await secure_both(*connection, *backend);
+    if (!is_secured) co_return kTlsFailure;
+    side_ = base::Side::kClient;
+  }
+  // Where something came before, the header went before that.
+  const auto version =
+      needs_preparing(*backend) ? snapshot::ProxyProtocolOut::kNone : backend->proxy_protocol;
   phase_ = Phase::kProxying;
-  if (has_early) {
+  if (!early_.empty() || version != snapshot::ProxyProtocolOut::kNone) {
     connection->deadline.expire_in(stream_.connect_timeout);
-    const auto sent = co_await send_header(connection->stream, backend->proxy_protocol);
+    const auto sent = co_await send_header(connection->stream, version);
     connection->deadline.cancel();
     if (!sent && connection->deadline.has_expired()) co_return kConnectTimeout;
     if (!sent) co_return broken(base::Side::kUpstream, sent.error());
@@ -239,6 +324,7 @@ base::Task<base::EndReason> TcpSession::carry_bytes(UpstreamConnection& connecti
   for (auto* side : {&client_, &upstream}) {
     side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
   }
+  if (!greeting_.empty()) co_await client_.write(greeting_);
   check_endpoint();  // it may have gone while it was connected to
   Ending lifetime(*this, base::EndReason::kMaxSession);
   lifetime.end_in(stream_.longest_session);
@@ -306,6 +392,7 @@ void TcpSession::write_error(base::EndReason reason) {
   error.side = side_;
   error.phase = phase_;
   error.code = code_;
+  error.detail = tls_failure_;
   error.client = client;
   error.server = server;
   error.upstream = upstream;

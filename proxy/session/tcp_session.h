@@ -35,15 +35,27 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   base::Task<base::EndReason> carry_bytes(UpstreamConnection& connection);
   /// False where the connection must end.
   base::Task<bool> read_header();
+  std::string proxy_header(snapshot::ProxyProtocolOut version) const;
   base::Task<base::IoResult<void>> send_header(net::Stream& upstream,
                                                snapshot::ProxyProtocolOut version);
+  /// TLS of the client's side, where the port has it. False where the connection must end.
+  base::Task<bool> secure_client();
+  /// What goes before the client's bytes towards a backend with TLS, or one of SMTP.
+  bool needs_preparing(const snapshot::StreamBackend& backend) const;
+  /// The endpoint speaks before the client has TLS.
+  bool is_greeted_by_server() const;
+  base::Task<base::IoResult<void>> prepare(net::Stream& upstream,
+                                           const snapshot::StreamBackend& backend);
+  /// The server has spoken first: TLS with the client, then with the endpoint as the client asked.
+  base::Task<bool> secure_both(UpstreamConnection& upstream,
+                               const snapshot::StreamBackend& backend);
   base::EndReason broken(base::Side side, base::error_code code);
   void finish(base::EndReason reason);
   void write_log(base::EndReason reason, base::Duration time);
   void write_error(base::EndReason reason);
   base::Address server_address() const override { return server_.address(); }
-  std::string_view tls_protocol() const override { return {}; }
-  std::string_view tls_cipher() const override { return {}; }
+  std::string_view tls_protocol() const override;
+  std::string_view tls_cipher() const override;
   /// What stands for the client where an endpoint is chosen by a hash.
   std::uint64_t hash_key() const;
   const snapshot::StreamRule* rule() const;
@@ -63,9 +75,12 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   base::Address peer_;
   base::TcpEndpoint socket_peer_;
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
-  std::string early_;                         // bytes that were looked at for a header and are none
-  base::TcpEndpoint server_;                  // where it is asked for
-  SessionPass pass_;                          // of the port
+  std::string early_;         // bytes that were looked at and belong to the upstream
+  std::string greeting_;      // of an SMTP or MySQL server, where the client is to see it
+  net::ClientHello hello_;    // of a port with TLS
+  std::string tls_failure_;   // of the last handshake; empty where it was right
+  base::TcpEndpoint server_;  // where it is asked for
+  SessionPass pass_;          // of the port
   bool is_logged_ = false;
   std::uint64_t serial_ = 0;
   base::SteadyTime begun_;

@@ -15,6 +15,7 @@
 #include "proxy/routing/routing_table.h"
 #include "proxy/session/buffer_pool.h"
 #include "proxy/session/limit_cache.h"
+#include "proxy/session/stream_tls.h"
 #include "proxy/session/upstream_connection.h"
 #include "proxy/session/workspace.h"
 #include "proxy/telemetry/access_log.h"
@@ -57,6 +58,7 @@ struct WorkerParts {
   LimitCache limits;
   net::TlsClientContext tls_client;
   std::shared_ptr<net::TlsServerContext> tls_server;  // held by each handshake
+  StreamTlsCache stream_tls;
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
   Logs logs;

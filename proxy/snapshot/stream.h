@@ -15,6 +15,7 @@
 #include "proxy/snapshot/policy/stream_drain.h"
 #include "proxy/snapshot/policy/stream_log.h"
 #include "proxy/snapshot/policy/tcp_keepalive.h"
+#include "proxy/snapshot/stream_tls.h"
 
 namespace penstock::snapshot {
 
@@ -35,22 +36,29 @@ struct StreamBackend {
   ProxyProtocolOut proxy_protocol = ProxyProtocolOut::kNone;
   bool is_backup = false;          // asked where no other backend has an endpoint that is up
   std::uint32_t max_sessions = 0;  // at a time, of all ports that lead here; 0 = no limit
+  BackendTls tls = {};
 
   template <class Archive>
   void describe(Archive& archive) {
     archive("upstream", upstream)("weight", weight)("proxy_protocol", proxy_protocol)(
-        "is_backup", is_backup)("max_sessions", max_sessions);
+        "is_backup", is_backup)("max_sessions", max_sessions)("tls", tls);
   }
   bool operator==(const StreamBackend&) const = default;
 };
 
+/// Whoever fits all three. Of several rules that fit, one that names the server goes before one
+/// that names a wildcard, the longer wildcard before the shorter, and any before one without names;
+/// then the first.
 struct StreamRule {
   std::vector<base::IpNet> source_networks;  // empty = everybody
   std::vector<StreamBackend> backends;
+  std::vector<std::string> server_names = {};  // "db.example.com", "*.example.com"; empty = any
+  std::vector<std::string> protocols = {};     // ALPN; empty = any
 
   template <class Archive>
   void describe(Archive& archive) {
-    archive("source_networks", source_networks)("backends", backends);
+    archive("source_networks", source_networks)("backends", backends)("server_names", server_names)(
+        "protocols", protocols);
   }
   bool operator==(const StreamRule&) const = default;
 };
@@ -67,7 +75,8 @@ struct Stream {
   ProxyProtocolIn proxy_protocol = ProxyProtocolIn::kOff;
   std::vector<base::IpNet> trusted_proxies;
   IpAccess access;
-  std::vector<StreamRule> rules;  // first match wins; none = the connection is closed
+  std::vector<StreamRule> rules;  // none that fits = the connection is closed
+  StreamTls tls;
   HashKey hash_key = HashKey::kAddress;
   base::Duration connect_timeout{60'000};
   base::Duration idle_timeout{600'000};
@@ -89,8 +98,8 @@ struct Stream {
   void describe(Archive& archive) {
     archive("name", name)("address", address)("port", port)("namespace", name_space)(
         "object", object)("owner", owner)("log_name", log_name)("proxy_protocol", proxy_protocol)(
-        "trusted_proxies", trusted_proxies)("access", access)("rules", rules)("hash_key", hash_key)(
-        "connect_timeout", connect_timeout)("idle_timeout", idle_timeout)(
+        "trusted_proxies", trusted_proxies)("access", access)("rules", rules)("tls", tls)(
+        "hash_key", hash_key)("connect_timeout", connect_timeout)("idle_timeout", idle_timeout)(
         "client_idle_timeout", client_idle_timeout)("upstream_idle_timeout", upstream_idle_timeout)(
         "half_close_timeout", half_close_timeout)("retries_next_upstream", retries_next_upstream)(
         "tries", tries)("retry_timeout", retry_timeout)("longest_session", longest_session)(

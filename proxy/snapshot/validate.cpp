@@ -59,15 +59,16 @@ class Check {
              "routes: expected to be sorted without repeats, at '{}'", route.path);
       before = &route;
     }
-    if (!host.certificate.empty()) {
-      expect(after_.find<Certificate>(PartKind::kCertificate, host.certificate) != nullptr,
-             "certificate: '{}' is not in the snapshot", host.certificate);
-    }
+    if (!host.certificate.empty()) check_certificate(host.certificate);
   }
   void operator()(const Stream& stream) {
     check_stream(stream);
+    for (const auto& name : stream.tls.certificates) check_certificate(name);
     for (const auto& rule : stream.rules) {
-      for (const auto& backend : rule.backends) check_upstream(backend.upstream, true);
+      for (const auto& backend : rule.backends) {
+        check_upstream(backend.upstream, true);
+        if (!backend.tls.certificate.empty()) check_certificate(backend.tls.certificate);
+      }
     }
     expect(stream.drain.on_endpoint_removal != EndpointRemoval::kCloseAfter ||
                stream.drain.after.count() > 0,
@@ -106,6 +107,10 @@ class Check {
   void check_address(std::string_view field, const std::string& address) {
     expect(address.empty() || base::parse_address(address).has_value(),
            "{}: expected an IP address, got '{}'", field, address);
+  }
+  void check_certificate(const std::string& name) {
+    expect(after_.find<Certificate>(PartKind::kCertificate, name) != nullptr,
+           "certificate: '{}' is not in the snapshot", name);
   }
   void check_upstream(const std::string& name, bool is_needed) {
     expect(!is_needed || after_.find<Upstream>(PartKind::kUpstream, name) != nullptr,

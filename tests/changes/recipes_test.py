@@ -62,6 +62,22 @@ class Recipes(TestCase):
                  'endpoints': [{'addresses': [f'10.245.{self.number}.20']}]})
         return protocol
 
+    def make_secrets(self, of):
+        """The Secrets that an object names: each is a pair and its own authority."""
+        def names(value, key=''):
+            if key in ('certificateRefs', 'caRef', 'clientCertRef'):
+                return [each['name'] for each in (value if isinstance(value, list) else [value])]
+            below = value.items() if isinstance(value, dict) else [
+                ('', each) for each in value] if isinstance(value, list) else []
+            return [name for at, each in below for name in names(each, at)]
+        for name in names(of['spec']):
+            self.certificate(name, 'example.com')
+            found = self.cluster.get('Secret', name, self.name)['data']
+            self.cluster.apply(
+                {'apiVersion': 'v1', 'kind': 'Secret',
+                 'metadata': {'name': name, 'namespace': of['metadata']['namespace']},
+                 'data': {**found, 'ca.crt': found['tls.crt']}})
+
     def conditions(self, of):
         meta = of['metadata']
         found = self.cluster.get(of['kind'], meta['name'], meta['namespace'])
@@ -77,6 +93,7 @@ class Recipes(TestCase):
             self.assertTrue(streams, recipe.name)
             for each in streams:
                 self.make_backends(each)
+                self.make_secrets(each)
             self.kubectl('apply', '--server-side', '--validate=strict', '-f', recipe)
             for each in streams:
                 name = f'{recipe.name}: {each["kind"]} {each["metadata"]["name"]}'

@@ -1,0 +1,136 @@
+// STARTTLS of MySQL on TCP ports of a worker, where the server speaks first.
+#include "tests/unit/proxy/worker/stream_tls_fixture.h"
+
+namespace penstock::worker {
+namespace {
+
+using namespace std::string_literals;
+
+constexpr std::uint16_t kSsl = 0x0800;
+
+std::string packet(const std::string& payload, char number) {
+  return std::string{static_cast<char>(payload.size() & 0xff),
+                     static_cast<char>(payload.size() >> 8), '\0', number} +
+         payload;
+}
+
+std::string two(std::uint16_t word) {
+  return {static_cast<char>(word & 0xff), static_cast<char>(word >> 8)};
+}
+
+std::string greeting(std::uint16_t capabilities = 0xffff) {
+  return packet("\x0a" + "8.0.1\0"s + "\1\0\0\0"s + "scramble" + "\0"s + two(capabilities) +
+                    "\x21\x02\0"s + two(0) + std::string(31, 'y'),
+                0);
+}
+
+std::string request(std::uint16_t capabilities = 0xffff) {
+  return packet(two(capabilities) + std::string(30, 'c'), 1);
+}
+
+class MySqlTlsTest : public StreamTlsTest {
+ protected:
+  MySqlTlsTest() {
+    set_certificate("a/first", pair_);
+    terminate({"a/first"});
+    stream_.tls.start_tls = snapshot::StartTls::kMySql;
+    stream_.rules = {rule("up")};
+    auto& tls = stream_.rules[0].backends[0].tls;
+    tls.is_enabled = true;
+    tls.server_name = "db.example.com";
+    tls.authorities_pem = pair_.chain;
+  }
+  void serve_by(const Backend& backend) {
+    set_upstream("up", {backend.port()});
+    serve();
+  }
+  /// A server that greets so, reads a request of a client, and goes on with TLS.
+  auto server(const std::string& hello) {
+    return [this, hello](asio::ip::tcp::socket& socket) {
+      boost::system::error_code code;
+      asio::write(socket, asio::buffer(hello), code);
+      std::string got(request().size(), '\0');
+      got.resize(asio::read(socket, asio::buffer(got), code));
+      if (got != request()) return;
+      TlsPeerOptions options;
+      options.pair = pair_;
+      secure_named("up", options)(socket);
+    };
+  }
+  /// What a client gets that has nothing to say.
+  std::string listen() {
+    Connection connection(stream_.port);
+    return connection.receive_all();
+  }
+};
+
+TEST_F(MySqlTlsTest, GoesOnWithTlsOnBothSides) {
+  Backend backend(server(greeting()));
+  serve_by(backend);
+  Connection connection(stream_.port);
+  EXPECT_EQ(connection.receive(greeting().size()), greeting());
+  connection.send(request());
+  TlsPeer peer(connection.descriptor(), TlsPeer::kClient, {});
+  ASSERT_TRUE(peer.is_secured()) << peer.failure();
+  peer.send("login");
+  peer.end();
+  EXPECT_EQ(peer.receive_all(), "up/db.example.com got login");
+}
+
+TEST_F(MySqlTlsTest, RefusesAClientThatDoesNotAskForTls) {
+  Backend backend(server(greeting()));
+  serve_by(backend);
+  for (const auto& start : {packet(two(0xf7ff) + std::string(60, 'x'), 1), request(0xffff & ~kSsl),
+                            packet(std::string(32, '\xff'), 2)}) {
+    Connection connection(stream_.port);
+    connection.receive(greeting().size());
+    connection.send(start);
+    const auto refusal = connection.receive_all();
+    EXPECT_TRUE(refusal.contains("\xff\x57\x0c#HY000this port takes connections with TLS only"))
+        << refusal;
+  }
+}
+
+TEST_F(MySqlTlsTest, TakesNothingInTheClearForWhatTlsCarries) {
+  Backend backend(server(greeting()));
+  serve_by(backend);
+  Connection connection(stream_.port);
+  connection.receive(greeting().size());
+  connection.send(request() + packet(std::string(40, 'l'), 2));
+  TlsPeer peer(connection.descriptor(), TlsPeer::kClient, {});
+  EXPECT_FALSE(peer.is_secured());
+}
+
+TEST_F(MySqlTlsTest, KeepsToItselfWhatIsNoServerWithTls) {
+  for (const auto& hello :
+       {greeting(0xffff & ~kSsl), packet("\xff\x69\x04Host is blocked", 0), packet("", 0),
+        packet("\x09"s + std::string(60, 'x'), 0), packet("\x0a"s + std::string(60, 'x'), 0),
+        packet("\x0a" + "8.0.1\0"s + "short", 0), "\xff\xff\xff\0HTTP"s, "\x20\0\0\0half"s, ""s}) {
+    Backend backend([&](asio::ip::tcp::socket& socket) {
+      boost::system::error_code code;
+      asio::write(socket, asio::buffer(hello), code);
+    });
+    serve_by(backend);
+    EXPECT_EQ(listen(), "") << "after " << testing::PrintToString(hello);
+  }
+}
+
+TEST_F(MySqlTlsTest, AnEndpointThatDoesNotGreetIsPassedOver) {
+  Backend silent([](asio::ip::tcp::socket& socket) {
+    std::array<char, 64> buffer;
+    boost::system::error_code code;
+    while (!code) socket.read_some(asio::buffer(buffer), code);
+  });
+  Backend good(server(greeting()));
+  set_upstream("up", {silent.port(), good.port()});
+  stream_.connect_timeout = base::Duration(300);
+  serve();
+  for (int i = 0; i < 4; ++i) {
+    Connection connection(stream_.port);
+    EXPECT_EQ(connection.receive(greeting().size()), greeting());
+  }
+  EXPECT_GE(silent.accepted, 1);
+}
+
+}  // namespace
+}  // namespace penstock::worker

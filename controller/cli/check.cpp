@@ -12,6 +12,7 @@ namespace {
 struct CheckFlags {
   program::Flags program;
   std::vector<std::string> paths;
+  bool only_objects = false;
 };
 
 void print(const Finding& finding) {
@@ -20,7 +21,7 @@ void print(const Finding& finding) {
 
 int check(const CheckFlags& flags) {
   const Offline offline(flags.paths, flags.program.translate);
-  const auto findings = offline.findings();
+  const auto findings = flags.only_objects ? offline.unreadable() : offline.findings();
   for (const auto& finding : findings) print(finding);
   for (const auto& finding : offline.not_ours())
     std::cerr << finding.where << ": " << finding.text << "\n";
@@ -38,6 +39,8 @@ Subcommand add_check(CLI::App& app) {
       "check", "Validate manifests offline; exit code 1 where something would not be served");
   auto flags = std::make_shared<CheckFlags>();
   command->add_option("paths", flags->paths, "Files and directories of manifests")->required();
+  command->add_flag("--objects", flags->only_objects,
+                    "Only what an API server would refuse: objects that cannot be read");
   program::add_translation_flags(*command, flags->program);
   return {command, [flags] { return check(*flags); }};
 }

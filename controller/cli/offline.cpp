@@ -49,13 +49,24 @@ std::string Offline::where(const objects::ObjectKey& key, std::string_view point
   return found == documents_.end() ? "" : found->second->where(pointer);
 }
 
-std::vector<Finding> Offline::findings() const {
+std::vector<Finding> Offline::findings() const { return in_order(translator_.diagnostics(world_)); }
+
+std::vector<Finding> Offline::unreadable() const {
+  std::vector<translate::Diagnostic> diagnostics;
+  for (const auto& [key, error] : world_.unreadable()) {
+    diagnostics.push_back({key, error.pointer, error.message});
+  }
+  return in_order(diagnostics);
+}
+
+std::vector<Finding> Offline::in_order(
+    const std::vector<translate::Diagnostic>& diagnostics) const {
   std::vector<std::tuple<std::string, int, Finding>> sorted;
   for (const auto& problem : problems_) {
     sorted.emplace_back(problem.file, problem.line,
                         Finding{fmt::format("{}:{}", problem.file, problem.line), problem.message});
   }
-  for (const auto& diagnostic : translator_.diagnostics(world_)) {
+  for (const auto& diagnostic : diagnostics) {
     const auto found = documents_.find(diagnostic.object);
     const auto file = found == documents_.end() ? std::string() : found->second->file;
     const auto line =

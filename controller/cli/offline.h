@@ -22,6 +22,8 @@ class Offline {
 
   /// All that is wrong, in the order of files and lines.
   std::vector<Finding> findings() const;
+  /// Of that, what keeps an object from being read at all.
+  std::vector<Finding> unreadable() const;
   snapshot::Snapshot snapshot() const;
   std::size_t object_count() const { return documents_.size(); }
   std::size_t ignored() const { return ignored_; }
@@ -29,6 +31,7 @@ class Offline {
   std::vector<Finding> not_ours() const;
 
  private:
+  std::vector<Finding> in_order(const std::vector<translate::Diagnostic>& diagnostics) const;
   std::string where(const objects::ObjectKey& key, std::string_view pointer) const;
   void add_missing_class(const translate::Options& options, world::Touched& touched);
 

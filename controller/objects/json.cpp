@@ -1,6 +1,7 @@
 #include "controller/objects/json.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -152,11 +153,26 @@ std::vector<std::pair<std::string_view, simdjson::dom::element>> Json::members()
   return out;
 }
 
+void Json::limit_items(std::string_view key, std::size_t low, std::size_t high) const {
+  const auto list = get(key);
+  if (const auto count = list.items().size(); count < low || count > high) {
+    list.fail(fmt::format("expected a list of {} to {} items, got {}", low, high, count));
+  }
+}
+
+void Json::limit_text(std::string_view key, std::size_t low, std::size_t high) const {
+  const auto text = optional_text(key);
+  if (text && (text->size() < low || text->size() > high)) {
+    get(key).fail(fmt::format("expected {} to {} characters, got {}", low, high, text->size()));
+  }
+}
+
 void Json::allow_only(std::initializer_list<std::string_view> keys) const {
   for (const auto& [name, value] : members()) {
     if (std::ranges::find(keys, name) != keys.end()) continue;
     const Json unknown(value, *failure_, *this, name);
-    unknown.fail("this field is not served by this version");
+    unknown.fail(fmt::format("this field is not served by this version, which knows {}",
+                             fmt::join(keys, ", ")));
     return;
   }
 }

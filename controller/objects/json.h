@@ -66,6 +66,11 @@ class Json {
   /// The strings of an array field.
   std::vector<std::string> texts(std::string_view key) const;
 
+  /// An array field with fewer or more items than that is a failure; absent, it has none.
+  void limit_items(std::string_view key, std::size_t low, std::size_t high) const;
+  /// A text field that is shorter or longer is a failure; absent, it is neither.
+  void limit_text(std::string_view key, std::size_t low, std::size_t high) const;
+
   /// A member other than these is a failure: what is not understood is not half served.
   void allow_only(std::initializer_list<std::string_view> keys) const;
 

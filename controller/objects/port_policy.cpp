@@ -1,9 +1,12 @@
 #include "controller/objects/port_policy.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
 #include "controller/objects/parse.h"
+#include "controller/objects/stream_fields.h"
 #include "proxy/base/text.h"
 
 namespace penstock::objects {
@@ -11,6 +14,9 @@ namespace {
 
 constexpr std::int64_t kMaxPort = 65535;
 constexpr std::uint16_t kFirstUnprivileged = 1024;
+constexpr std::size_t kMostPorts = 64;
+constexpr std::size_t kMostLabels = 32;
+constexpr std::size_t kMostValues = 64;
 constexpr std::array kProtocols = {
     Named<std::optional<Protocol>>{"TCP", Protocol::kTcp},
     Named<std::optional<Protocol>>{"UDP", Protocol::kUdp},
@@ -20,9 +26,8 @@ PolicyPorts parse_ports(const Json& json) {
   json.allow_only({"start", "end", "protocol"});
   PolicyPorts ports;
   ports.range.first = static_cast<std::uint16_t>(json.integer("start", 1, kMaxPort, 0));
-  ports.range.last =
-      static_cast<std::uint16_t>(json.integer("end", 1, kMaxPort, ports.range.first));
-  if (ports.range.first == 0) json.fail("expected a start, got none");
+  ports.range.last = static_cast<std::uint16_t>(json.integer("end", 1, kMaxPort, 0));
+  if (ports.range.first == 0 || ports.range.last == 0) json.fail("expected a start and an end");
   if (ports.range.last < ports.range.first) json.fail("expected an end that is not before start");
   ports.protocol = choose(json, "protocol", kProtocols, std::optional<Protocol>());
   return ports;
@@ -48,7 +53,12 @@ std::string requirement_of(const Json& json) {
   json.allow_only({"key", "operator", "values"});
   const auto key = label_text(json, json.text("key"));
   if (key.empty()) json.fail("key: expected one, got none");
+  json.limit_items("values", 0, kMostValues);
   const auto operation = json.text("operator");
+  const bool has_list = operation == "In" || operation == "NotIn";
+  if (has_list == json.texts("values").empty()) {
+    json.fail("values: expected with In and NotIn, at least one, and with them only");
+  }
   if (operation == "Exists") return key;
   if (operation == "DoesNotExist") return "!" + key;
   if (operation != "In" && operation != "NotIn") {
@@ -58,13 +68,16 @@ std::string requirement_of(const Json& json) {
   std::string values;
   for (const auto& each : json.texts("values"))
     values.append(values.empty() ? "" : ",").append(label_text(json, each));
-  if (values.empty()) json.fail("values: expected at least one, got none");
   return key + (operation == "In" ? " in (" : " notin (") + values + ")";
 }
 
 std::optional<LabelSelector> parse_selector(const Json& json) {
   if (json.is_absent()) return std::nullopt;
   json.allow_only({"matchLabels", "matchExpressions"});
+  json.limit_items("matchExpressions", 0, kMostLabels);
+  std::size_t labels = 0;
+  json.for_each_member("matchLabels", [&](std::string_view, const Json&) { ++labels; });
+  if (labels > kMostLabels) json.fail(fmt::format("matchLabels: expected at most {}", kMostLabels));
   std::string text;
   const auto add = [&](const std::string& requirement) {
     text.append(text.empty() ? "" : ",").append(requirement);
@@ -98,6 +111,9 @@ StreamPortPolicy parse_port_policy(const Json& json) {
     return policy;
   }
   spec.allow_only({"ingressClassName", "ports", "namespaceSelector", "allowPrivileged"});
+  spec.limit_text("ingressClassName", 0, kLongestName);
+  if (spec.get("ports").is_absent()) spec.fail("ports: expected a list, got none");
+  spec.limit_items("ports", 1, kMostPorts);
   policy.class_name = spec.optional_text("ingressClassName");
   spec.for_each("ports", [&](const Json& item) { policy.ports.push_back(parse_ports(item)); });
   policy.namespaces = parse_selector(spec.get("namespaceSelector"));

@@ -19,6 +19,10 @@ constexpr int kMostPorts = 1024;
 constexpr std::array kHostRecords = {
     Named<HostRecords>{"Auto", HostRecords::kAuto}, Named<HostRecords>{"A", HostRecords::kA},
     Named<HostRecords>{"AAAA", HostRecords::kAaaa}, Named<HostRecords>{"SRV", HostRecords::kSrv}};
+constexpr std::size_t kMostListeners = 16;
+constexpr std::size_t kMostBackends = 16;
+constexpr std::size_t kMostNetworks = 256;
+constexpr std::size_t kLongestLabel = 63;
 constexpr std::array kLogFormats = {Named<bool>{"Text", false}, Named<bool>{"JSON", true}};
 
 /// "0.05" is 50000; at most six digits behind the point.
@@ -35,6 +39,13 @@ std::optional<std::uint32_t> per_million(std::string_view text) {
   const auto parts = base::parse_integer<std::uint32_t>(digits);
   if (!parts || *whole * kMillion + *parts > kMillion) return std::nullopt;
   return *whole * kMillion + *parts;
+}
+
+bool is_dns_label(std::string_view text) {
+  return !text.empty() && text.size() <= kLongestLabel && text.front() != '-' &&
+         text.back() != '-' && std::ranges::all_of(text, [](char c) {
+           return base::is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
+         });
 }
 
 PortRange parse_port_range(const Json& json) {
@@ -67,8 +78,9 @@ void parse_host(const Json& json, StreamBackend& backend) {
 
 }  // namespace
 
-std::vector<base::IpNet> parse_networks(const Json& json, std::string_view key) {
+std::vector<base::IpNet> parse_networks(const Json& json, std::string_view key, std::size_t most) {
   std::vector<base::IpNet> nets;
+  json.limit_items(key, 0, most);
   json.for_each(key, [&](const Json& item) {
     const auto net = base::IpNet::parse(item.own_text());
     if (net) {
@@ -99,6 +111,11 @@ std::optional<std::uint32_t> parse_count(const Json& json, std::string_view key,
 
 void parse_stream_listener(const Json& json, StreamListener& listener) {
   listener.name = json.text("name");
+  if (!is_dns_label(listener.name)) {
+    json.get("name").fail(fmt::format(
+        "expected a name of small letters, digits and dashes, got '{}'", listener.name));
+    if (json.get("name").is_absent()) json.fail("name: expected one, got none");
+  }
   const auto range = json.get("portRange");
   if (json.get("port").is_absent() == range.is_absent()) {
     json.fail("expected exactly one of port and portRange");
@@ -118,6 +135,24 @@ void parse_stream_listener(const Json& json, StreamListener& listener) {
   }
 }
 
+void check_listeners(const Json& spec, const std::vector<const StreamListener*>& listeners) {
+  spec.limit_items("listeners", 1, kMostListeners);
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& one = *listeners[i];
+      const auto& other = *listeners[j];
+      if (one.name == other.name) {
+        spec.fail(fmt::format("listeners: two listeners have the name '{}'", one.name));
+      }
+      const auto shared = std::max(one.ports.first, other.ports.first);
+      if (one.address == other.address && one.ports.contains(shared) &&
+          other.ports.contains(shared)) {
+        spec.fail(fmt::format("listeners: two listeners use the same port {}", shared));
+      }
+    }
+  }
+}
+
 StreamBackend parse_stream_backend(const Json& json) {
   StreamBackend backend;
   const auto service = json.get("service");
@@ -127,8 +162,11 @@ StreamBackend parse_stream_backend(const Json& json) {
     return backend;
   }
   const auto& target = host.is_absent() ? service : host;
+  target.limit_text("name", 1, kLongestName);
   if (host.is_absent()) {
     service.allow_only({"name", "namespace", "port"});
+    service.limit_text("namespace", 0, kLongestLabel);
+    if (service.get("port").is_text()) service.limit_text("port", 1, kLongestLabel);
     backend.service = service.text("name");
     backend.name_space = service.text("namespace");
     backend.port = parse_port(service, "port");
@@ -145,6 +183,7 @@ StreamBackend parse_stream_backend(const Json& json) {
 }
 
 void check_backends(const Json& json, const std::vector<StreamBackend>& backends) {
+  json.limit_items("backends", 1, kMostBackends);
   const bool has_weight =
       std::ranges::any_of(backends, [](const StreamBackend& each) { return each.weight > 0; });
   if (!has_weight) json.fail("backends: expected one with a weight above 0, got none");
@@ -157,7 +196,8 @@ StreamAccess parse_stream_access(const Json& spec) {
   const auto part = spec.get("access");
   if (part.is_absent()) return {};
   part.allow_only({"allow", "deny"});
-  return {parse_networks(part, "allow"), parse_networks(part, "deny")};
+  return {parse_networks(part, "allow", kMostNetworks),
+          parse_networks(part, "deny", kMostNetworks)};
 }
 
 StreamLogSettings parse_access_log(const Json& spec) {

@@ -16,6 +16,8 @@ namespace penstock::objects {
 
 enum class ProxyProtocolVersion : std::uint8_t { kNone, kV1, kV2 };
 
+inline constexpr std::size_t kLongestName = 253;
+
 /// One port, or several that follow each other.
 struct PortRange {
   std::uint16_t first = 0;
@@ -60,17 +62,25 @@ struct StreamLogSettings {
 
 // --- how they are read; what is wrong is remembered by the Json
 
-/// Sorted.
-std::vector<base::IpNet> parse_networks(const Json& json, std::string_view key);
+/// At most so many, sorted.
+std::vector<base::IpNet> parse_networks(const Json& json, std::string_view key, std::size_t most);
 std::optional<base::Duration> parse_duration(const Json& json, std::string_view key);
 std::optional<std::uint32_t> parse_count(const Json& json, std::string_view key, std::int64_t low,
                                          std::int64_t high);
 /// name, port or portRange, address.
 void parse_stream_listener(const Json& json, StreamListener& listener);
+/// Each name once, and each port of an address once.
+void check_listeners(const Json& spec, const std::vector<const StreamListener*>& listeners);
+template <class Listener>
+void check_listeners(const Json& spec, const std::vector<Listener>& listeners) {
+  std::vector<const StreamListener*> each;
+  for (const auto& listener : listeners) each.push_back(&listener);
+  check_listeners(spec, each);
+}
 /// service or host, weight, backup, maxConnections. The PROXY header is left to the caller: UDP has
 /// no version 1.
 StreamBackend parse_stream_backend(const Json& json);
-/// One of them must take something, and one must not be a backup.
+/// At most 16, of which one must take something and one must not be a backup.
 void check_backends(const Json& json, const std::vector<StreamBackend>& backends);
 StreamAccess parse_stream_access(const Json& spec);
 StreamLogSettings parse_access_log(const Json& spec);

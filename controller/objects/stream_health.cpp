@@ -20,6 +20,8 @@ using snapshot::HealthCheck;
 using snapshot::ProbeType;
 
 constexpr std::size_t kMostSent = 4096;
+constexpr std::size_t kLongestPattern = 1024;
+constexpr std::size_t kLongestPath = 1024;
 constexpr base::Duration kShortestInterval{100};
 constexpr base::Duration kLongest{3'600'000};
 constexpr base::Duration kLongestTimeout{300'000};
@@ -74,6 +76,10 @@ void parse_times(const Json& json, HealthCheck& check) {
 }
 
 void parse_exchange(const Json& json, HealthCheck& check) {
+  json.limit_text("send", 1, kMostSent);
+  json.limit_text("sendHex", 2, 2 * kMostSent);
+  json.limit_text("expect", 1, kMostSent);
+  json.limit_text("expectRegex", 1, kLongestPattern);
   check.send = json.text("send");
   const auto hex = json.text("sendHex");
   if (!hex.empty()) {
@@ -82,9 +88,6 @@ void parse_exchange(const Json& json, HealthCheck& check) {
       json.get("sendHex").fail(fmt::format("expected pairs of hex digits, got '{}'", hex));
     if (!check.send.empty()) json.fail("expected one of send and sendHex");
     if (bytes) check.send = *bytes;
-  }
-  if (check.send.size() > kMostSent) {
-    json.fail(fmt::format("send: expected at most {} bytes, got {}", kMostSent, check.send.size()));
   }
   check.expect = json.text("expect");
   check.expect_pattern = json.text("expectRegex");
@@ -125,6 +128,9 @@ bool is_printable(std::string_view text) {
 }
 
 void parse_request(const Json& json, HealthCheck& check) {
+  json.limit_text("host", 0, kLongestName);
+  json.limit_text("path", 1, kLongestPath);
+  json.limit_text("service", 0, kLongestName);
   check.host = json.text("host");
   if (!is_printable(check.host)) json.get("host").fail("expected a name without spaces");
   const auto path = json.optional_text("path");
@@ -134,7 +140,6 @@ void parse_request(const Json& json, HealthCheck& check) {
   }
   parse_status(json, check);
   check.service = json.text("service");
-  if (check.service.size() > 253) json.get("service").fail("expected at most 253 bytes");
 }
 
 /// A field that has no meaning for the type is a mistake of who wrote it.
@@ -160,8 +165,13 @@ void check_fields(const Json& json, ProbeType type) {
 }
 
 void parse_active(const Json& json, std::span<const Named<ProbeType>> types, HealthCheck& check) {
-  json.allow_only({"type", "port", "interval", "timeout", "jitter", "passes", "fails", "send",
-                   "sendHex", "expect", "expectRegex", "host", "path", "status", "service"});
+  if (check.is_udp) {
+    json.allow_only({"type", "port", "interval", "timeout", "jitter", "passes", "fails", "send",
+                     "sendHex", "expect", "expectRegex"});
+  } else {
+    json.allow_only({"type", "port", "interval", "timeout", "jitter", "passes", "fails", "send",
+                     "sendHex", "expect", "expectRegex", "host", "path", "status", "service"});
+  }
   check.type = choose(json, "type", types, ProbeType::kNone);
   if (check.type == ProbeType::kNone) json.fail("type: expected the type of the check, got none");
   check.port = static_cast<std::uint16_t>(json.integer("port", 1, 65535, 0));
@@ -186,8 +196,8 @@ StreamHealth parse_health(const Json& spec, std::span<const Named<ProbeType>> ty
   health.recovers_slowly = choose(passive, "recovery", kRecoveries, false);
   const auto active = part.get("active");
   if (active.is_absent()) return health;
-  parse_active(active, types, health.active);
   health.active.is_udp = is_udp;
+  parse_active(active, types, health.active);
   return health;
 }
 

@@ -25,6 +25,12 @@ constexpr std::array kEndpointRemovals = {
 };
 constexpr std::array kSpecChanges = {Named<bool>{"Keep", false}, Named<bool>{"Close", true}};
 
+constexpr std::size_t kMostTrusted = 64;
+constexpr std::size_t kMostSources = 64;
+constexpr std::size_t kMostRules = 32;
+constexpr std::size_t kMostProtocols = 16;
+constexpr std::size_t kLongestRuleName = 63;
+
 TcpListener parse_listener(const Json& json) {
   json.allow_only({"name", "port", "portRange", "address", "proxyProtocol", "tls"});
   TcpListener listener;
@@ -33,8 +39,9 @@ TcpListener parse_listener(const Json& json) {
   const auto proxy = json.get("proxyProtocol");
   if (proxy.is_absent()) return listener;
   proxy.allow_only({"mode", "trustedCIDRs"});
+  if (proxy.get("mode").is_absent()) proxy.fail("mode: expected one of Off, Optional, Required");
   listener.proxy_protocol = choose(proxy, "mode", kProxyProtocolModes, ProxyProtocolMode::kOff);
-  listener.trusted_proxies = parse_networks(proxy, "trustedCIDRs");
+  listener.trusted_proxies = parse_networks(proxy, "trustedCIDRs", kMostTrusted);
   if (listener.proxy_protocol != ProxyProtocolMode::kOff && listener.trusted_proxies.empty()) {
     proxy.fail("trustedCIDRs: expected the networks whose PROXY header is believed, got none");
   }
@@ -54,12 +61,14 @@ StreamBackend parse_backend(const Json& json) {
 TcpRule parse_rule(const Json& json) {
   json.allow_only({"name", "match", "backends"});
   TcpRule rule;
+  json.limit_text("name", 0, kLongestRuleName);
   const auto match = json.get("match");
   if (!match.is_absent()) {
     match.allow_only({"sourceCIDRs", "sni", "alpn"});
     rule.server_names = parse_server_names(match);
+    if (!match.get("alpn").is_absent()) match.limit_items("alpn", 1, kMostProtocols);
     rule.protocols = parse_protocols(match, "alpn");
-    rule.source_networks = parse_networks(match, "sourceCIDRs");
+    rule.source_networks = parse_networks(match, "sourceCIDRs", kMostSources);
   }
   json.for_each("backends",
                 [&](const Json& item) { rule.backends.push_back(parse_backend(item)); });
@@ -94,6 +103,16 @@ void check_tls(const Json& spec, const TcpService& service) {
         "rules: expected tls on every backend with starttls MySQL, got one without: whether "
         "there is TLS decides what the server takes for a password");
   }
+}
+
+/// What stands behind a rule that takes every client would never be asked.
+void check_rules(const Json& spec) {
+  spec.limit_items("rules", 1, kMostRules);
+  std::size_t unmatched = 0;
+  spec.for_each("rules", [&](const Json& rule) {
+    if (unmatched > 0) spec.fail("rules: only the last rule may be without match");
+    if (rule.get("match").is_absent()) ++unmatched;
+  });
 }
 
 void parse_limits(const Json& spec, TcpService& service) {
@@ -184,11 +203,12 @@ TcpService parse_tcp_service(const Json& json) {
                      "timeouts", "retries", "limits", "keepalive", "access", "accessLog", "drain"});
   }
   service.class_name = spec.optional_text("ingressClassName");
+  spec.limit_text("ingressClassName", 0, kLongestName);
   spec.for_each("listeners",
                 [&](const Json& item) { service.listeners.push_back(parse_listener(item)); });
   spec.for_each("rules", [&](const Json& item) { service.rules.push_back(parse_rule(item)); });
-  if (service.listeners.empty()) spec.fail("listeners: expected at least one, got none");
-  if (service.rules.empty()) spec.fail("rules: expected at least one, got none");
+  check_listeners(spec, service.listeners);
+  check_rules(spec);
   check_tls(spec, service);
   parse_policies(spec, service);
   service.status = parse_stream_status(json);

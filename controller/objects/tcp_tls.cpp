@@ -76,6 +76,21 @@ std::vector<std::string> parse_words(const Json& json, std::string_view key) {
   return words;
 }
 
+std::string secret_name(const Json& ref) {
+  ref.limit_text("name", 1, kMaxName);
+  auto name = ref.text("name");
+  if (name.empty()) ref.fail("name: expected the name of a Secret, got none");
+  return name;
+}
+
+/// The Secret that the field names; empty without the field.
+std::string referred(const Json& json, std::string_view key) {
+  const auto ref = json.get(key);
+  if (ref.is_absent()) return {};
+  ref.allow_only({"name"});
+  return secret_name(ref);
+}
+
 }  // namespace
 
 std::vector<std::string> parse_protocols(const Json& json, std::string_view key) {
@@ -94,6 +109,7 @@ std::vector<std::string> parse_protocols(const Json& json, std::string_view key)
 
 std::vector<std::string> parse_server_names(const Json& match) {
   std::vector<std::string> names;
+  if (!match.get("sni").is_absent()) match.limit_items("sni", 1, kMostNames);
   match.for_each("sni", [&](const Json& item) {
     const auto text = item.own_text();
     auto name = base::to_lower(text);
@@ -103,9 +119,6 @@ std::vector<std::string> parse_server_names(const Json& match) {
     }
     names.push_back(std::move(name));
   });
-  if (names.size() > kMostNames) {
-    match.get("sni").fail(fmt::format("expected at most {}, got {}", kMostNames, names.size()));
-  }
   std::ranges::sort(names);
   const auto repeats = std::ranges::unique(names);
   names.erase(repeats.begin(), repeats.end());
@@ -126,9 +139,8 @@ ListenerTls parse_listener_tls(const Json& listener) {
   }
   tls.for_each("certificateRefs", [&](const Json& item) {
     item.allow_only({"name", "namespace"});
-    SecretRef ref{item.text("name"), item.text("namespace")};
-    if (ref.name.empty()) item.fail("name: expected the name of a Secret, got none");
-    out.certificates.push_back(std::move(ref));
+    item.limit_text("namespace", 0, kMaxLabel);
+    out.certificates.push_back({secret_name(item), item.text("namespace")});
   });
   check_terminated(tls, out);
   out.allows_tls12 = choose(tls, "minVersion", kVersions, true);
@@ -139,10 +151,9 @@ ListenerTls parse_listener_tls(const Json& listener) {
   const auto auth = tls.get("clientAuth");
   if (auth.is_absent()) return out;
   auth.allow_only({"mode", "caRef"});
+  if (auth.get("mode").is_absent()) auth.fail("mode: expected Optional or Required, got none");
   out.client_auth = choose(auth, "mode", kAuthModes, ClientAuthMode::kRequired);
-  const auto authority = auth.get("caRef");
-  if (!authority.is_absent()) authority.allow_only({"name"});
-  out.client_authority = authority.text("name");
+  out.client_authority = referred(auth, "caRef");
   if (out.client_authority.empty()) auth.fail("caRef: expected the name of a Secret, got none");
   return out;
 }
@@ -153,23 +164,15 @@ BackendTls parse_backend_tls(const Json& backend, const std::string& host) {
   if (tls.is_absent()) return out;
   tls.allow_only({"serverName", "caRef", "verify", "clientCertRef"});
   out.is_enabled = true;
+  tls.limit_text("serverName", 1, kMaxName);
   out.server_name = base::to_lower(tls.text("serverName"));
   if (out.server_name.empty()) out.server_name = host;
   out.verifies = tls.boolean("verify", true);
-  const auto name_of = [&](std::string_view key) {
-    const auto ref = tls.get(key);
-    if (ref.is_absent()) return std::string();
-    ref.allow_only({"name"});
-    auto name = ref.text("name");
-    if (name.empty()) ref.fail("name: expected the name of a Secret, got none");
-    return name;
-  };
-  out.authority = name_of("caRef");
-  out.certificate = name_of("clientCertRef");
+  out.authority = referred(tls, "caRef");
+  out.certificate = referred(tls, "clientCertRef");
   if (out.verifies && out.server_name.empty()) {
     tls.fail("serverName: expected the name that the certificate is for, got none");
   }
-  if (out.server_name.size() > kMaxName) tls.fail("serverName: expected at most 253 characters");
   return out;
 }
 

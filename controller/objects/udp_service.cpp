@@ -66,12 +66,12 @@ UdpService parse_udp_service(const Json& json) {
                      "session", "limits", "access", "accessLog"});
   }
   service.class_name = spec.optional_text("ingressClassName");
+  spec.limit_text("ingressClassName", 0, kLongestName);
   spec.for_each("listeners",
                 [&](const Json& item) { service.listeners.push_back(parse_listener(item)); });
   spec.for_each("backends",
                 [&](const Json& item) { service.backends.push_back(parse_backend(item)); });
-  if (service.listeners.empty()) spec.fail("listeners: expected at least one, got none");
-  if (service.backends.empty()) spec.fail("backends: expected at least one, got none");
+  check_listeners(spec, service.listeners);
   check_backends(spec, service.backends);
   parse_policies(spec, service);
   service.status = parse_stream_status(json);

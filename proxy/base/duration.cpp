@@ -23,7 +23,7 @@ template <std::size_t N>
 Result<Duration> parse_units(std::string_view text, const Unit (&units)[N], bool bare_seconds,
                              std::string_view expected) {
   const auto bad = [&] { return fail(fmt::format("expected {}, got '{}'", expected, text)); };
-  auto rest = trim(text);
+  auto rest = bare_seconds ? trim(text) : text;
   if (rest.empty()) return bad();
   std::int64_t total = 0;
   while (!rest.empty()) {

@@ -100,7 +100,7 @@ TEST(ParseSecret, RefusesWhatIsNoBase64WithoutShowingIt) {
 }
 
 constexpr std::string_view kTcpService = R"({"metadata": {"namespace": "db", "name": "mysql"},
-  "spec": {"listeners": [{"port": 3306}], "rules": [{"backends": [
+  "spec": {"listeners": [{"name": "main", "port": 3306}], "rules": [{"backends": [
   {"service": {"name": "mysql", "port": 3306}}]}], "timeouts": {"idle": "10m"}}})";
 
 TEST(ParseTcpService, ReadsTheShortForm) {
@@ -119,7 +119,8 @@ TEST(ParseTcpService, RefusesFieldsItDoesNotKnow) {
 }
 
 TEST(ParseTcpService, AsksForTrustedNetworksWithTheProxyProtocol) {
-  const auto error = refused(Kind::kTcpService, R"({"spec": {"listeners": [{"port": 1,
+  const auto error =
+      refused(Kind::kTcpService, R"({"spec": {"listeners": [{"name": "main", "port": 1,
     "proxyProtocol": {"mode": "Required"}}], "rules": [{"backends": [
     {"host": {"name": "h", "port": 1}}]}]}})");
   EXPECT_EQ(error.pointer, "/spec/listeners/0/proxyProtocol");
@@ -131,24 +132,27 @@ TEST(ParseTcpService, ReadsPortRanges) {
       {{"host": {{"name": "h", "port": 1}}}}]}}]}}}})",
                        listener);
   };
-  const auto service =
-      read<TcpService>(Kind::kTcpService, with(R"({"portRange": {"start": 2000, "end": 3023}})"));
+  const auto service = read<TcpService>(
+      Kind::kTcpService, with(R"({"name": "main", "portRange": {"start": 2000, "end": 3023}})"));
   EXPECT_EQ(service.listeners.at(0).ports.first, 2000);
   EXPECT_EQ(service.listeners.at(0).ports.last, 3023);
-  for (const auto* bad : {R"({})", R"({"port": 1, "portRange": {"start": 1, "end": 2}})",
-                          R"({"portRange": {"start": 2, "end": 1}})",
-                          R"({"portRange": {"start": 2000, "end": 3024}})",
-                          R"({"portRange": {"start": 0, "end": 1}})", R"({"port": 0})",
-                          R"({"portRange": {"start": 1}})"}) {
+  for (const auto* bad :
+       {R"({"name": "main"})",
+        R"({"name": "main", "port": 1, "portRange": {"start": 1, "end": 2}})",
+        R"({"name": "main", "portRange": {"start": 2, "end": 1}})",
+        R"({"name": "main", "portRange": {"start": 2000, "end": 3024}})",
+        R"({"name": "main", "portRange": {"start": 0, "end": 1}})",
+        R"({"name": "main", "port": 0})", R"({"name": "main", "portRange": {"start": 1}})"}) {
     refused(Kind::kTcpService, with(bad));
   }
 }
 
 TEST(ParseTcpService, RefusesWhatHasNoMeaning) {
   const auto with = [](std::string_view more) {
-    return fmt::format(R"({{"spec": {{"listeners": [{{"port": 1}}], "rules": [{{"backends": [
+    return fmt::format(
+        R"({{"spec": {{"listeners": [{{"name": "main", "port": 1}}], "rules": [{{"backends": [
       {{"host": {{"name": "h", "port": 1}}}}]}}]{}}}}})",
-                       more);
+        more);
   };
   for (const auto* bad :
        {R"(, "keepalive": {"interval": "1s"})",
@@ -194,9 +198,10 @@ TEST(ParseTcpService, RefusesWhatHasNoMeaning) {
 
 TEST(ParseTcpService, HostsBringTheirPortsWithSrvRecords) {
   const auto with = [](std::string_view host) {
-    return fmt::format(R"({{"spec": {{"listeners": [{{"port": 1}}], "rules": [{{"backends": [
+    return fmt::format(
+        R"({{"spec": {{"listeners": [{{"name": "main", "port": 1}}], "rules": [{{"backends": [
       {{"host": {}}}]}}]}}}})",
-                       host);
+        host);
   };
   const auto records_of = [&](std::string_view host) {
     return read<TcpService>(Kind::kTcpService, with(host)).rules.at(0).backends.at(0).records;
@@ -213,13 +218,14 @@ TEST(ParseTcpService, HostsBringTheirPortsWithSrvRecords) {
 }
 
 TEST(ParseTcpService, RefusesBackupsAlone) {
-  refused(Kind::kTcpService, R"({"spec": {"listeners": [{"port": 1}], "rules": [{"backends": [
+  refused(Kind::kTcpService,
+          R"({"spec": {"listeners": [{"name": "main", "port": 1}], "rules": [{"backends": [
     {"host": {"name": "h", "port": 1}, "backup": true}]}]}})");
 }
 
 std::string udp_service(std::string_view more) {
   return fmt::format(R"({{"metadata": {{"namespace": "a", "name": "dns"}}, "spec": {{
-    "listeners": [{{"port": 53}}], "backends": [{{"service": {{"name": "d", "port": 53}}}}]{}}}}})",
+    "listeners": [{{"name": "main", "port": 53}}], "backends": [{{"service": {{"name": "d", "port": 53}}}}]{}}}}})",
                      more);
 }
 

@@ -127,7 +127,7 @@ TEST(StreamStatus, IsReadAsItWasWritten) {
   const auto status = make_status({}, all_well(), "2026-01-31T12:00:00Z");
   objects::Parser parser;
   const auto json =
-      R"({"metadata":{"namespace":"db","name":"mysql"},"spec":{"listeners":[{"port":1}],"rules":[
+      R"({"metadata":{"namespace":"db","name":"mysql"},"spec":{"listeners":[{"name":"main","port":1}],"rules":[
       {"backends":[{"host":{"name":"h","port":1}}]}]},"status":)" +
       objects::status_json(status) + "}";
   const auto parsed = parser.parse(objects::Kind::kTcpService, json);

@@ -175,7 +175,7 @@ class History {
     cluster_.put(
         kind, path,
         fmt::format(
-            R"("spec":{{"listeners":[{{"port":{}{}}},{{"portRange":{{"start":{},"end":{}}}}}],
+            R"("spec":{{"listeners":[{{"name":"main","port":{}{}}},{{"name":"more","portRange":{{"start":{},"end":{}}}}}],
                    {}}})",
             9000 + pick(3), kAddresses[static_cast<std::size_t>(pick(3))], 9000 + pick(2),
             9001 + pick(2),

@@ -76,7 +76,7 @@ TEST_F(Namespaces, CostOnlyWhatIsInThem) {
 TEST_F(Namespaces, KeepTcpServicesOutAndIn) {
   for (const std::string name : {"shop", "pay"}) {
     cluster.put(Kind::kTcpService, name + "/db",
-                fmt::format(R"("spec":{{"listeners":[{{"port":{}}}],"rules":[
+                fmt::format(R"("spec":{{"listeners":[{{"name":"main","port":{}}}],"rules":[
                   {{"backends":[{{"service":{{"name":"web","port":80}}}}]}}]}})",
                             name == "shop" ? 5001 : 5002));
   }

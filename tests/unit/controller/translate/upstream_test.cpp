@@ -315,7 +315,8 @@ TEST(Streams, RefuseLowPortsAndOtherNamespacesToTcpServices) {
   Cluster c(stream_options());
   c.service("db/mysql", R"({"port":3306})");
   c.put(Kind::kTcpService, "db/low", tcp_service(22));
-  c.put(Kind::kTcpService, "db/far", R"("spec":{"listeners":[{"port":9000}],"rules":[{"backends":[
+  c.put(Kind::kTcpService, "db/far",
+        R"("spec":{"listeners":[{"name":"main","port":9000}],"rules":[{"backends":[
     {"service":{"name":"mysql","namespace":"other","port":3306}}]}]})");
   c.translate();
   EXPECT_EQ(stream(c, "tcp/22"), nullptr);
@@ -372,8 +373,8 @@ TEST(UdpStreams, ComeFromTheConfigMap) {
 TEST(UdpStreams, ComeFromUdpServices) {
   Cluster c(stream_options());
   add_dns(c);
-  c.put(Kind::kUdpService, "dns/u", R"("spec":{"listeners":[{"port":5353},
-    {"portRange":{"start":6000,"end":6002}}],"backends":[{"service":{"name":"dns","port":53}}],
+  c.put(Kind::kUdpService, "dns/u", R"("spec":{"listeners":[{"name":"main","port":5353},
+    {"name":"more","portRange":{"start":6000,"end":6002}}],"backends":[{"service":{"name":"dns","port":53}}],
     "session":{"maxResponses":0,"idleTimeout":"3s"}})");
   c.translate();
   EXPECT_THAT(c.diagnostics(), IsEmpty());
@@ -391,9 +392,10 @@ TEST(Streams, ShareAPortAtDifferentAddresses) {
   Cluster c(stream_options());
   c.service("db/mysql", R"({"port":3306})");
   const auto at = [](std::string_view address) {
-    return fmt::format(R"("spec":{{"listeners":[{{"port":9000,"address":"{}"}}],"rules":[{{
+    return fmt::format(
+        R"("spec":{{"listeners":[{{"name":"main","port":9000,"address":"{}"}}],"rules":[{{
       "backends":[{{"service":{{"name":"mysql","port":3306}}}}]}}]}})",
-                       address);
+        address);
   };
   c.put(Kind::kTcpService, "db/a", at("10.0.0.1"), 1);
   c.put(Kind::kTcpService, "db/b", at("10.0.0.2"), 2).translate();

@@ -29,9 +29,9 @@ stage "clang-tidy: what has changed, as far as a minute goes"
 # It tells and does not stop: within this time it reads other files on each machine, and a result must
 # not hang on which. `make tidy` reads them all and fails.
 python3 tests/checks/tidy.py --seconds 60 || echo "clang-tidy: there are findings; see above"
-stage "release: build"
-cmake --preset release >/dev/null
-cmake --build --preset release
+# The everyday build has the flags of the release: its programs are those that the image is made of.
+install -D -t build/release/bin build/dev/bin/penstock build/dev/bin/penstock-controller \
+  build/dev/bin/penstock-proxy
 stage "cluster: waiting for its programs"
 wait "$cluster" || { tail -50 build/cluster-build.log; exit 1; }
 stage "what is left: the cluster, the chart, the image, the load"

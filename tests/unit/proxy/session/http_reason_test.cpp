@@ -42,12 +42,7 @@ class HttpReasonTest : public WorkerTest {
 TEST_F(HttpReasonTest, NamesWhatTheUpstreamDid) {
   expect({free_port()}, "502 [connect_refused] /p?q.");
   expect_of([](Socket&) {}, "502 [upstream_closed] /p?q.");
-  expect_of(
-      [](Socket& socket) {
-        socket.set_option(asio::socket_base::linger(true, 0));
-        socket.close();
-      },
-      "502 [upstream_reset] /p?q.");
+  expect_of(reset, "502 [upstream_reset] /p?q.");
   expect_of(
       [](Socket& socket) { asio::write(socket, asio::buffer(std::string("no HTTP\r\n\r\n"))); },
       "502 [bad_response] /p?q.");

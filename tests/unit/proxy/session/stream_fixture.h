@@ -8,12 +8,6 @@ namespace penstock::worker {
 using asio::ip::tcp;
 using Socket = tcp::socket;
 
-/// Sends a reset and keeps the descriptor, which another thread may be about to shut down.
-inline void reset(Socket& socket) {
-  const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
-  ASSERT_EQ(::connect(socket.native_handle(), &nobody, sizeof nobody), 0);
-}
-
 /// Reads until the end, then ends, too.
 inline void follow(Socket& socket) {
   std::string all;

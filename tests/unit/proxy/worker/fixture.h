@@ -65,6 +65,12 @@ class Backend {
   std::thread thread_;
 };
 
+/// Sends a reset and keeps the descriptor, which another thread may be about to shut down.
+inline void reset(asio::ip::tcp::socket& socket) {
+  const sockaddr nobody = {.sa_family = AF_UNSPEC, .sa_data = {}};
+  ASSERT_EQ(::connect(socket.native_handle(), &nobody, sizeof nobody), 0);
+}
+
 /// Reads one head; its text, or empty at the end.
 inline std::string read_head(asio::ip::tcp::socket& socket, std::string& buffer) {
   boost::system::error_code code;

@@ -29,7 +29,8 @@ constexpr std::array<EndReasonRow, kEndReasons> kRows{{
      "There is no way to the endpoint: ICMP host or network unreachable, or no route."},
     {kUpstreamTlsFailure, "upstream_tls_failure", 502, true,
      "TLS with the upstream failed: handshake, certificate or record."},
-    {kBadResponse, "bad_response", 502, true, "HTTP: what the upstream answered is no HTTP."},
+    {kBadResponse, "bad_response", 502, true,
+     "What the upstream answered is no HTTP; streams with STARTTLS: no greeting of SMTP or MySQL."},
     {kBadStatus, "bad_status", 502, true,
      "HTTP: a status for which proxy-next-upstream asks another endpoint."},
     {kIdleTimeout, "idle_timeout", 200, false, "No byte moved either way for the idle timeout."},
@@ -100,6 +101,7 @@ EndReason connect_failure(error_code code, bool is_timeout) {
   if (is_one_of(code, {ECONNREFUSED, ECONNRESET})) return kConnectRefused;
   if (is_of_the_way(code) || is_one_of(code, {EACCES, EPERM})) return kConnectUnreachable;
   if (code == boost::system::errc::protocol_error) return kUpstreamTlsFailure;
+  if (code == boost::system::errc::bad_message) return kBadResponse;
   return is_scarcity(code) ? kOutOfResources : kInternal;
 }
 

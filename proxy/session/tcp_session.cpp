@@ -99,6 +99,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     lease->endpoint()->series->connects.add();
     connection->deadline.expire_in(stream_.connect_timeout);
     upstream_ = connection.get();
+    tls_failure_.clear();
     auto connected = co_await connection->stream.connect(lease->endpoint()->address);
     if (connected && needs_preparing(backend)) {
       connected = co_await prepare(connection->stream, backend);
@@ -227,10 +228,8 @@ base::Task<base::EndReason> TcpSession::carry() {
   }
   const auto* backend = choice.backend;
   if (is_greeted_by_server()) {
-    phase_ = Phase::kTlsHandshake;
-    const bool is_secured = co_await secure_both(*connection, *backend);
-    if (!is_secured) co_return kTlsFailure;
-    side_ = base::Side::kClient;
+    const auto failed = co_await secure_both(*connection, *backend);
+    if (failed) co_return *failed;
   }
   // Where something came before, the header went before that.
   const auto version =

@@ -47,8 +47,10 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   base::Task<base::IoResult<void>> prepare(net::Stream& upstream,
                                            const snapshot::StreamBackend& backend);
   /// The server has spoken first: TLS with the client, then with the endpoint as the client asked.
-  base::Task<bool> secure_both(UpstreamConnection& upstream,
-                               const snapshot::StreamBackend& backend);
+  /// Why it came to nothing, or no reason. No other endpoint is tried: the client has this one's
+  /// greeting.
+  base::Task<std::optional<base::EndReason>> secure_both(UpstreamConnection& upstream,
+                                                         const snapshot::StreamBackend& backend);
   base::EndReason broken(base::Side side, base::error_code code);
   void finish(base::EndReason reason);
   void write_log(base::EndReason reason, base::Duration time);

@@ -16,6 +16,15 @@ base::Task<bool> TcpSession::secure_client() {
   co_return entry.is_through;
 }
 
+namespace {
+
+/// The endpoint speaks another protocol than the port is for.
+base::IoResult<void> bad_greeting() {
+  return base::io_fail(boost::system::errc::make_error_code(boost::system::errc::bad_message));
+}
+
+}  // namespace
+
 bool TcpSession::needs_preparing(const snapshot::StreamBackend& backend) const {
   return backend.tls.is_enabled || stream_.tls.start_tls == snapshot::StartTls::kSmtp;
 }
@@ -35,38 +44,44 @@ base::Task<base::IoResult<void>> TcpSession::prepare(net::Stream& upstream,
   }
   if (is_greeted_by_server()) {
     greeting_ = co_await take_mysql_greeting(upstream, tls_failure_);
-    if (greeting_.empty()) co_return base::io_fail(asio::error::connection_aborted);
-    co_return base::IoResult<void>();
+    co_return greeting_.empty() ? bad_greeting() : base::IoResult<void>();
   }
   if (!backend.tls.is_enabled) {
     const bool is_greeted = co_await take_greeting(upstream, greeting_);
-    if (!is_greeted) co_return base::io_fail(asio::error::connection_aborted);
-    co_return base::IoResult<void>();
+    if (!is_greeted) tls_failure_ = "the endpoint does not greet as SMTP does";
+    co_return is_greeted ? base::IoResult<void>() : bad_greeting();
   }
   const auto secured = co_await secure_upstream(worker_, upstream, part_, backend.tls);
   if (!secured) tls_failure_ = net::tls_failure(upstream);
   co_return secured;
 }
 
-base::Task<bool> TcpSession::secure_both(UpstreamConnection& upstream,
-                                         const snapshot::StreamBackend& backend) {
+base::Task<std::optional<base::EndReason>> TcpSession::secure_both(
+    UpstreamConnection& upstream, const snapshot::StreamBackend& backend) {
+  phase_ = Phase::kTlsHandshake;
   if (!early_.empty()) {
     tls_failure_ = "the client has spoken before the server";
-    co_return false;
+    co_return base::EndReason::kTlsFailure;
   }
   const auto greeting = std::exchange(greeting_, {});
   std::string nothing;
   auto entry = co_await enter_tls(worker_, client_, part_, std::move(nothing), greeting);
   tls_failure_ = std::move(entry.failure);
-  if (!entry.is_through) co_return false;
+  if (!entry.is_through) co_return base::EndReason::kTlsFailure;
   hello_ = std::move(entry.hello);
-  side_ = base::Side::kUpstream;
+  phase_ = Phase::kConnecting;
   upstream.deadline.expire_in(stream_.connect_timeout);
   auto secured = co_await upstream.stream.write(entry.request);
   if (secured) secured = co_await secure_upstream(worker_, upstream.stream, part_, backend.tls);
   upstream.deadline.cancel();
-  if (!secured) tls_failure_ = net::tls_failure(upstream.stream);
-  co_return secured.has_value();
+  if (secured) co_return std::nullopt;
+  tls_failure_ = net::tls_failure(upstream.stream);
+  auto& endpoint = *upstream.lease->endpoint();
+  connect_failed(endpoint, secured.error(), upstream.deadline.has_expired());
+  const auto slot = worker_.table->upstream_slot(backend.upstream);
+  auto* state = slot ? worker_.upstream(*slot) : nullptr;
+  if (state != nullptr) state->report_failure(endpoint, worker_.clock.now());
+  co_return failure_;
 }
 
 std::string_view TcpSession::tls_protocol() const {

@@ -1,4 +1,6 @@
 // STARTTLS of MySQL on TCP ports of a worker, where the server speaks first.
+#include <sstream>
+
 #include "tests/unit/proxy/worker/stream_tls_fixture.h"
 
 namespace penstock::worker {
@@ -35,10 +37,7 @@ class MySqlTlsTest : public StreamTlsTest {
     terminate({"a/first"});
     stream_.tls.start_tls = snapshot::StartTls::kMySql;
     stream_.rules = {rule("up")};
-    auto& tls = stream_.rules[0].backends[0].tls;
-    tls.is_enabled = true;
-    tls.server_name = "db.example.com";
-    tls.authorities_pem = pair_.chain;
+    encrypt(stream_.rules[0]);
   }
   void serve_by(const Backend& backend) {
     set_upstream("up", {backend.port()});
@@ -56,6 +55,15 @@ class MySqlTlsTest : public StreamTlsTest {
       options.pair = pair_;
       secure_named("up", options)(socket);
     };
+  }
+  /// Lines of the metric that counts failed endpoints by reason.
+  std::string failures() {
+    std::string lines;
+    std::istringstream text(metrics_.text(0, 0));
+    for (std::string line; std::getline(text, line);) {
+      if (line.starts_with("penstock_upstream_failures_total{")) lines += line + '\n';
+    }
+    return lines;
   }
   /// What a client gets that has nothing to say.
   std::string listen() {
@@ -112,7 +120,21 @@ TEST_F(MySqlTlsTest, KeepsToItselfWhatIsNoServerWithTls) {
     });
     serve_by(backend);
     EXPECT_EQ(listen(), "") << "after " << testing::PrintToString(hello);
+    EXPECT_TRUE(failures().contains("bad_response")) << failures();
   }
+}
+
+TEST_F(MySqlTlsTest, AnEndpointWithAnotherCertificateIsAFailedOne) {
+  Backend backend(server(greeting()));
+  stream_.rules[0].backends[0].tls.server_name = "other.example.com";
+  serve_by(backend);
+  Connection connection(stream_.port);
+  connection.receive(greeting().size());
+  connection.send(request());
+  TlsPeer peer(connection.descriptor(), TlsPeer::kClient, {});
+  EXPECT_TRUE(peer.is_secured()) << peer.failure();
+  EXPECT_EQ(peer.receive_all(), "");
+  EXPECT_TRUE(failures().contains("upstream_tls_failure")) << failures();
 }
 
 TEST_F(MySqlTlsTest, AnEndpointThatDoesNotGreetIsPassedOver) {

@@ -61,10 +61,7 @@ TEST_F(StreamTlsTest, AsksABackendOfPostgresForTls) {
   terminate({"a/first"});
   stream_.tls.start_tls = snapshot::StartTls::kPostgres;
   stream_.rules = {rule("up")};
-  auto& tls = stream_.rules[0].backends[0].tls;
-  tls.is_enabled = true;
-  tls.server_name = "db.example.com";
-  tls.authorities_pem = pair_.chain;
+  encrypt(stream_.rules[0]);
   serve();
   EXPECT_EQ(ask(), "up/db.example.com got hello");
 }

@@ -88,6 +88,14 @@ class StreamTlsTest : public WorkerTest {
     made.protocols = std::move(protocols);
     return made;
   }
+  /// Encrypts towards the backend, whose certificate must be `pair_`.
+  snapshot::BackendTls& encrypt(snapshot::StreamRule& rule) const {
+    auto& tls = rule.backends[0].tls;
+    tls.is_enabled = true;
+    tls.server_name = "db.example.com";
+    tls.authorities_pem = pair_.chain;
+    return tls;
+  }
   /// What a TLS client gets for "hello", or "failed: <why>".
   std::string ask(const TlsPeerOptions& options = {}) {
     Connection connection(stream_.port);

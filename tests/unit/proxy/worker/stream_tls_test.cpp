@@ -250,10 +250,7 @@ TEST_F(StreamTlsTest, IsEncryptedAgainTowardsTheBackend) {
   Backend wrong(secure_named("wrong", options));
   set_upstream("up", {backend.port()});
   stream_.rules = {rule("up")};
-  auto& tls = stream_.rules[0].backends[0].tls;
-  tls.is_enabled = true;
-  tls.server_name = "db.example.com";
-  tls.authorities_pem = pair_.chain;
+  auto& tls = encrypt(stream_.rules[0]);
   serve();
   const auto ask_clear = [&] {
     Client client(stream_.port);
@@ -291,10 +288,7 @@ TEST_F(StreamTlsTest, PresentsItsOwnCertificateToTheBackend) {
   set_certificate("a/ours", ours);
   stream_.rules = {rule("up")};
   auto& from = stream_.rules[0].backends[0];
-  from.tls.is_enabled = true;
-  from.tls.server_name = "db.example.com";
-  from.tls.authorities_pem = pair_.chain;
-  from.tls.certificate = "a/ours";
+  encrypt(stream_.rules[0]).certificate = "a/ours";
   serve();
   set_certificate("a/first", pair_);
   terminate({"a/first"});

@@ -14,37 +14,16 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from dns_client import start_dnsmasq  # noqa: E402
-from penstock_testing import TestCase, main, wait_until  # noqa: E402
-from real_servers import RealServers  # noqa: E402
+from penstock_testing import main, wait_until  # noqa: E402
+from real_servers import ServersTestCase  # noqa: E402
 
 LONGEST_COMMAND = 120
 
 
-class Protocols(TestCase):
+class Protocols(ServersTestCase):
     number = 18
 
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.cluster.install_crds()
-        cls.servers = RealServers(cls.folder, cls.address)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.servers.stop()
-        super().tearDownClass()
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            for name, _ in self.servers.started:
-                print(f'--- log of {name}\n{self.servers.log(name)[-3000:]}', file=sys.stderr)
-
     # --- ports and clients
-
-    def backend(self, host):
-        return f'10.245.{self.number}.{host}'
 
     def open_port(self, port, host, target, protocol='TCP', proxy_protocol=None, listener=None):
         """A TCPService or UDPService that leads to one server, as soon as it is served."""

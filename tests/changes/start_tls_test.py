@@ -9,34 +9,14 @@ import sys
 import urllib.error
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from penstock_testing import TestCase, main, wait_until  # noqa: E402
-from real_servers import RealServers, make_certificate  # noqa: E402
+from penstock_testing import main, wait_until  # noqa: E402
+from real_servers import ServersTestCase, make_certificate  # noqa: E402
 
 LONGEST_COMMAND = 60
 
 
-class StartTls(TestCase):
+class StartTls(ServersTestCase):
     number = 20
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.cluster.install_crds()
-        cls.servers = RealServers(cls.folder, cls.address)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.servers.stop()
-        super().tearDownClass()
-
-    def run(self, result=None):
-        before = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > before:
-            print(self.proxy.text()[-3000:], file=sys.stderr)
-
-    def backend(self, host):
-        return f'10.245.{self.number}.{host}'
 
     def secret(self, name, data):
         self.cluster.apply({'apiVersion': 'v1', 'kind': 'Secret',

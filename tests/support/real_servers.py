@@ -7,9 +7,11 @@ import pwd
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 from cluster_api import run, wait_until
+from penstock_testing import TestCase
 
 LONGEST_STOP = 3
 
@@ -285,3 +287,28 @@ http {{
 ''')
         self.start('nginx', 'nginx', '-e', 'stderr', '-p', place, '-c', place / 'nginx.conf')
         self.wait_listening('nginx', address, 8082)
+
+
+class ServersTestCase(TestCase):
+    """Tests with these servers behind ports of Penstock. Where one fails, all logs are shown."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.cluster.install_crds()
+        cls.servers = RealServers(cls.folder, cls.address)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.servers.stop()
+        super().tearDownClass()
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before:
+            for name, _ in self.servers.started:
+                print(f'--- log of {name}\n{self.servers.log(name)[-3000:]}', file=sys.stderr)
+
+    def backend(self, host):
+        return f'10.245.{self.number}.{host}'

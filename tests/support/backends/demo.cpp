@@ -29,11 +29,21 @@ int main(int argc, char** argv) {
   asio::io_context io{1};
   asio::signal_set signals(io, SIGTERM, SIGINT);
   signals.async_wait([&](boost::system::error_code, int) { io.stop(); });
-  for (const auto& each : http) {
-    const auto equals = each.find('=');
-    test::serve_http(io, parse(each.substr(equals + 1)), each.substr(0, equals));
+  std::string_view at;
+  try {
+    for (const auto& each : http) {
+      at = each;
+      const auto equals = each.find('=');
+      test::serve_http(io, parse(each.substr(equals + 1)), each.substr(0, equals));
+    }
+    for (const auto& each : tcp) {
+      at = each;
+      test::serve_tcp(io, parse(each));
+    }
+  } catch (const std::exception& error) {
+    std::cerr << "penstock-demo: cannot listen on " << at << ": " << error.what() << "\n";
+    return 1;
   }
-  for (const auto& each : tcp) test::serve_tcp(io, parse(each));
   io.run();
   return 0;
 }

@@ -13,6 +13,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'support'))
 from image import build_image  # noqa: E402
 from image_contents import PROGRAMS, Image, listing, sbom  # noqa: E402
+from known_packages import of_dpkg, of_sbom  # noqa: E402
 
 ROOT = HERE.parents[1]
 MOST_MEGABYTES = 100  # without our programs
@@ -133,20 +134,10 @@ class Documents(unittest.TestCase):
         """What dpkg itself reads from the image's database."""
         with tempfile.TemporaryDirectory() as folder:
             pathlib.Path(folder, 'status').write_bytes(self.image.read('var/lib/dpkg/status'))
-            done = subprocess.run(['dpkg-query', f'--admindir={folder}', '-W', '-f',
-                                   '${db:Status-Abbrev} ${Package} ${Version} ${Architecture}\n'],
-                                  capture_output=True, text=True, check=True)
-        return {tuple(line.split()[1:]) for line in done.stdout.splitlines() if line.startswith('ii ')}
+            return of_dpkg(f'--admindir={folder}')
 
     def test_the_sbom_has_every_package_that_dpkg_knows(self):
-        pattern = r'pkg:deb/debian/([^@]+)@([^?]+)\?arch=([a-z0-9]+)&distro=debian-12'
-        found = set()
-        for each in self.sbom['packages']:
-            for reference in each.get('externalRefs', []):
-                name, version, machine = re.fullmatch(pattern, reference['referenceLocator']).groups()
-                self.assertEqual((name, version.replace('%2B', '+')),
-                                 (each['name'], each['versionInfo']))
-                found.add((each['name'], each['versionInfo'], machine))
+        found = of_sbom(self.sbom)
         self.assertEqual(found, self.dpkg())
         self.assertIn('libssl3', {name for name, _, _ in found})
 

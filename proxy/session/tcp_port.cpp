@@ -25,7 +25,7 @@ void TcpPort::update(snapshot::PartPtr part) {
 }
 
 void TcpPort::retire() {
-  close();
+  listener_.close();
   if (stream().drain.ends_on_change) end_all(base::EndReason::kPortClosed);
 }
 

@@ -37,8 +37,8 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   base::IoResult<void> open();
   /// Other settings of the same port: for the sessions that begin from now on.
   void update(snapshot::PartPtr part);
-  /// No new sessions.
-  void close() { listener_.close(); }
+  /// No new sessions but those of clients that are connected already.
+  void drain() { listener_.close_after_waiting(); }
   /// The port is gone.
   void retire();
   void check_endpoints();

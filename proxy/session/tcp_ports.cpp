@@ -25,7 +25,7 @@ base::IoResult<void> TcpPorts::reconcile(const std::string& name) {
 }
 
 void TcpPorts::drain() {
-  for (auto& [name, port] : ports_) port->close();
+  for (auto& [name, port] : ports_) port->drain();
 }
 
 void TcpPorts::check_endpoints() {

@@ -65,7 +65,7 @@ struct WorkerParts {
   base::LineRate error_lines{10};  // of sessions that failed
   std::uint64_t connections = 0;   // serial number of the last one
   bool is_draining = false;        // answers say Connection: close
-  IdleClients idle_clients;        // between two requests; closed when a drain begins
+  IdleClients idle_clients;        // between two requests; closed early in a drain
   BufferPool buffers;
   net::PipePool pipes;
   WorkspacePool workspaces;

@@ -12,6 +12,8 @@ constexpr base::Duration kSweep{5'000};
 constexpr base::Duration kLogFlush{1'000};
 /// For sessions that were told to end to do so.
 constexpr base::Duration kLastWords{100};
+/// A request may be on its way on a connection that looks idle: it is answered, with `close`.
+constexpr base::Duration kIdleInDrain{2'000};
 
 }  // namespace
 
@@ -27,6 +29,7 @@ Worker::Worker(Telemetry telemetry)
                    log_timer_.start(kLogFlush);
                  }),
       drain_timer_(reactor_, [this] { end(); }),
+      idle_timer_(reactor_, [this] { close_idle_clients(); }),
       tcp_ports_(parts_, connections_),
       udp_ports_(parts_, connections_) {
   parts_.limits.use(std::move(telemetry.limits));
@@ -162,15 +165,19 @@ void Worker::drain(base::Duration limit) {
       return;
     }
     parts_.is_draining = true;
-    for (auto& [key, listener] : http_listeners_) listener->close();
+    for (auto& [key, listener] : http_listeners_) listener->close_after_waiting();
     tcp_ports_.drain();
     udp_ports_.drain();
     parts_.pool.clear();
-    for (auto& client : parts_.idle_clients) client.stream.close();
     if (limit.count() <= 0) return reactor_.stop();
+    idle_timer_.start(kIdleInDrain);
     drain_timer_.start(limit);
     base::spawn("drain", drained());
   });
+}
+
+void Worker::close_idle_clients() {
+  for (auto& client : parts_.idle_clients) client.stream.close();
 }
 
 /// Streams that are left end with their log lines; then the loop stops, whatever is left.

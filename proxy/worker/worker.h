@@ -66,6 +66,7 @@ class Worker {
   void make_logs();
   void sweep();
   void end();
+  void close_idle_clients();
   base::Task<void> drained();
 
   net::Reactor reactor_;
@@ -75,6 +76,7 @@ class Worker {
   net::Timer sweep_timer_;
   net::Timer log_timer_;
   net::Timer drain_timer_;
+  net::Timer idle_timer_;
   base::Gate connections_;
   session::TcpPorts tcp_ports_;
   session::UdpPorts udp_ports_;

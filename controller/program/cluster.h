@@ -9,6 +9,7 @@
 #include "controller/program/flags.h"
 #include "controller/status/ingress_status.h"
 #include "controller/status/node_addresses.h"
+#include "controller/status/replica_board.h"
 #include "controller/status/replicas.h"
 #include "controller/status/report_writer.h"
 #include "controller/status/stream_writer.h"
@@ -30,8 +31,11 @@ class Cluster {
           Controller& controller, Metrics& metrics);
   void publish_addresses(asio::io_context& io, const Flags& flags);
   void report(asio::io_context& io, const Flags& flags);
+  void talk_to_replicas(asio::io_context& io, const Flags& flags);
+  status::Live live();
   void clear_statuses();
   void release();
+  void let_go_of_lease();
   void elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access);
   void set_leading(bool is_leading);
 
@@ -41,12 +45,14 @@ class Cluster {
   kube::KubeSource source_;
   std::optional<status::NodeAddresses> nodes_;
   std::optional<status::IngressStatus> status_;
+  std::optional<status::ReplicaBoard> board_;
   std::optional<status::StreamWriter> streams_;
   std::optional<status::ReportWriter> reports_;
   std::optional<kube::LeaderElection> election_;
   std::optional<status::Replicas> replicas_;
   kube::OneTimer clearing_;
   std::function<void()> on_stopped_;
+  bool is_released_ = false;
 };
 
 }  // namespace penstock::program

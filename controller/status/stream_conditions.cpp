@@ -134,6 +134,10 @@ objects::StreamStatus make_status(const objects::StreamStatus& before, const Str
   out.conditions = {judged("Accepted", "Accepted", view),
                     judged("ResolvedRefs", "ResolvedRefs", view), programmed(view),
                     backends_healthy(view), conflicted(view)};
+  // The table has other parts, too: its name tells of this object as long as the object stands.
+  const bool is_same_object = before.generation == out.generation && before.ports == out.ports;
+  out.config = is_same_object && !before.config.empty() ? before.config : view.config;
+  if (view.ports.empty()) out.config.clear();
   out.reason = "Programmed";
   const auto worst = std::ranges::find_if_not(out.conditions, is_good);
   if (worst != out.conditions.end()) out.reason = worst->reason;

@@ -35,6 +35,19 @@ std::vector<std::string> texts(const std::vector<objects::Condition>& conditions
   return out;
 }
 
+TEST(StreamConditions, NamesTheFirstTableThatHeldTheGeneration) {
+  auto view = all_well();
+  view.config = "one";
+  const auto first = make_status({}, view, "now");
+  EXPECT_EQ(first.config, "one");
+  view.config = "two";
+  EXPECT_EQ(make_status(first, view, "now").config, "one") << "something else has changed";
+  view.generation = 4;
+  EXPECT_EQ(make_status(first, view, "now").config, "two");
+  view.ports.clear();
+  EXPECT_EQ(make_status(first, view, "now").config, "") << "no table holds it";
+}
+
 TEST(StreamConditions, AllWell) {
   const auto status = make_status({}, all_well(), "now");
   EXPECT_THAT(texts(status.conditions),

@@ -34,6 +34,18 @@ kube::Random make_random() {
   };
 }
 
+base::Result<kube::ClusterAccess> find_access(const Flags& flags) {
+  base::Result<kube::ClusterAccess> access;
+  if (!flags.kubeconfig.empty()) {
+    access = kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
+  } else if (flags.api_server.empty()) {
+    access = kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
+                                   environment("KUBERNETES_SERVICE_PORT"));
+  }
+  if (!access || flags.api_server.empty()) return access;
+  return kube::with_server(std::move(*access), flags.api_server, flags.api_server_authority);
+}
+
 kube::KubeSource::Options source_options(const Flags& flags) {
   kube::KubeSource::Options options;
   options.watch_namespace = flags.watch_namespace;
@@ -50,11 +62,7 @@ kube::KubeSource::Options source_options(const Flags& flags) {
 
 base::Result<std::unique_ptr<Cluster>> Cluster::make(asio::io_context& io, const Flags& flags,
                                                      Controller& controller, Metrics& metrics) {
-  auto access =
-      flags.kubeconfig.empty()
-          ? kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
-                                  environment("KUBERNETES_SERVICE_PORT"))
-          : kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
+  auto access = find_access(flags);
   if (!access) return std::unexpected(access.error());
   return std::unique_ptr<Cluster>(new Cluster(io, flags, *access, controller, metrics));
 }
@@ -173,6 +181,7 @@ void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::Cluste
   const auto pod = this_pod();
   lease.name_space = pod.name_space.empty() ? access.name_space : pod.name_space;
   lease.name = flags.election_id;
+  lease.duration = flags.election_ttl;
   lease.identity = pod.name.empty() ? host_name() + "-" + std::to_string(getpid()) : pod.name;
   if (flags.clears_status_on_shutdown && !pod.name.empty()) {
     replicas_.emplace(client_, lease.name_space, pod.name);

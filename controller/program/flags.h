@@ -27,6 +27,10 @@ struct Flags {
   std::string publish_status_address;
   bool reports_internal_addresses = false;
   std::string election_id = "penstock-leader";
+  base::Duration election_ttl{30'000};
+  std::string api_server;  // goes before that of the kubeconfig
+  std::string api_server_authority;
+  std::string health_path = "/healthz";
   bool updates_status = true;
   bool clears_status_on_shutdown = true;
   std::string log_level = "info";

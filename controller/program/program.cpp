@@ -36,9 +36,11 @@ base::Result<void> Program::prepare_directory(const std::string& path) {
 
 base::Result<void> Program::serve_status() {
   if (flags_.status_address.empty()) return {};
+  const auto is_alive = [] { return base::StatusReply{200, "ok\n"}; };
   auto server = base::StatusServer::start(
       flags_.status_address,
-      {{"/healthz", [] { return base::StatusReply{200, "ok\n"}; }},
+      {{"/healthz", is_alive},
+       {flags_.health_path, is_alive},
        {"/readyz",
         [this] {
           return controller_->is_ready() ? base::StatusReply{200, "ok\n"}

@@ -159,6 +159,12 @@ class HostJob {
              Reason::kBackendNotFound);
       return;
     }
+    if (is_refused(*service, in_.options)) {
+      report(ingress, where + "/name",
+             fmt::format("Service '{}' is of type ExternalName, which is not served", path),
+             Reason::kBackendNotFound);
+      return;
+    }
     // An ExternalName needs to declare nothing where the Ingress gives a number.
     const bool is_free =
         service->type == objects::ServiceType::kExternalName && backend.port.number != 0;

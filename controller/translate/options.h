@@ -15,6 +15,8 @@ struct Options {
   std::string controller_class = "k8s.io/ingress-nginx";  // spec.controller of our IngressClasses
   bool takes_class_by_name = false;  // also the IngressClass named like `ingress_class`
   bool takes_without_class = false;
+  bool refuses_catch_all = false;       // Ingresses with spec.defaultBackend
+  bool refuses_external_names = false;  // Services of type ExternalName
   /// Which namespaces are served, by their labels; without: all that are watched.
   std::optional<objects::LabelSelector> namespace_selector;
   snapshot::Instance instance;

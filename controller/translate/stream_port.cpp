@@ -145,6 +145,9 @@ snapshot::StreamBackend StreamPort::backend_of(const StreamEntry& entry) {
   const auto* service = in_.reader.find<objects::Service>(path);
   if (service == nullptr) {
     report(entry, fmt::format("{}: expected a Service, '{}' does not exist", entry.key, path));
+  } else if (is_refused(*service, in_.options)) {
+    report(entry, fmt::format("{}: Service '{}' is of type ExternalName, which is not served",
+                              entry.key, path));
   } else if (find_port(*service, entry.port, false, transport_.protocol) == nullptr) {
     report(entry, fmt::format("{}: expected a {} port of Service '{}', got '{}'", entry.key,
                               transport_.name, path, entry.port.text()));
@@ -204,6 +207,9 @@ bool StreamPort::check(const BackendPolicy& policy, const objects::StreamBackend
   if (found == nullptr) {
     report(meta, field + "/service/name", Reason::kBackendNotFound,
            fmt::format("expected a Service, '{}' does not exist", path));
+  } else if (is_refused(*found, in_.options)) {
+    report(meta, field + "/service/name", Reason::kBackendNotFound,
+           fmt::format("Service '{}' is of type ExternalName, which is not served", path));
   } else if (find_port(*found, from.port, false, transport_.protocol) == nullptr) {
     report(meta, field + "/service/port", Reason::kPortNotFound,
            fmt::format("expected a {} port of Service '{}', got '{}'", transport_.name, path,

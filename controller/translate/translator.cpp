@@ -211,7 +211,15 @@ Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
          std::move(problem.message),
          problem.is_served ? Reason::kAnnotationRefused : Reason::kAnnotationIgnored});
   }
-  if (!read.is_left_out) served_.insert(path);
+  const bool is_catch_all = is_refused(ingress, options_);
+  if (is_catch_all) {
+    out.diagnostics.push_back(
+        {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
+         "/spec/defaultBackend",
+         "an Ingress with a default backend is not served here (--disable-catch-all)",
+         Reason::kInvalidSpec});
+  }
+  if (!read.is_left_out && !is_catch_all) served_.insert(path);
   policies_[path] = read.policy == *default_policy_
                         ? default_policy_
                         : std::make_shared<const settings::IngressPolicy>(std::move(read.policy));

@@ -25,6 +25,9 @@ class Cluster {
   /// Clears the statuses where nobody is left to take over, lets go of the Lease, then calls
   /// `on_done`.
   void stop(std::function<void()> on_done);
+  kube::Client& client() { return client_; }
+  /// Null without an election.
+  const kube::LeaderElection* election() const { return election_ ? &*election_ : nullptr; }
 
  private:
   Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,

@@ -140,6 +140,24 @@ void add_program_flags(CLI::App& app, Flags& flags) {
   add_nginx_flags(app, flags);
 }
 
+void add_admin_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--admin-port", flags.admin_port, "Port of the admin API and status page; 0: none")
+      ->capture_default_str();
+  app.add_option("--admin-bind-address", flags.admin_address,
+                 "Its address; another one than loopback needs a certificate")
+      ->capture_default_str();
+  app.add_option("--admin-token-file", flags.admin_token_file,
+                 "File with the secret that lets in, at least 16 characters");
+  app.add_flag("--admin-token-review", flags.reviews_admin_tokens,
+               "Let accounts of the cluster in that may get (read) or post (act) the non-resource "
+               "URL /penstock/admin");
+  app.add_option("--admin-certificate-file", flags.admin_certificate_file,
+                 "Certificate chain of the admin port, PEM");
+  app.add_option("--admin-key-file", flags.admin_key_file, "Its private key, PEM");
+  app.add_option("--admin-proxy-socket", flags.admin_proxy_socket,
+                 "Admin socket of the proxy; empty: admin.sock beside --socket");
+}
+
 base::Result<Controller::Options> to_options(const Flags& flags) {
   if (!flags.publish_service.empty() && !flags.publish_status_address.empty()) {
     return base::fail("--publish-service and --publish-status-address exclude each other");
@@ -164,6 +182,7 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   if (const auto port = port_of(flags.status_address); port != 0) {
     options.translate.reserved_ports.push_back(port);
   }
+  if (flags.admin_port != 0) options.translate.reserved_ports.push_back(flags.admin_port);
   const auto pair = make_self_signed();
   if (!pair) return std::unexpected(pair.error());
   options.translate.fallback_chain_pem = pair->chain;

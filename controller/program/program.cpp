@@ -1,5 +1,6 @@
 #include "controller/program/program.h"
 
+#include "controller/program/admin_document.h"
 #include "proxy/base/log.h"
 
 namespace penstock::program {
@@ -19,6 +20,7 @@ base::Result<void> Program::prepare(const std::string& manifests) {
     if (!cluster) return std::unexpected(cluster.error());
     cluster_ = std::move(*cluster);
   }
+  if (auto served = serve_admin(); !served) return served;
   return serve_status();
 }
 
@@ -55,6 +57,27 @@ base::Result<void> Program::serve_status() {
   return {};
 }
 
+base::Result<void> Program::serve_admin() {
+  if (flags_.admin_port == 0) return {};
+  auto options = admin_options(flags_);
+  if (!options) return std::unexpected(options.error());
+  admin::AdminSources sources;
+  sources.document = [this](const base::HttpRequest& request) {
+    return admin_document(*controller_, cluster_.get(), request);
+  };
+  if (flags_.reviews_admin_tokens && cluster_) {
+    token_review_.emplace(cluster_->client());
+    sources.review = [this](const std::string& token, admin::Right right,
+                            admin::Guard::OnVerdict on_verdict) {
+      token_review_->review(token, right, std::move(on_verdict));
+    };
+  }
+  auto started = admin::AdminApi::start(io_, std::move(*options), std::move(sources));
+  if (!started) return std::unexpected(started.error());
+  admin_ = std::move(*started);
+  return {};
+}
+
 void Program::wait_for_signal() {
   signals_.async_wait([this](base::error_code code, int) {
     if (code) return;
@@ -80,6 +103,8 @@ void Program::run() {
     cluster_->start();
   }
   io_.run();
+  admin_.reset();
+  token_review_.reset();
   status_.reset();
 }
 

@@ -43,6 +43,7 @@ struct Exchange {
   const snapshot::PartPtr* host_part = nullptr;  // of the route
   std::string request_id;
   std::uint16_t status = 0;
+  bool is_local = false;  // the answer is our own
   std::uint64_t head_sent = 0;  // bytes of the response head
   std::vector<telemetry::UpstreamTry> tries;
 

@@ -112,7 +112,11 @@ base::Task<bool> HttpSession::begin() {
   const auto context = worker_.tls_server;
   if (!context) co_return false;
   const auto secured = co_await stream_.handshake(context->new_session());
-  if (!secured) worker_.metrics.handshake_failures.add();
+  if (!secured) {
+    worker_.metrics.handshake_failures.add();
+    auto& entry = worker_.errors.note(telemetry::ErrorReason::kTlsHandshake, worker_.clock.wall());
+    entry.client = base::unmapped(side_.peer).to_string();
+  }
   co_return secured.has_value();
 }
 
@@ -252,6 +256,10 @@ std::string_view HttpSession::tls_cipher() const {
 void HttpSession::finish(bool is_parsed) {
   const auto& exchange = work_->exchange;
   if (exchange.status == 0) return;
+  if (exchange.is_local || exchange.status >= 500 || exchange.tries.size() > 1) {
+    note_exchange(worker_.errors, exchange, is_parsed, worker_.clock.wall());
+  }
+  if (!worker_.log_rules.empty()) worker_.log_rules.apply(record(is_parsed), worker_.clock.now());
   const auto& logs = worker_.logs;
   const bool has_ingress = exchange.route != nullptr && !exchange.route->ingress.empty();
   // What no Ingress matched is not worth a line unless asked for; what could not be read is.
@@ -355,6 +363,7 @@ base::Task<HttpSession::Next> HttpSession::reply(std::uint16_t status, std::stri
   auto& exchange = work_->exchange;
   auto& out = work_->out;
   exchange.status = status;
+  exchange.is_local = true;
   if (!stream_.is_open()) co_return Next::kClose;
   out.clear();
   append_local_reply(status, location, exchange, next == Next::kClose,

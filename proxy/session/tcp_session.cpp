@@ -186,7 +186,7 @@ base::Task<void> TcpSession::run() {
   begun_ = worker_.clock.now();
   serial_ = ++worker_.connections;
   is_logged_ = wants_log(worker_, stream_.log);
-  if (is_logged_) server_ = client_.local_endpoint();
+  if (is_logged_ || !worker_.log_rules.empty()) server_ = client_.local_endpoint();
   series_->active.add();
   const auto reason = co_await carry();
   upstream_ = nullptr;
@@ -287,7 +287,8 @@ void TcpSession::finish(base::EndReason reason) {
   if (base::is_failure(reason) && (phase_ != Phase::kConnecting || tries_.empty())) {
     write_error(reason);
   }
-  if (is_logged_) write_log(reason, time);
+  note_stream(worker_.errors, stream_.name, reason, peer_, tries_, worker_.clock.wall());
+  if (is_logged_ || !worker_.log_rules.empty()) write_log(reason, time);
 }
 
 void TcpSession::write_log(base::EndReason reason, base::Duration time) {
@@ -301,7 +302,8 @@ void TcpSession::write_log(base::EndReason reason, base::Duration time) {
   record.now = worker_.clock.wall();
   record.time = time;
   record.tries = tries_;
-  session::write_log(worker_, stream_.log, record);
+  worker_.log_rules.apply(record, worker_.clock.now());
+  if (is_logged_) session::write_log(worker_, stream_.log, record);
 }
 
 void TcpSession::write_error(base::EndReason reason) {

@@ -14,6 +14,7 @@
 #include "proxy/net/tls_context.h"
 #include "proxy/routing/routing_table.h"
 #include "proxy/session/buffer_pool.h"
+#include "proxy/session/diagnosis.h"
 #include "proxy/session/limit_cache.h"
 #include "proxy/session/stream_tls.h"
 #include "proxy/session/upstream_connection.h"
@@ -21,6 +22,7 @@
 #include "proxy/telemetry/access_log.h"
 #include "proxy/telemetry/log_format.h"
 #include "proxy/telemetry/metrics.h"
+#include "proxy/telemetry/recent_errors.h"
 #include "proxy/upstream/pool.h"
 #include "proxy/upstream/upstream_state.h"
 
@@ -61,6 +63,8 @@ struct WorkerParts {
   StreamTlsCache stream_tls;
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
+  telemetry::RecentErrors errors;
+  LogRules log_rules;
   Logs logs;
   base::LineRate error_lines{10};  // of sessions that failed
   std::uint64_t connections = 0;   // serial number of the last one

@@ -84,6 +84,14 @@ class WorkerMetrics {
                       std::string_view method, std::uint16_t status);
   /// Null where there are too many. Asked for once for each port, which holds it.
   std::shared_ptr<StreamSeries> stream(const StreamLabels& labels);
+  /// Visits what is counted of a port: one for each object that has had it.
+  template <class Visit>
+  void for_each_stream(const std::string& name, Visit visit) const {
+    for (auto each = streams_.lower_bound({name, "", ""});
+         each != streams_.end() && each->first.stream == name; ++each) {
+      visit(*each->second);
+    }
+  }
   /// Shared by all beyond a bound, so that sums stay right.
   std::shared_ptr<UpstreamSeries> upstream(const std::string& name);
   void observe(RequestSeries& series, const HttpRecord& record);

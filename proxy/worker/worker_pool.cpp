@@ -60,6 +60,28 @@ void WorkerPool::drain(base::Duration limit) {
   for (const auto& worker : workers_) worker->drain(limit);
 }
 
+void WorkerPool::report(const ReportRequest& request, std::function<void(Report)> done) {
+  auto sum = std::make_shared<Report>();
+  const auto answer = std::make_shared<std::function<void(Report)>>(std::move(done));
+  for (const auto& worker : workers_) {
+    worker->report(request, [this, sum, answer, alive = is_alive_](const Report& each) {
+      asio::post(control_, [this, sum, answer, alive, each] {
+        if (!*alive) return;
+        sum->add(each);
+        if (sum->workers == workers_.size()) (*answer)(std::move(*sum));
+      });
+    });
+  }
+}
+
+void WorkerPool::set_log_rules(const std::vector<session::LogRule>& rules) {
+  for (const auto& worker : workers_) worker->set_log_rules(rules);
+}
+
+void WorkerPool::set_drained(const std::map<std::string, std::set<std::string>>& endpoints) {
+  for (const auto& worker : workers_) worker->set_drained(endpoints);
+}
+
 void WorkerPool::adopt(std::shared_ptr<const routing::RoutingTable> table,
                        const routing::TableChange& change) {
   table_ = std::move(table);

@@ -7,6 +7,7 @@ packages=(
   postgresql-15 openssh-server openssh-client postfix dovecot-imapd dovecot-pop3d xrdp iperf3
   python3-grpcio bind9-dnsutils curl iproute2
   containerd runc containernetworking-plugins iptables nftables conntrack procps
+  chromium chromium-driver python3-selenium fonts-dejavu-core
   buildah mmdebstrap uidmap clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev python3-yaml
   prometheus
 )

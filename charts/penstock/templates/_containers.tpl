@@ -59,6 +59,7 @@
 {{- with $c.defaultSslCertificate }}
 - --default-ssl-certificate={{ . }}
 {{- end }}
+{{- with include "penstock.admin.args" . | trim }}{{ . | nindent 0 }}{{- end }}
 {{- include "penstock.extraArgs" (dict "args" $c.extraArgs "root" .) }}
 {{- end }}
 
@@ -80,6 +81,7 @@ env:
 {{- end }}
 ports:
 - {name: {{ $c.metrics.portName }}, containerPort: {{ $c.metrics.port }}}
+{{- with include "penstock.admin.port" . | trim }}{{ . | nindent 0 }}{{- end }}
 {{- with $c.startupProbe }}
 startupProbe: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -93,6 +95,7 @@ resizePolicy: {{- toYaml . | nindent 2 }}
 volumeMounts:
 - {name: socket, mountPath: /run/penstock}
 - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- with include "penstock.admin.mounts" . | trim }}{{ . | nindent 0 }}{{- end }}
 {{- with $c.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}

@@ -27,6 +27,10 @@ constexpr std::array kHashKeys = {
 
 }  // namespace
 
+std::string_view name_of(LoadBalancing algorithm) {
+  return std::ranges::find(kAlgorithms, algorithm, &Named<LoadBalancing>::second)->first;
+}
+
 StreamBalancing parse_stream_balancing(const Json& spec) {
   StreamBalancing balancing;
   const auto part = spec.get("loadBalancing");

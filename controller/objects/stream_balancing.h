@@ -1,6 +1,7 @@
 #pragma once
 // loadBalancing of a TCPService or UDPService, as written.
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "controller/objects/json.h"
@@ -31,6 +32,7 @@ struct StreamBalancing {
   }
 };
 
+std::string_view name_of(LoadBalancing algorithm);
 /// loadBalancing of the spec.
 StreamBalancing parse_stream_balancing(const Json& spec);
 /// nginx's rule, kept on purpose: a hash has no second choice.

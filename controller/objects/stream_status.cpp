@@ -34,6 +34,8 @@ StreamStatus parse_stream_status(const Json& object) {
   status.backends = json.text("backends");
   status.replicas = json.text("replicas");
   status.reason = json.text("reason");
+  status.columns = {json.text("class"), json.text("address"), json.text("algorithm"),
+                    json.text("conflictWith")};
   json.for_each("conditions", [&](const Json& item) {
     status.conditions.push_back(
         {item.text("type"), item.text("status"), item.text("reason"), item.text("message"),
@@ -64,8 +66,10 @@ std::string status_json(const StreamStatus& status) {
         base::escape_json(each.message), each.generation, base::escape_json(each.since));
   }
   return fmt::format(
-      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","reason":"{}","conditions":[{}]}})",
-      status.generation, status.ports, status.backends, status.replicas, status.reason, conditions);
+      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","reason":"{}","class":"{}","address":"{}","algorithm":"{}","conflictWith":"{}","conditions":[{}]}})",
+      status.generation, status.ports, status.backends, status.replicas, status.reason,
+      base::escape_json(status.columns.class_name), status.columns.address,
+      status.columns.algorithm, base::escape_json(status.columns.conflict_with), conditions);
 }
 
 }  // namespace penstock::objects

@@ -20,12 +20,23 @@ struct Condition {
   bool operator==(const Condition&) const = default;
 };
 
+/// What kubectl shows in columns, each as one text that is never empty.
+struct StreamColumns {
+  std::string class_name;     // "-": of none
+  std::string address;        // "*": every one; "10.0.0.1, 10.0.0.2"
+  std::string algorithm;      // "RoundRobin"
+  std::string conflict_with;  // "TCPService db/mysql"; "-": nobody
+
+  bool operator==(const StreamColumns&) const = default;
+};
+
 struct StreamStatus {
   std::int64_t generation = 0;  // observedGeneration; 0: never written
   std::string ports;            // that the object has: "5432, 6000-6100"
   std::string backends;         // endpoints that are ready of all: "2/3"
   std::string replicas;         // proxies that serve it of all: "1/1"
   std::string reason;           // of the worst condition
+  StreamColumns columns;
   std::vector<Condition> conditions;
 
   const Condition* find(std::string_view type) const;

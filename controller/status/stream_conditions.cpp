@@ -108,6 +108,14 @@ Condition conflicted(const StreamView& view) {
   return {"Conflicted", "False", "NoConflict", "", 0, {}};
 }
 
+std::string conflict_with(const StreamView& view) {
+  for (const auto& each : view.diagnostics) {
+    if (each.reason != Reason::kPortConflict) continue;
+    return each.other.name.empty() ? "ConfigMap" : objects::to_string(each.other);
+  }
+  return "-";
+}
+
 }  // namespace
 
 bool is_good(const Condition& condition) {
@@ -121,6 +129,8 @@ objects::StreamStatus make_status(const objects::StreamStatus& before, const Str
   out.ports = objects::print_ports(view.ports);
   out.backends = fmt::format("{}/{}", view.ready_endpoints, view.endpoints);
   out.replicas = fmt::format("{}/{}", view.programmed, view.proxies);
+  out.columns = view.columns;
+  out.columns.conflict_with = conflict_with(view);
   out.conditions = {judged("Accepted", "Accepted", view),
                     judged("ResolvedRefs", "ResolvedRefs", view), programmed(view),
                     backends_healthy(view), conflicted(view)};

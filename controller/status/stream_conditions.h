@@ -20,7 +20,8 @@ struct StreamView {
   std::size_t endpoints = 0;
   std::size_t programmed = 0;  // proxies that serve it as it is
   std::size_t proxies = 0;
-  std::string bind_problem;  // of one of its ports; empty: all are open
+  objects::StreamColumns columns;  // but for conflict_with
+  std::string bind_problem;        // of one of its ports; empty: all are open
 };
 
 /// `before` is the status that stands: a condition that does not change its status keeps its time.

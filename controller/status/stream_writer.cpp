@@ -1,6 +1,7 @@
 #include "controller/status/stream_writer.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -52,6 +53,16 @@ std::vector<const objects::StreamBackend*> backends_of(const objects::UdpService
   std::vector<const objects::StreamBackend*> out;
   for (const auto& backend : service.backends) out.push_back(&backend);
   return out;
+}
+
+template <class T>
+objects::StreamColumns columns_of(const T& service) {
+  std::set<std::string> addresses;
+  for (const auto& listener : service.listeners) {
+    addresses.insert(listener.address.empty() ? "*" : listener.address);
+  }
+  return {service.class_name.value_or("-"), fmt::format("{}", fmt::join(addresses, ", ")),
+          std::string(objects::name_of(service.load_balancing.algorithm)), ""};
 }
 
 std::size_t endpoints_of(const world::World& world, const std::string& service) {
@@ -153,6 +164,7 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
   const auto& meta = service.meta;
   const objects::ObjectKey key{transport.object_kind, meta.name_space, meta.name};
   StreamView out;
+  out.columns = columns_of(service);
   out.generation = meta.generation;
   out.diagnostics = view.translator->diagnostics_of(key);
   const auto unreadable = view.world->unreadable().find(key);
@@ -238,6 +250,7 @@ void StreamWriter::compare_unreadable(const View& view) {
                          view.world->find<objects::UdpService>(path) == nullptr);
     if (!is_new || error.meta.uid.empty()) continue;
     StreamView out;
+    out.columns = {"-", "-", "-", ""};
     out.generation = error.meta.generation;
     out.diagnostics.push_back({key, error.pointer, error.message, translate::Reason::kInvalidSpec});
     out.proxies = view.live.proxies;

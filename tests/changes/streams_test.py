@@ -145,9 +145,11 @@ class Streams(TestCase):
         self.assertEqual(self.condition('whole', 'Conflicted')['status'], 'False')
         rows = self.kubectl('get', 'tcpsvc', 'whole', '-o', 'wide').splitlines()
         self.assertEqual(rows[0].split(), ['NAME', 'PORTS', 'BACKENDS', 'PROGRAMMED', 'REASON',
-                                           'REPLICAS', 'CLASS', 'ALGORITHM', 'AGE'])
+                                           'REPLICAS', 'CLASS', 'ADDRESS', 'ALGORITHM', 'CONFLICT', 'AGE'])
+        self.assertEqual(len(rows[1].split()), len(rows[0].split()), 'every column has a value')
         self.assertTrue(rows[1].startswith('whole'))
-        for expected in ('1641-1642', '2/2', 'True', 'Programmed', '1/1', self.name):
+        for expected in ('1641-1642', '2/2', 'True', 'Programmed', '1/1', self.name, '*',
+                         'RoundRobin', '-'):
             self.assertIn(expected, rows[1])
         self.assertEqual([reason for reason, _ in self.events('whole')], ['Programmed'])
         since = self.condition('whole', 'Programmed')['lastTransitionTime']
@@ -172,6 +174,8 @@ class Streams(TestCase):
         self.assertIn(f'port 1651 is already taken by the TCPService {self.name}/owner',
                       found['message'])
         self.wait_condition('loser', 'Accepted', 'False', 'PortConflict')
+        self.assertEqual(self.cluster.get('TCPService', 'loser', self.name)['status']
+                         ['conflictWith'], f'TCPService {self.name}/owner')
         wait_until('the conflict is counted', lambda: self.metric(
             'penstock_controller_stream_port_conflicts') == 1)
         self.assertEqual(self.condition('owner', 'Programmed')['status'], 'True')

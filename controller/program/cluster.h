@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "controller/admission/webhook.h"
 #include "controller/kube/kube_source.h"
 #include "controller/kube/lease.h"
 #include "controller/program/flags.h"
@@ -32,6 +33,8 @@ class Cluster {
   void report(asio::io_context& io, const Flags& flags);
   void clear_statuses();
   void release();
+  base::Result<void> serve_webhook(asio::io_context& io, const Flags& flags,
+                                   const std::string& name_space);
   void elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access);
   void set_leading(bool is_leading);
 
@@ -45,6 +48,7 @@ class Cluster {
   std::optional<status::ReportWriter> reports_;
   std::optional<kube::LeaderElection> election_;
   std::optional<status::Replicas> replicas_;
+  std::unique_ptr<admission::Webhook> webhook_;
   kube::OneTimer clearing_;
   std::function<void()> on_stopped_;
 };

@@ -29,6 +29,11 @@ struct Flags {
   std::string election_id = "penstock-leader";
   bool updates_status = true;
   bool clears_status_on_shutdown = true;
+  std::string webhook_address;
+  std::string webhook_certificate;
+  std::string webhook_key;
+  std::string webhook_name = "penstock-admission";
+  bool webhook_refuses_taken_ports = false;
   std::string log_level = "info";
   std::string log_format = "text";
   std::vector<std::string> warnings;  // flags that change nothing, one sentence each
@@ -38,6 +43,7 @@ struct Flags {
 void add_translation_flags(CLI::App& app, Flags& flags);
 /// Where objects come from and what is told back.
 void add_kubernetes_flags(CLI::App& app, Flags& flags);
+void add_webhook_flags(CLI::App& app, Flags& flags);
 void add_program_flags(CLI::App& app, Flags& flags);
 
 /// Checks what holds across flags; fills in what is made at start. A sentence where it cannot be.

@@ -233,7 +233,6 @@ class Refusals(unittest.TestCase):
             'controller.enableMimalloc': ['controller.enableMimalloc=true'],
             'controller.customTemplate': ['controller.customTemplate.configMapName=tmpl'],
             'controller.shareProcessNamespace': ['controller.shareProcessNamespace=true'],
-            'controller.admissionWebhooks.enabled': ['controller.admissionWebhooks.enabled=true'],
             'dhParam': ['dhParam=abc'],
             'serviceAccount.automountServiceAccountToken':
                 ['serviceAccount.automountServiceAccountToken=true'],

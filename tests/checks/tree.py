@@ -18,7 +18,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROXY = ['main', 'control', 'worker', 'session', 'routing', 'filters', 'health', 'upstream', 'http', 'net',
          'telemetry', 'snapshot', 'base']
-CONTROLLER = ['cli', 'main', 'program', 'publish', 'status', 'kube', 'directory', 'dns',
+CONTROLLER = ['cli', 'main', 'program', 'admission', 'publish', 'status', 'kube', 'directory', 'dns',
               'translate', 'annotations', 'settings', 'world', 'objects']
 SHARED = {'snapshot', 'base'}
 # `explain` answers with the code that serves.

@@ -50,6 +50,10 @@
 {{- if $c.streamPortPolicies }}
 - --stream-port-policies
 {{- end }}
+{{- if $c.admissionWebhooks.enabled }}
+- --validating-webhook=:{{ $c.admissionWebhooks.port }}
+- --validating-webhook-name={{ include "penstock.fullname" . }}-admission
+{{- end }}
 {{- with include "penstock.publishService" . }}
 - --publish-service={{ . }}
 {{- end }}
@@ -80,6 +84,9 @@ env:
 {{- end }}
 ports:
 - {name: {{ $c.metrics.portName }}, containerPort: {{ $c.metrics.port }}}
+{{- if $c.admissionWebhooks.enabled }}
+- {name: webhook, containerPort: {{ $c.admissionWebhooks.port }}}
+{{- end }}
 {{- with $c.startupProbe }}
 startupProbe: {{- toYaml . | nindent 2 }}
 {{- end }}

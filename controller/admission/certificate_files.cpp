@@ -1,16 +1,20 @@
 #include "controller/admission/certificate_files.h"
 
 #include <fstream>
-#include <iterator>
 
 namespace penstock::admission {
 namespace {
 
 constexpr std::chrono::seconds kCheckEvery{10};
 
+constexpr std::size_t kMostBytes = 1U << 20;  // as of a Secret
+
 std::string read(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::string out(kMostBytes, '\0');
+  file.read(out.data(), static_cast<std::streamsize>(out.size()));
+  out.resize(static_cast<std::size_t>(file.gcount()));
+  return out;
 }
 
 }  // namespace
@@ -26,8 +30,9 @@ void CertificateFiles::check() {
   const auto chain = read(certificate_);
   const auto key = read(key_);
   if (auto now = chain + key; now != in_use_) {
+    // Also where it cannot be used: that is said once, and files that are half replaced come again.
     in_use_ = std::move(now);
-    on_certificate_(chain, key);
+    (void)on_certificate_(chain, key);
   }
   timer_.after(kCheckEvery, [this] { check(); });
 }

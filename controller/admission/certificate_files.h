@@ -6,13 +6,14 @@
 
 #include "controller/kube/one_timer.h"
 #include "proxy/base/asio.h"
+#include "proxy/base/result.h"
 
 namespace penstock::admission {
 
 class CertificateFiles {
  public:
   using OnCertificate =
-      std::function<void(const std::string& chain_pem, const std::string& key_pem)>;
+      std::function<base::Result<void>(const std::string& chain_pem, const std::string& key_pem)>;
 
   CertificateFiles(asio::io_context& io, std::string certificate, std::string key,
                    OnCertificate on_certificate);

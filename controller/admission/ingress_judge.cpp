@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <string_view>
+#include <unordered_map>
 
 #include "controller/admission/judge.h"
 #include "controller/annotations/annotations.h"
@@ -18,21 +21,28 @@ constexpr std::string_view kSnippet = "-snippet";
 
 /// What configuration text could smuggle in. Nothing here becomes such text; who sends it means
 /// harm, or another controller.
-constexpr std::array<std::string_view, 6> kSuspects = {
-    "/etc/passwd", "/etc/shadow", "/etc/group", "/etc/nginx", "/var/run/secrets", "_by_lua"};
+constexpr std::array<std::string_view, 7> kSuspects = {
+    "/etc/passwd",      "/etc/shadow", "/etc/group", "/etc/nginx", "/etc/ingress-controller",
+    "/var/run/secrets", "_by_lua"};
 constexpr std::array<std::string_view, 2> kDirectives = {"alias", "root"};
+constexpr std::string_view kSpaces = " \t\r\n\f\v";
 
-bool is_suspect(std::string_view text) {
-  for (const auto each : kSuspects) {
-    if (text.find(each) != text.npos) return true;
-  }
-  for (const auto word : kDirectives) {
-    const auto at = text.find(word);
-    const auto rest = at == text.npos ? std::string_view() : text.substr(at + word.size());
-    const bool has_space = !rest.empty() && (rest.front() == ' ' || rest.front() == '\t');
-    if (has_space && rest.find(';') != rest.npos) return true;
+/// "root /x;" anywhere in the text.
+bool has_directive(std::string_view text, std::string_view word) {
+  const auto end = text.rfind(';');
+  if (end == text.npos) return false;
+  for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
+    const auto after = at + word.size();
+    if (after < end && kSpaces.find(text[after]) != kSpaces.npos) return true;
   }
   return false;
+}
+
+bool is_suspect(std::string_view text) {
+  return std::ranges::any_of(kSuspects,
+                             [&](std::string_view each) { return text.find(each) != text.npos; }) ||
+         std::ranges::any_of(kDirectives,
+                             [&](std::string_view word) { return has_directive(text, word); });
 }
 
 std::string suspect_in(const Ingress& ingress) {
@@ -89,54 +99,77 @@ bool may_share(const Ingress& a, const Ingress& b, const std::string& key) {
   return (one == nullptr) != (other == nullptr);
 }
 
-bool has_path(const Ingress& ingress, const std::string& host, const std::string& path) {
-  return std::ranges::any_of(ingress.rules, [&](const objects::IngressRule& rule) {
-    return rule.host == host &&
-           std::ranges::find(rule.paths, path, &objects::IngressPath::path) != rule.paths.end();
-  });
-}
+/// The first of the candidate's paths that somebody has, as a look at each rival's paths once finds
+/// it: an object of thousands of paths costs their number, not its product with the cluster's.
+struct Taken {
+  std::size_t at = 0;  // in the order of the candidate's paths
+  const std::string* path = nullptr;
+  const Ingress* owner = nullptr;
+};
 
-/// "shop/web", or empty where nobody has this path.
-std::string owner_of(const Site& site, const Ingress& ingress, const std::string& host,
-                     const std::string& path) {
-  const auto& options = site.translator.options();
-  const auto canary = options.annotation_prefix + "/canary";
-  translate::Reader reader(site.world);
-  const auto name = host.empty() ? std::string(world::kCatchAll) : host;
-  for (const auto* other : site.world.ingresses_of(name)) {
-    const bool is_self =
-        other->meta.name_space == ingress.meta.name_space && other->meta.name == ingress.meta.name;
-    if (is_self || !has_path(*other, host, path) || may_share(ingress, *other, canary)) continue;
-    if (translate::is_ours(reader, *other, options)) {
-      return other->meta.name_space + "/" + other->meta.name;
+using PathIndex = std::unordered_map<std::string_view, std::size_t>;
+
+void look_at(const Ingress& rival, std::string_view host, const PathIndex& wanted, Taken& taken) {
+  for (const auto& rule : rival.rules) {
+    if (rule.host != host) continue;
+    for (const auto& path : rule.paths) {
+      const auto found = wanted.find(path.path);
+      if (found == wanted.end()) continue;
+      const bool is_first = taken.owner == nullptr || found->second < taken.at;
+      if (is_first) taken = {found->second, &path.path, &rival};
     }
   }
-  return {};
+}
+
+Taken taken_of_host(const Site& site, const Ingress& ingress, const std::string& host,
+                    const PathIndex& wanted) {
+  const auto& options = site.translator.options();
+  const auto canary = options.annotation_prefix + "/canary";
+  Taken taken;
+  for (const auto* rival : site.world.ingresses_of(host.empty() ? world::kCatchAll : host)) {
+    const bool is_self =
+        rival->meta.name_space == ingress.meta.name_space && rival->meta.name == ingress.meta.name;
+    if (is_self || may_share(ingress, *rival, canary)) continue;
+    Taken theirs;
+    look_at(*rival, host, wanted, theirs);
+    if (theirs.owner == nullptr || (taken.owner != nullptr && theirs.at >= taken.at)) continue;
+    translate::Reader reader(site.world);
+    if (translate::is_ours(reader, *rival, options)) taken = theirs;
+  }
+  return taken;
 }
 
 std::string taken_path(const Site& site, const Ingress& ingress) {
+  std::map<std::string, PathIndex> hosts;
+  std::size_t count = 0;
   for (const auto& rule : ingress.rules) {
-    for (const auto& path : rule.paths) {
-      const auto owner = owner_of(site, ingress, rule.host, path.path);
-      if (owner.empty()) continue;
-      return fmt::format(R"(host "{}" and path "{}" is already defined in ingress {})",
-                         rule.host.empty() ? world::kCatchAll : std::string_view(rule.host),
-                         path.path, owner);
-    }
+    for (const auto& path : rule.paths) hosts[rule.host].try_emplace(path.path, count++);
   }
-  return {};
+  const std::string* host = nullptr;
+  Taken first;
+  for (const auto& [name, paths] : hosts) {
+    const auto taken = taken_of_host(site, ingress, name, paths);
+    const bool is_first = taken.owner != nullptr && (host == nullptr || taken.at < first.at);
+    if (!is_first) continue;
+    first = taken;
+    host = &name;
+  }
+  if (host == nullptr) return {};
+  return fmt::format(R"(host "{}" and path "{}" is already defined in ingress {}/{})",
+                     host->empty() ? world::kCatchAll : std::string_view(*host), *first.path,
+                     first.owner->meta.name_space, first.owner->meta.name);
 }
 
 }  // namespace
 
 Verdict judge_ingress(const Site& site, const Ingress& ingress) {
   const auto& meta = ingress.meta;
+  translate::Reader reader(site.world);
+  if (!translate::is_ours(reader, ingress, site.translator.options())) return {};
   if (const auto what = suspect_in(ingress); !what.empty()) {
     return refuse(fmt::format("invalid object: invalid rule in ingress {}/{}: invalid {}",
                               meta.name_space, meta.name, what));
   }
-  translate::Reader reader(site.world);
-  if (!translate::is_ours(reader, ingress, site.translator.options())) return {};
   if (auto why = of_usual_prefix(site, ingress); !why.empty()) return refuse(std::move(why));
   if (const auto key = snippet_of(site, ingress); !key.empty()) {
     return refuse(key +

@@ -1,7 +1,10 @@
 #pragma once
 // Whether an object that is about to be stored would be served as written. Looks up what the world
-// already knows and translates nothing: the cost follows the object, not the cluster. On the
-// controller's thread, which owns the world.
+// already knows and translates nothing: the cost follows the object, not the cluster. What another
+// controller serves is allowed without a look, whether it can be read or not. On the controller's
+// thread, which owns the world.
+#include <string>
+
 #include "controller/admission/review.h"
 #include "controller/translate/translator.h"
 #include "controller/world/world.h"
@@ -14,6 +17,8 @@ struct Site {
   /// Refuse an object that asks for a port that another one has. Otherwise it is taken with a
   /// warning, so that the order in which objects come does not matter.
   bool refuses_taken_ports = false;
+  /// The only namespace whose objects are served; empty: all of them.
+  std::string watch_namespace = {};
 };
 
 Verdict judge(const Site& site, const Review& review);

@@ -13,6 +13,8 @@ using simdjson::dom::element;
 constexpr std::size_t kLongestWarning = 250;
 constexpr std::size_t kMostWarnings = 15;
 constexpr std::size_t kLongestMessage = 4096;
+/// The JSON library needs some fourteen times the text, and keeps it.
+constexpr std::size_t kMostKept = 1U << 20;
 
 std::string text_of(const simdjson::simdjson_result<element>& found) {
   std::string_view text;
@@ -34,6 +36,12 @@ std::optional<objects::Kind> kind_of(const element& request) {
     default:
       return std::nullopt;
   }
+}
+
+std::optional<std::string> class_of(const element& object) {
+  std::string_view text;
+  if (object["spec"]["ingressClassName"].get(text) != simdjson::SUCCESS) return std::nullopt;
+  return std::string(text);
 }
 
 /// Without cutting a character of UTF-8 in two.
@@ -69,7 +77,13 @@ base::Result<Review> ReviewReader::read(std::string_view json) {
   const bool has_object = request["object"].get(object) == simdjson::SUCCESS && object.is_object();
   out.is_removal = text_of(request["operation"]) == "DELETE" || !has_object ||
                    !text_of(object["metadata"]["deletionTimestamp"]).empty();
-  if (!out.is_removal) out.object = inner_.parse(*out.kind, simdjson::minify(object));
+  if (out.is_removal) return out;
+  out.class_name = class_of(object);
+  out.object = inner_.parse(*out.kind, simdjson::minify(object));
+  if (json.size() > kMostKept) {
+    outer_ = simdjson::dom::parser();
+    inner_ = objects::Parser();
+  }
   return out;
 }
 
@@ -82,8 +96,9 @@ std::string write_answer(std::string_view uid, const Verdict& verdict) {
   std::string warnings;
   for (std::size_t i = 0; i < verdict.warnings.size(); ++i) {
     const bool is_last = i + 1 == kMostWarnings && verdict.warnings.size() > kMostWarnings;
-    const auto text = is_last ? fmt::format("and {} more", verdict.warnings.size() - i)
-                              : shortened(verdict.warnings[i], kLongestWarning);
+    const auto text = is_last
+                          ? fmt::format("and {} more", verdict.warnings.size() - i)
+                          : shortened(base::escape_controls(verdict.warnings[i]), kLongestWarning);
     warnings += fmt::format(R"({}"{}")", warnings.empty() ? "" : ",", base::escape_json(text));
     if (is_last) break;
   }

@@ -18,6 +18,8 @@ struct Review {
   std::optional<objects::Kind> kind;
   bool is_removal = false;  // DELETE, or an object that is being deleted
   objects::ObjectKey key;
+  /// spec.ingressClassName, also of an object that cannot be read.
+  std::optional<std::string> class_name;
   /// As the controller would read it. Not set where there is nothing to judge.
   std::optional<std::expected<objects::Object, objects::ParseError>> object;
 };
@@ -32,7 +34,8 @@ struct Verdict {
 
 inline Verdict refuse(std::string message) { return {false, std::move(message), {}}; }
 
-/// Reads objects with the parser that the controller reads them with. One thread.
+/// Reads objects with the parser that the controller reads them with, and keeps the memory of an
+/// ordinary one between them. One thread.
 class ReviewReader {
  public:
   /// A sentence where it is no AdmissionReview with a request.

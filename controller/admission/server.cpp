@@ -3,32 +3,21 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 
-#include <boost/beast/core.hpp>
-#include <boost/beast/http.hpp>
-#include <boost/beast/ssl.hpp>
+#include <algorithm>
 
-#include <set>
-
+#include "controller/admission/connection.h"
 #include "proxy/base/log.h"
 #include "proxy/base/text.h"
 
 namespace penstock::admission {
 namespace {
 
-namespace beast = boost::beast;
-namespace http = boost::beast::http;
-using Context = std::shared_ptr<asio::ssl::context>;
+constexpr std::size_t kMostConnections = 128;
 
-constexpr std::uint64_t kLargestBody = 9U << 20;
-constexpr std::uint32_t kLargestHead = 16U << 10;
-constexpr std::chrono::seconds kLongestHandshake{10};
-/// Between requests as well: the API server keeps connections.
-constexpr std::chrono::seconds kLongestSilence{120};
-constexpr std::size_t kMostConnections = 256;
-
-base::Result<Context> make_context(const std::string& chain_pem, const std::string& key_pem) {
+base::Result<TlsContext> make_context(const std::string& chain_pem, const std::string& key_pem) {
   auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context->native_handle(), SSL_OP_NO_RENEGOTIATION);
   base::error_code code;
   context->use_certificate_chain(asio::buffer(chain_pem), code);
   if (!code) context->use_private_key(asio::buffer(key_pem), asio::ssl::context::pem, code);
@@ -39,97 +28,6 @@ base::Result<Context> make_context(const std::string& chain_pem, const std::stri
   }
   return context;
 }
-
-/// Connections that wait for a verdict. An answer that never comes, because the controller ends,
-/// must not keep a connection longer than the loop that it belongs to.
-using Waiting = std::set<std::shared_ptr<void>>;
-
-/// One connection. Kept alive by the operation under way, or by `waiting`.
-class Connection : public std::enable_shared_from_this<Connection> {
- public:
-  Connection(asio::ip::tcp::socket socket, Context context, const AskJudge& ask,
-             std::shared_ptr<char> pass, Waiting& waiting)
-      : context_(std::move(context)),
-        stream_(std::move(socket), *context_),
-        ask_(ask),
-        pass_(std::move(pass)),
-        waiting_(waiting) {}
-
-  void start() {
-    beast::get_lowest_layer(stream_).expires_after(kLongestHandshake);
-    stream_.async_handshake(asio::ssl::stream_base::server,
-                            [self = shared_from_this()](base::error_code code) {
-                              if (!code) self->read();
-                            });
-  }
-
- private:
-  void read() {
-    parser_.emplace();
-    parser_->body_limit(kLargestBody);
-    parser_->header_limit(kLargestHead);
-    beast::get_lowest_layer(stream_).expires_after(kLongestSilence);
-    http::async_read(
-        stream_, buffer_, *parser_,
-        [self = shared_from_this()](base::error_code code, std::size_t) { self->take(code); });
-  }
-
-  void take(base::error_code code) {
-    if (code == http::error::body_limit) return reply(413, "the body is larger than 9 MiB\n", true);
-    if (code) return close();
-    const auto& request = parser_->get();
-    const bool is_last = !request.keep_alive();
-    if (request.method() != http::verb::post) return reply(405, "POST an AdmissionReview\n", true);
-    auto review = reader_.read(request.body());
-    if (!review) return reply(400, base::escape_controls(review.error().message) + "\n", is_last);
-    const auto uid = review->uid;
-    if (!review->kind) return reply(200, write_answer(uid, {}), is_last);
-    // Nothing of the stream is under way until the verdict has come.
-    beast::get_lowest_layer(stream_).expires_never();
-    waiting_.insert(shared_from_this());
-    ask_(std::move(*review),
-         [weak = weak_from_this(), uid, is_last](std::optional<Verdict> verdict) {
-           const auto self = weak.lock();
-           if (!self) return;
-           asio::post(self->stream_.get_executor(), [self, uid, is_last, verdict] {
-             self->waiting_.erase(self);
-             if (verdict) return self->reply(200, write_answer(uid, *verdict), is_last);
-             self->reply(503, "the controller does not know the cluster yet\n", is_last);
-           });
-         });
-  }
-
-  void reply(unsigned status, std::string body, bool is_last) {
-    response_.emplace();
-    response_->result(status);
-    response_->set(http::field::server, "penstock");
-    response_->set(http::field::content_type, status == 200 ? "application/json" : "text/plain");
-    response_->keep_alive(!is_last);
-    response_->body() = std::move(body);
-    response_->prepare_payload();
-    beast::get_lowest_layer(stream_).expires_after(kLongestSilence);
-    http::async_write(stream_, *response_,
-                      [self = shared_from_this(), is_last](base::error_code code, std::size_t) {
-                        if (code || is_last) return self->close();
-                        self->read();
-                      });
-  }
-
-  void close() {
-    beast::get_lowest_layer(stream_).expires_after(kLongestHandshake);
-    stream_.async_shutdown([self = shared_from_this()](base::error_code) {});
-  }
-
-  Context context_;
-  beast::ssl_stream<beast::tcp_stream> stream_;
-  const AskJudge& ask_;
-  std::shared_ptr<char> pass_;
-  Waiting& waiting_;
-  ReviewReader reader_;
-  beast::flat_buffer buffer_;
-  std::optional<http::request_parser<http::string_body>> parser_;
-  std::optional<http::response<http::string_body>> response_;
-};
 
 base::Result<asio::ip::tcp::endpoint> endpoint_of(const std::string& text) {
   const auto colon = text.rfind(':');
@@ -155,7 +53,9 @@ base::Result<asio::ip::tcp::endpoint> endpoint_of(const std::string& text) {
 /// On the server's thread alone.
 class Server::Listener : public std::enable_shared_from_this<Listener> {
  public:
-  Listener(asio::io_context& io, AskJudge ask) : io_(io), acceptor_(io), ask_(std::move(ask)) {}
+  Listener(asio::io_context& io, AskJudge ask) : acceptor_(io), pause_(io) {
+    connections_.ask = std::move(ask);
+  }
 
   base::Result<std::uint16_t> open(asio::ip::tcp::endpoint endpoint) {
     base::error_code code;
@@ -173,7 +73,7 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
     return acceptor_.local_endpoint().port();
   }
 
-  void use(Context context) { context_ = std::move(context); }
+  void use(TlsContext context) { context_ = std::move(context); }
 
  private:
   void accept() {
@@ -195,19 +95,29 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
   }
 
   void take(asio::ip::tcp::socket socket) {
-    // Each connection holds one reference to `passes_`.
-    const auto open = static_cast<std::size_t>(passes_.use_count()) - 1;
-    if (!context_ || open >= kMostConnections) return;
-    std::make_shared<Connection>(std::move(socket), context_, ask_, passes_, waiting_)->start();
+    if (!context_ || !has_room()) return;
+    auto made = std::make_shared<Connection>(std::move(socket), context_, connections_);
+    connections_.open.emplace(made.get(), made);
+    made->start();
   }
 
-  asio::io_context& io_;
+  /// Where there is none, the connection that has been idle for longest makes it.
+  bool has_room() {
+    auto& open = connections_.open;
+    if (open.size() < kMostConnections) return true;
+    std::shared_ptr<Connection> oldest;
+    for (const auto& [_, each] : open) {
+      const bool is_older = oldest == nullptr || each->idle_since() < oldest->idle_since();
+      if (each->is_idle() && is_older) oldest = each;
+    }
+    if (oldest) oldest->drop();
+    return oldest != nullptr;
+  }
+
   asio::ip::tcp::acceptor acceptor_;
-  asio::steady_timer pause_{io_};
-  AskJudge ask_;
-  Context context_;
-  std::shared_ptr<char> passes_ = std::make_shared<char>();
-  Waiting waiting_;
+  asio::steady_timer pause_;
+  TlsContext context_;
+  Connections connections_;
 };
 
 base::Result<std::unique_ptr<Server>> Server::start(const std::string& address, AskJudge ask) {
@@ -221,14 +131,19 @@ base::Result<std::unique_ptr<Server>> Server::start(const std::string& address, 
                                   port.error().message));
   }
   out->port_ = *port;
-  out->thread_ = std::thread([self = out.get()] {
-    try {
-      self->io_.run();
-    } catch (const std::exception& error) {
-      base::log::error("the admission webhook has ended: {}", error.what());
-    }
-  });
+  out->thread_ = std::thread([self = out.get()] { self->run(); });
   return out;
+}
+
+/// Memory that one review did not get must not cost the next one its answer.
+void Server::run() {
+  while (!io_.stopped()) {
+    try {
+      io_.run();
+    } catch (const std::exception& error) {
+      base::log::error("admission: a review was given up: {}", error.what());
+    }
+  }
 }
 
 Server::~Server() {

@@ -2,8 +2,8 @@
 // HTTPS for the API server: takes an AdmissionReview, asks the judge, answers. On a thread of its
 // own, so that handshakes and JSON wait for nothing that the controller does.
 //
-// HTTP/1.1, bodies of at most 9 MiB, a bounded number of connections, and every wait has an end.
-// Without a certificate connections are closed.
+// HTTP/1.1, bodies of at most 9 MiB and of 32 MiB together, a bounded number of connections, and
+// every wait has an end. Without a certificate connections are closed.
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,6 +37,7 @@ class Server {
  private:
   class Listener;
   Server() = default;
+  void run();
 
   asio::io_context io_{1};
   std::shared_ptr<Listener> listener_;

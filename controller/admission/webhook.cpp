@@ -15,14 +15,15 @@ base::Result<std::unique_ptr<Webhook>> Webhook::start(asio::io_context& io, kube
   auto* self = out.get();
   auto server = Server::start(options.address, [self](Review review, Answer answer) {
     const auto began = std::chrono::steady_clock::now();
-    asio::post(self->io_, [self, began, review = std::move(review), answer = std::move(answer)] {
-      self->take(review, began, answer);
+    asio::post(self->io_, [self, alive = std::weak_ptr(self->alive_), began,
+                           review = std::move(review), answer = std::move(answer)] {
+      if (!alive.expired()) self->take(review, began, answer);
     });
   });
   if (!server) return std::unexpected(server.error());
   out->server_ = std::move(*server);
   const auto use = [self](const std::string& chain, const std::string& key) {
-    self->use(chain, key);
+    return self->use(chain, key);
   };
   if (options.certificate_file.empty()) {
     const auto host = options.address.substr(0, options.address.rfind(':'));
@@ -39,22 +40,27 @@ base::Result<std::unique_ptr<Webhook>> Webhook::start(asio::io_context& io, kube
   return out;
 }
 
+/// A review may fail, by lack of memory; the controller goes on.
 void Webhook::take(const Review& review, base::SteadyTime began, const Answer& answer) {
-  const auto site = get_site_();
-  if (!site) return answer(std::nullopt);
-  auto verdict = judge(*site, review);
-  on_judged_(verdict, std::chrono::steady_clock::now() - began);
+  std::optional<Verdict> verdict;
+  try {
+    if (const auto site = get_site_()) verdict = judge(*site, review);
+  } catch (const std::exception& error) {
+    base::log::error("admission: a review was given up: {}", error.what());
+  }
+  if (verdict) on_judged_(*verdict, std::chrono::steady_clock::now() - began);
   answer(std::move(verdict));
 }
 
-void Webhook::use(const std::string& chain_pem, const std::string& key_pem) {
-  const auto used = server_->set_certificate(chain_pem, key_pem);
-  if (!used) {
+base::Result<void> Webhook::use(const std::string& chain_pem, const std::string& key_pem) {
+  auto used = server_->set_certificate(chain_pem, key_pem);
+  if (used) {
+    base::log::info("admission: reviews are taken at port {}", server_->port());
+  } else {
     base::log::error("admission: the certificate cannot be used, the one before it stays: {}",
                      used.error().message);
-    return;
   }
-  base::log::info("admission: reviews are taken at port {}", server_->port());
+  return used;
 }
 
 }  // namespace penstock::admission

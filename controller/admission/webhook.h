@@ -34,11 +34,12 @@ class Webhook {
  private:
   Webhook(asio::io_context& io, GetSite get_site, OnJudged on_judged);
   void take(const Review& review, base::SteadyTime began, const Answer& answer);
-  void use(const std::string& chain_pem, const std::string& key_pem);
+  base::Result<void> use(const std::string& chain_pem, const std::string& key_pem);
 
   asio::io_context& io_;
   GetSite get_site_;
   OnJudged on_judged_;
+  std::shared_ptr<char> alive_ = std::make_shared<char>();
   std::unique_ptr<Server> server_;
   std::optional<OwnCertificate> own_;
   std::optional<CertificateFiles> files_;

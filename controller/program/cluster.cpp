@@ -141,10 +141,10 @@ base::Result<void> Cluster::serve_webhook(asio::io_context& io, const Flags& fla
   admission::Webhook::Options options{
       flags.webhook_address, flags.webhook_certificate, flags.webhook_key,
       pod.name_space.empty() ? name_space : pod.name_space, flags.webhook_name};
-  const auto get_site =
-      [this, is_strict = flags.webhook_refuses_taken_ports]() -> std::optional<admission::Site> {
+  const auto get_site = [this, is_strict = flags.webhook_refuses_taken_ports,
+                         only = flags.watch_namespace]() -> std::optional<admission::Site> {
     if (!controller_.has_translated()) return std::nullopt;
-    return admission::Site{controller_.world(), controller_.translator(), is_strict};
+    return admission::Site{controller_.world(), controller_.translator(), is_strict, only};
   };
   auto webhook = admission::Webhook::start(
       io, client_, std::move(options), get_site,

@@ -64,7 +64,9 @@ constexpr NginxFlag kFlags[] = {
     {"configmap", "", kServed, "", ""},
     {"controller-class", "k8s.io/ingress-nginx", kServed, "", ""},
     {"deep-inspect", "true", kIgnored,
-     "text of an Ingress never becomes configuration text, so there is nothing to inspect", "true"},
+     "text of an Ingress never becomes configuration text; the admission webhook always inspects "
+     "it",
+     "true"},
     {"default-backend-service", "", kServed, "It may come later than the controller.", ""},
     {"default-server-port", "8181", kIgnored,
      "the proxy itself answers where no Ingress matches; no port is opened for it", "8181"},

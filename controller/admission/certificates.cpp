@@ -131,9 +131,25 @@ std::optional<base::WallTime> end_of(const std::string& pem) {
   return std::chrono::system_clock::from_time_t(timegm(&time));
 }
 
-std::string first_of(const std::string& pem) {
-  const auto certificate = read_first(pem);
-  return certificate ? pem_of(certificate.get()) : "";
+std::vector<std::string> certificates_of(const std::string& pem, std::size_t most) {
+  std::vector<std::string> out;
+  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  while (bio && out.size() < most) {
+    const Certificate each(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (!each) break;
+    out.push_back(pem_of(each.get()));
+  }
+  ERR_clear_error();
+  return out;
+}
+
+bool is_signed_by(const std::string& chain_pem, const std::string& authority_pem) {
+  const auto leaf = read_first(chain_pem);
+  const auto authority = read_first(authority_pem);
+  const bool is_signed =
+      leaf && authority && X509_verify(leaf.get(), X509_get0_pubkey(authority.get())) == 1;
+  ERR_clear_error();
+  return is_signed;
 }
 
 }  // namespace penstock::admission

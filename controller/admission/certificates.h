@@ -20,7 +20,9 @@ base::Result<CertificateSet> make_certificates(const std::vector<std::string>& n
 
 /// When the first certificate of a PEM text ends; nothing where there is none.
 std::optional<base::WallTime> end_of(const std::string& pem);
-/// The first certificate of a PEM text, as text of its own; empty where there is none.
-std::string first_of(const std::string& pem);
+/// The first certificates of a PEM text, at most so many, each as text of its own.
+std::vector<std::string> certificates_of(const std::string& pem, std::size_t most);
+/// Whether the first certificate of a chain is of the first authority of these.
+bool is_signed_by(const std::string& chain_pem, const std::string& authority_pem);
 
 }  // namespace penstock::admission

@@ -4,8 +4,9 @@
 //
 // Every replica does this, without a leader: a write carries the resource version that was read, so
 // that of two one is refused and looks again. A new authority is told before the certificate is
-// replaced, together with the one before it, so that neither the old nor the new is ever strange to
-// the API server. Runs on the controller's thread.
+// replaced, beside those that the API server knows, so that no replica's certificate is ever
+// strange to it. A certificate that cannot be renewed serves until its end. Runs on the
+// controller's thread.
 #include <functional>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "controller/kube/one_timer.h"
 #include "controller/objects/parse.h"
 #include "proxy/base/asio.h"
+#include "proxy/base/result.h"
 
 namespace penstock::admission {
 
@@ -26,7 +28,7 @@ class OwnCertificate {
     std::string ip;    // where the API server calls an address instead of the Service; or empty
   };
   using OnCertificate =
-      std::function<void(const std::string& chain_pem, const std::string& key_pem)>;
+      std::function<base::Result<void>(const std::string& chain_pem, const std::string& key_pem)>;
 
   OwnCertificate(asio::io_context& io, kube::Client& client, Options options,
                  OnCertificate on_certificate);
@@ -41,14 +43,16 @@ class OwnCertificate {
   };
   void check();
   void take_secret(const kube::Response& response);
-  void create();
   void renew(const Kept& kept);
+  void write(const Kept& kept);
   void adopt(const Kept& kept);
   /// Then calls `next`.
   void tell_authority(const std::string& authority, std::function<void()> next);
   void patch_authority(const std::string& configuration, const std::string& authority,
                        std::function<void()> next);
   void fail(std::string_view what, const kube::Response& response);
+  /// Doubles with every failure in a row.
+  std::chrono::seconds retry_delay();
   std::string secret_path() const;
   std::string secret_json(const Kept& kept) const;
 
@@ -58,10 +62,12 @@ class OwnCertificate {
   kube::OneTimer timer_;
   kube::Call call_;
   std::string in_use_;
+  unsigned failures_ = 0;  // in a row
 };
 
-/// The operations (RFC 6902) that put this authority into every webhook of a configuration; empty
-/// where all have it, nothing where the configuration cannot be read.
+/// The operations (RFC 6902) that put the first of these authorities, and then the others, before
+/// those that the webhooks of a configuration have; empty where all have the first, nothing where
+/// the configuration cannot be read. They are for this very version of it.
 std::optional<std::string> authority_patch(const std::string& configuration,
                                            const std::string& authority_pem);
 

@@ -23,7 +23,7 @@ class JudgeTest : public testing::Test {
         operation, is_ingress ? "networking.k8s.io" : "penstock.dev",
         is_ingress ? "v1" : "v1alpha1", kind, object));
     EXPECT_TRUE(review) << review.error().message;
-    return judge({cluster.world, cluster.translator, is_strict}, *review);
+    return judge({cluster.world, cluster.translator, is_strict, watched}, *review);
   }
   Verdict ask_ingress(std::string_view spec, std::string_view annotations = "",
                       std::string_view more = "") {
@@ -43,6 +43,7 @@ class JudgeTest : public testing::Test {
   }
 
   translate::Cluster cluster;
+  std::string watched;
 };
 
 TEST_F(JudgeTest, TakesWhatIsRight) { EXPECT_EQ(ask_ingress(kRule), Verdict()); }
@@ -82,6 +83,16 @@ TEST_F(JudgeTest, RefusesSnippetsAndText) {
   EXPECT_THAT(ask_ingress(R"("tls":[{"secretName":"a","hosts":["x root /; y"]}])").message,
               HasSubstr("invalid object: invalid rule in ingress shop/new: invalid host in ingress "
                         "tls config"));
+  const auto path = [](std::string_view text) {
+    return fmt::format(R"("rules":[{{"host":"a.test","http":{{"paths":[{{"path":"{}"}}]}}}}])",
+                       text);
+  };
+  EXPECT_EQ(ask_ingress(path("/etc/passwd")).message,
+            "invalid object: invalid rule in ingress shop/new: invalid http path: invalid value "
+            "found: /etc/passwd");
+  EXPECT_FALSE(ask_ingress(path("/roots/x;} root /;")).is_allowed);
+  EXPECT_FALSE(ask_ingress(path(R"(/x;alias\t/;)")).is_allowed);
+  EXPECT_TRUE(ask_ingress(path("/roots/alias;v=1")).is_allowed);
 }
 
 TEST_F(JudgeTest, LeavesAloneWhatIsNotOurs) {
@@ -90,10 +101,69 @@ TEST_F(JudgeTest, LeavesAloneWhatIsNotOurs) {
       ask("Ingress",
           R"({"metadata":{"namespace":"shop","name":"new","annotations":{"nginx.ingress.kubernetes.io/proxy-body-size":"much"}},"spec":{"ingressClassName":"other"}})"),
       Verdict());
+  // Also where it cannot be read, and where it looks like an attack on another controller.
+  EXPECT_TRUE(
+      ask("Ingress", R"({"metadata":{"name":"new"},"spec":{"ingressClassName":"other","rules":7}})")
+          .is_allowed);
+  EXPECT_TRUE(
+      ask("Ingress",
+          R"({"metadata":{"name":"new"},"spec":{"ingressClassName":"other","tls":[{"secretName":"/etc/passwd"}]}})")
+          .is_allowed);
+  EXPECT_TRUE(ask("TCPService",
+                  R"({"metadata":{"name":"new"},"spec":{"ingressClassName":"other","rules":7}})")
+                  .is_allowed);
   EXPECT_TRUE(ask("NetworkPolicy", "{}").is_allowed);
   EXPECT_TRUE(ask("Ingress", R"({"spec":7})", false, "DELETE").is_allowed);
   EXPECT_TRUE(
       ask_ingress(R"("rules":7)", "", R"(,"deletionTimestamp":"2026-01-01T00:00:00Z")").is_allowed);
+}
+
+TEST_F(JudgeTest, LeavesAloneWhatIsOutsideOfItsNamespace) {
+  constexpr char kBad[] =
+      R"({"metadata":{"namespace":"shop","name":"new","annotations":{"a/b-snippet":"x"}},"spec":{"ingressClassName":"nginx"}})";
+  EXPECT_FALSE(ask("Ingress", kBad).is_allowed);
+  watched = "elsewhere";
+  EXPECT_TRUE(ask("Ingress", kBad).is_allowed);
+  watched = "shop";
+  EXPECT_FALSE(ask("Ingress", kBad).is_allowed);
+}
+
+TEST_F(JudgeTest, NamesTheFirstPathThatIsTaken) {
+  const auto rules = [](std::initializer_list<std::string> paths) {
+    std::string out;
+    for (const auto& each : paths) {
+      out += fmt::format(R"({}{{"path":"{}"}})", out.empty() ? "" : ",", each);
+    }
+    return fmt::format(R"("rules":[{{"host":"ONE.test","http":{{"paths":[{}]}}}}])", out);
+  };
+  cluster.ingress("shop/b", rules({"/b"})).ingress("shop/c", rules({"/c", "/d"}));
+  EXPECT_EQ(ask_ingress(rules({"/a", "/d", "/b"})).message,
+            R"(host "one.test" and path "/d" is already defined in ingress shop/c)");
+  EXPECT_EQ(ask_ingress(rules({"/b", "/d"})).message,
+            R"(host "one.test" and path "/b" is already defined in ingress shop/b)");
+  EXPECT_TRUE(ask_ingress(rules({"/a"})).is_allowed);
+  cluster.ingress("shop/any", R"("rules":[{"http":{"paths":[{"path":"/"}]}}])");
+  EXPECT_EQ(ask_ingress(R"("rules":[{"http":{"paths":[{"path":"/"}]}}])").message,
+            R"(host "_" and path "/" is already defined in ingress shop/any)");
+}
+
+TEST_F(JudgeTest, ThousandsOfPathsOfOneHostAreQuick) {
+  const auto rules = [](char letter) {
+    std::string paths;
+    for (int i = 0; i < 20'000; ++i) {
+      paths += fmt::format(R"({}{{"path":"/{}{}"}})", i == 0 ? "" : ",", letter, i);
+    }
+    return fmt::format(R"("rules":[{{"host":"one.test","http":{{"paths":[{}]}}}}])", paths);
+  };
+  cluster.ingress("shop/large", rules('a'));
+  cluster.translate();
+  const auto text = fmt::format(
+      R"({{"metadata":{{"namespace":"shop","name":"new"}},"spec":{{"ingressClassName":"nginx",{}}}}})",
+      rules('b'));
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_TRUE(ask("Ingress", text).is_allowed);
+  // Their product would take minutes.
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
 }
 
 TEST_F(JudgeTest, RefusesWhatCannotBeRead) {

@@ -17,7 +17,7 @@ PREFIX = 'nginx.ingress.kubernetes.io/'
 
 
 class Admission(TestCase):
-    number = 19
+    number = 25
     address_of_webhook = f'10.245.{number}.1:8443'
     controller_flags = ('--validating-webhook', address_of_webhook,
                         '--validating-webhook-name', f'admission-t{number}')
@@ -100,6 +100,33 @@ class Admission(TestCase):
                      annotations={'proxy-body-size': 'much'}, ingress_class='other-' + self.name)
         self.config('plain', key='value')
 
+    def test_what_cannot_be_read_of_another_class_is_left_alone(self):
+        other = self.tcp_service('other', 2503)
+        other['spec']['ingressClassName'] = 'nobody'
+        self.assertEqual(self.warnings(other), [])
+
+    def test_a_body_that_is_too_large_is_refused_by_its_length(self):
+        host = self.connect()
+        host.putrequest('POST', '/')
+        host.putheader('Content-Length', str(64 << 20))
+        host.endheaders()
+        self.assertEqual(host.getresponse().status, 413)
+        host.close()
+        self.assertEqual(self.post('{'), 400)
+
+    def connect(self):
+        secret = self.cluster.get('Secret', self.webhook, self.name)['data']
+        context = ssl.create_default_context(cadata=base64.b64decode(secret['ca']).decode())
+        return http.client.HTTPSConnection(*self.address_of_webhook.split(':'), context=context,
+                                           timeout=20)
+
+    def post(self, body, method='POST'):
+        host = self.connect()
+        host.request(method, '/', body)
+        answer = host.getresponse()
+        host.close()
+        return answer.status
+
     def tcp_service(self, name, port, **more):
         return {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'TCPService',
                 'metadata': {'name': name, 'namespace': self.name},
@@ -108,19 +135,30 @@ class Admission(TestCase):
                          **more}}
 
     def test_a_port_of_another_is_warned_of(self):
-        self.cluster.apply(self.tcp_service('owner', 1901))
+        self.cluster.apply(self.tcp_service('owner', 2501))
         wait_until('the owner has it', lambda: any(
-            f'port 1901 is held by {self.name}/owner' in each
-            for each in self.warnings(self.tcp_service('loser', 1901))))
-        self.assertEqual(self.warnings(self.tcp_service('free', 1902)), [])
+            f'port 2501 is held by {self.name}/owner' in each
+            for each in self.warnings(self.tcp_service('loser', 2501))))
+        self.assertEqual(self.warnings(self.tcp_service('free', 2502)), [])
         found = self.warnings(self.tcp_service('low', 22))
         self.assertTrue(any('expected a port from 1024 up, got 22' in each for each in found))
 
+    def test_a_secret_that_was_spoiled_is_made_anew(self):
+        """As when somebody restores half of a backup; the API server goes on reaching the webhook."""
+        before = self.cluster.get('Secret', self.webhook, self.name)['data']
+        self.cluster.call('PATCH', self.cluster.path_of('Secret', self.webhook, self.name),
+                          {'data': {'cert': before['ca']}}, 'application/merge-patch+json')
+
+        def is_mended():
+            now = self.cluster.get('Secret', self.webhook, self.name)['data']
+            return now['cert'] not in (before['cert'], before['ca']) and now['key'] != before['key']
+        wait_until('there is a new certificate', is_mended, 90)
+        self.ingress('mended', ('mended.test', [('Prefix', '/', 'web')]))
+        self.assertEqual(self.post('{'), 400)
+
     def test_a_review_is_answered_within_20_ms(self):
-        """By the API server's own path: what it adds is the same with and without us."""
-        secret = self.cluster.get('Secret', self.webhook, self.name)['data']
-        context = ssl.create_default_context(cadata=base64.b64decode(secret['ca']).decode())
-        host = http.client.HTTPSConnection(*self.address_of_webhook.split(':'), context=context)
+        """Without the API server, whose part is the same with and without us."""
+        host = self.connect()
         item = {'apiVersion': 'networking.k8s.io/v1', 'kind': 'Ingress',
                 'metadata': {'name': 'x', 'namespace': self.name}, 'spec': {
                     'ingressClassName': self.name, 'rules': [{'host': 'four.test', 'http': {
@@ -140,20 +178,12 @@ class Admission(TestCase):
         p99 = statistics.quantiles(times, n=100)[98]
         print(f'admission: p99 {p99 * 1000:.2f} ms of {len(times)} reviews')
         self.assertLess(p99, 0.02)
+        host.close()
 
     def test_what_is_no_review_harms_nothing(self):
-        secret = self.cluster.get('Secret', self.webhook, self.name)['data']
-        context = ssl.create_default_context(cadata=base64.b64decode(secret['ca']).decode())
-
-        def post(body, method='POST'):
-            host = http.client.HTTPSConnection(*self.address_of_webhook.split(':'), context=context)
-            host.request(method, '/', body)
-            answer = host.getresponse()
-            host.close()
-            return answer.status
-        self.assertEqual(post('{'), 400)
-        self.assertEqual(post('{"kind":"Pod"}'), 400)
-        self.assertEqual(post(None, 'GET'), 405)
+        self.assertEqual(self.post('{'), 400)
+        self.assertEqual(self.post('{"kind":"Pod"}'), 400)
+        self.assertEqual(self.post(None, 'GET'), 405)
 
 
 if __name__ == '__main__':

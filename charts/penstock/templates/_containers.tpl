@@ -52,7 +52,14 @@
 {{- end }}
 {{- if $c.admissionWebhooks.enabled }}
 - --validating-webhook=:{{ $c.admissionWebhooks.port }}
-- --validating-webhook-name={{ include "penstock.fullname" . }}-admission
+- --validating-webhook-name={{ include "penstock.admission" . }}
+{{- if ne (include "penstock.makesCertificate" .) "true" }}
+- --validating-webhook-certificate={{ $c.admissionWebhooks.certificate }}
+- --validating-webhook-key={{ $c.admissionWebhooks.key }}
+{{- end }}
+{{- if $c.admissionWebhooks.refuseTakenPorts }}
+- --validating-webhook-strict
+{{- end }}
 {{- end }}
 {{- with include "penstock.publishService" . }}
 - --publish-service={{ . }}
@@ -100,6 +107,9 @@ resizePolicy: {{- toYaml . | nindent 2 }}
 volumeMounts:
 - {name: socket, mountPath: /run/penstock}
 - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- if and $c.admissionWebhooks.enabled (ne (include "penstock.makesCertificate" .) "true") }}
+- {name: webhook-certificate, mountPath: {{ dir $c.admissionWebhooks.certificate }}, readOnly: true}
+{{- end }}
 {{- with $c.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}

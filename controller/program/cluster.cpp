@@ -64,7 +64,12 @@ base::Result<std::unique_ptr<Cluster>> Cluster::make(asio::io_context& io, const
                                                      Controller& controller, Metrics& metrics) {
   auto access = find_access(flags);
   if (!access) return std::unexpected(access.error());
-  return std::unique_ptr<Cluster>(new Cluster(io, flags, *access, controller, metrics));
+  std::unique_ptr<Cluster> out(new Cluster(io, flags, *access, controller, metrics));
+  if (!flags.webhook_address.empty()) {
+    const auto served = out->serve_webhook(io, flags, access->name_space);
+    if (!served) return std::unexpected(served.error());
+  }
+  return out;
 }
 
 Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
@@ -190,6 +195,27 @@ void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::Cluste
   events.on_started_leading = [this] { set_leading(true); };
   events.on_stopped_leading = [this] { set_leading(false); };
   election_.emplace(io, client_, std::move(lease), std::move(events), make_random());
+}
+
+base::Result<void> Cluster::serve_webhook(asio::io_context& io, const Flags& flags,
+                                          const std::string& name_space) {
+  const auto pod = this_pod();
+  admission::Webhook::Options options{
+      flags.webhook_address, flags.webhook_certificate, flags.webhook_key,
+      pod.name_space.empty() ? name_space : pod.name_space, flags.webhook_name};
+  const auto get_site = [this, is_strict = flags.webhook_refuses_taken_ports,
+                         only = flags.watch_namespace]() -> std::optional<admission::Site> {
+    if (!controller_.has_translated()) return std::nullopt;
+    return admission::Site{controller_.world(), controller_.translator(), is_strict, only};
+  };
+  auto webhook = admission::Webhook::start(
+      io, client_, std::move(options), get_site,
+      [this](const admission::Verdict& verdict, std::chrono::nanoseconds time) {
+        metrics_.add_review(verdict.is_allowed, time);
+      });
+  if (!webhook) return std::unexpected(webhook.error());
+  webhook_ = std::move(*webhook);
+  return {};
 }
 
 void Cluster::set_leading(bool is_leading) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "controller/admission/webhook.h"
 #include "controller/kube/kube_source.h"
 #include "controller/kube/lease.h"
 #include "controller/program/flags.h"
@@ -39,6 +40,8 @@ class Cluster {
   void clear_statuses();
   void release();
   void let_go_of_lease();
+  base::Result<void> serve_webhook(asio::io_context& io, const Flags& flags,
+                                   const std::string& name_space);
   void elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access);
   void set_leading(bool is_leading);
 
@@ -53,6 +56,7 @@ class Cluster {
   std::optional<status::ReportWriter> reports_;
   std::optional<kube::LeaderElection> election_;
   std::optional<status::Replicas> replicas_;
+  std::unique_ptr<admission::Webhook> webhook_;
   kube::OneTimer clearing_;
   std::function<void()> on_stopped_;
   bool is_released_ = false;

@@ -40,6 +40,8 @@ class Controller {
 
   /// A version of ours has been adopted. From any thread.
   bool is_ready() const { return is_ready_.get(); }
+  /// The world is whole: every kind has been listed.
+  bool has_translated() const { return has_translated_; }
   const translate::Translator& translator() const { return translator_; }
   const world::World& world() const { return world_; }
   /// Called after every batch of changes.

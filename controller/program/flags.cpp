@@ -118,6 +118,21 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
                "Clear it when the last pod with our labels ends (needs POD_NAME, POD_NAMESPACE)");
 }
 
+void add_webhook_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--validating-webhook", flags.webhook_address,
+                 "Address of the admission webhook, such as :8443; empty: none");
+  app.add_option("--validating-webhook-certificate", flags.webhook_certificate,
+                 "Its certificate, a file that is read again when it changes; without: one of our "
+                 "own, kept in a Secret");
+  app.add_option("--validating-webhook-key", flags.webhook_key, "The certificate's key");
+  app.add_option("--validating-webhook-name", flags.webhook_name,
+                 "Of the Secret and the Service in our namespace, and of the "
+                 "ValidatingWebhookConfiguration")
+      ->capture_default_str();
+  app.add_flag("--validating-webhook-strict", flags.webhook_refuses_taken_ports,
+               "Refuse an object that asks for a port that another one has, instead of warning");
+}
+
 void add_program_flags(CLI::App& app, Flags& flags) {
   app.add_option("--socket", flags.socket, "Unix socket for the proxy")->capture_default_str();
   app.add_option("--resolv-conf", flags.resolv_conf, "Name servers and search list")
@@ -165,6 +180,9 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   if (!flags.watch_namespace.empty() && !flags.watch_namespace_selector.empty()) {
     return base::fail("--watch-namespace and --watch-namespace-selector exclude each other");
   }
+  if (flags.webhook_certificate.empty() != flags.webhook_key.empty()) {
+    return base::fail("--validating-webhook-certificate and --validating-webhook-key go together");
+  }
   Controller::Options options;
   options.translate = flags.translate;
   if (!flags.watch_namespace_selector.empty()) {
@@ -179,8 +197,10 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   options.socket = flags.socket;
   options.resolv_conf = flags.resolv_conf;
   options.translate.reserved_ports.push_back(kAdminPort);
-  if (const auto port = port_of(flags.status_address); port != 0) {
-    options.translate.reserved_ports.push_back(port);
+  for (const auto* address : {&flags.status_address, &flags.webhook_address}) {
+    if (const auto port = port_of(*address); port != 0) {
+      options.translate.reserved_ports.push_back(port);
+    }
   }
   if (flags.admin_port != 0) options.translate.reserved_ports.push_back(flags.admin_port);
   const auto pair = make_self_signed();

@@ -40,6 +40,11 @@ struct Flags {
   std::string admin_certificate_file;
   std::string admin_key_file;
   std::string admin_proxy_socket;  // empty: admin.sock beside `socket`
+  std::string webhook_address;
+  std::string webhook_certificate;
+  std::string webhook_key;
+  std::string webhook_name = "penstock-admission";
+  bool webhook_refuses_taken_ports = false;
   std::string log_level = "info";
   std::string log_format = "text";
   std::vector<std::string> warnings;  // flags that change nothing, one sentence each
@@ -49,6 +54,7 @@ struct Flags {
 void add_translation_flags(CLI::App& app, Flags& flags);
 /// Where objects come from and what is told back.
 void add_kubernetes_flags(CLI::App& app, Flags& flags);
+void add_webhook_flags(CLI::App& app, Flags& flags);
 void add_program_flags(CLI::App& app, Flags& flags);
 /// The admin API and the status page.
 void add_admin_flags(CLI::App& app, Flags& flags);

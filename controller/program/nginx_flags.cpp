@@ -52,7 +52,6 @@ constexpr std::string_view kNoPassthrough =
 constexpr std::string_view kNoNativeHistograms =
     "histograms have fixed buckets; there are no native histograms";
 constexpr std::string_view kFixedBuckets = "buckets are the original's defaults";
-constexpr std::string_view kNoWebhook = "this version has no admission webhook";
 constexpr std::string_view kNoLogFiles = "the log goes to standard output";
 constexpr std::string_view kNoLogHeader = "each line says time and level; see --log-format";
 
@@ -65,7 +64,9 @@ constexpr NginxFlag kFlags[] = {
     {"configmap", "", kServed, "", ""},
     {"controller-class", "k8s.io/ingress-nginx", kServed, "", ""},
     {"deep-inspect", "true", kIgnored,
-     "text of an Ingress never becomes configuration text, so there is nothing to inspect", "true"},
+     "text of an Ingress never becomes configuration text; the admission webhook always inspects "
+     "it",
+     "true"},
     {"default-backend-service", "", kServed, "It may come later than the controller.", ""},
     {"default-server-port", "8181", kIgnored,
      "the proxy itself answers where no Ingress matches; no port is opened for it", "8181"},
@@ -147,9 +148,9 @@ constexpr NginxFlag kFlags[] = {
     {"udp-services-configmap", "", kServed, "", ""},
     {"update-status", "true", kServed, "", ""},
     {"update-status-on-shutdown", "true", kServed, "", ""},
-    {"validating-webhook", "", kIgnored, kNoWebhook, ""},
-    {"validating-webhook-certificate", "", kIgnored, kNoWebhook, ""},
-    {"validating-webhook-key", "", kIgnored, kNoWebhook, ""},
+    {"validating-webhook", "", kServed, "", ""},
+    {"validating-webhook-certificate", "", kServed, "", ""},
+    {"validating-webhook-key", "", kServed, "", ""},
     {"version", "false", kServed, "", ""},
     {"watch-ingress-without-class", "false", kServed, "", ""},
     {"watch-namespace", "", kServed, "", ""},

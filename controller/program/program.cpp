@@ -14,6 +14,9 @@ base::Result<void> Program::prepare(const std::string& manifests) {
   if (!controller) return std::unexpected(controller.error());
   controller_ = std::move(*controller);
   if (!manifests.empty()) {
+    if (!flags_.webhook_address.empty()) {
+      base::log::warn("--validating-webhook has no effect without an API server");
+    }
     if (auto made = prepare_directory(manifests); !made) return made;
   } else {
     auto cluster = Cluster::make(io_, flags_, *controller_, metrics_);

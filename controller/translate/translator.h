@@ -57,6 +57,10 @@ class Translator {
   const std::set<std::string>& diagnosed_ingresses() const { return diagnosed_; }
   std::uint64_t jobs_run() const { return jobs_run_; }
   const Options& options() const { return options_; }
+  // What the ConfigMaps said when `translate` was last called.
+  const settings::GlobalSettings& settings() const { return settings_; }
+  const StreamMap& tcp_map() const { return tcp_map_; }
+  const StreamMap& udp_map() const { return udp_map_; }
 
  private:
   enum class JobKind { kSettings, kReview, kHost, kTcpStream, kUdpStream, kUpstream, kCertificate };

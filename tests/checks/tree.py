@@ -19,7 +19,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROXY = ['main', 'control', 'worker', 'session', 'routing', 'filters', 'health', 'upstream', 'http', 'net',
          'telemetry', 'snapshot', 'base']
-CONTROLLER = ['cli', 'main', 'program', 'admin', 'publish', 'status', 'kube', 'directory', 'dns',
+CONTROLLER = ['cli', 'main', 'program', 'admin', 'admission', 'publish', 'status', 'kube', 'directory', 'dns',
               'translate', 'annotations', 'settings', 'world', 'objects']
 SHARED = {'snapshot', 'base'}
 # `explain` answers with the code that serves.

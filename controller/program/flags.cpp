@@ -70,6 +70,8 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
   app.add_option("--http-port", options.http_port, "Port for HTTP; 0: none")->capture_default_str();
   app.add_option("--https-port", options.https_port, "Port for HTTPS; 0: none")
       ->capture_default_str();
+  app.add_flag("--enable-ssl-passthrough", options.passes_tls_through,
+               "Obey the annotation ssl-passthrough: TLS of a host is not ended here");
   app.add_option("--listen-address", options.listen_address,
                  "Address of those two; empty: every address");
 }

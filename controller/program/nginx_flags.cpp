@@ -47,8 +47,6 @@ bool set_verbosity(Flags& flags, const std::string& value) {
 constexpr std::string_view kNoMaxMind = "there is no geography of addresses (GeoIP)";
 constexpr std::string_view kNoGoProfiler =
     "there is no profiler of Go; perf and gdb read the programs as they are";
-constexpr std::string_view kNoPassthrough =
-    "TLS is not passed through by name; a TCPService passes a port's connections on as they are";
 constexpr std::string_view kNoNativeHistograms =
     "histograms have fixed buckets; there are no native histograms";
 constexpr std::string_view kFixedBuckets = "buckets are the original's defaults";
@@ -87,7 +85,7 @@ constexpr NginxFlag kFlags[] = {
      "true"},
     {"enable-ssl-chain-completion", "false", kIgnored,
      "nothing is fetched from issuers; put the whole chain into the Secret", "false"},
-    {"enable-ssl-passthrough", "false", kIgnored, kNoPassthrough, "false"},
+    {"enable-ssl-passthrough", "false", kServed, "For TCPServices it is not needed.", ""},
     {"enable-topology-aware-routing", "false", kIgnored,
      "hints of EndpointSlices are read where a zone is given", "false"},
     {"exclude-socket-metrics", "", kIgnored,
@@ -132,7 +130,8 @@ constexpr NginxFlag kFlags[] = {
      "the proxy serves on while its preStop hook waits: proxy.preStopSeconds of the chart", "0"},
     {"size-buckets", "10,100,...,1e7", kIgnored, kFixedBuckets,
      "10,100,1000,10000,100000,1e+06,1e+07"},
-    {"ssl-passthrough-proxy-port", "442", kIgnored, kNoPassthrough, "442"},
+    {"ssl-passthrough-proxy-port", "442", kIgnored,
+     "the HTTPS port reads names itself; there is no second one behind it", "442"},
     {"status-port", "10246", kIgnored, "it is that of --admin-address of penstock-proxy", "10246"},
     {"status-update-interval", "60", kIgnored,
      "a status is written when it changes, not at intervals", ""},

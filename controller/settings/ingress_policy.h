@@ -14,6 +14,7 @@ struct IngressPolicy {
   snapshot::Balancing balancing;
   bool redirects_where_tls = true;  // ssl-redirect: where the host has a tls entry
   bool redirects_always = false;    // force-ssl-redirect
+  bool passes_tls_through = false;  // ssl-passthrough
   std::string denied_why;           // a security setting is broken: 503
 
   bool operator==(const IngressPolicy&) const = default;

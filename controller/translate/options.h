@@ -29,6 +29,7 @@ struct Options {
   std::string annotation_prefix = "nginx.ingress.kubernetes.io";
   std::uint16_t http_port = 80;
   std::uint16_t https_port = 443;
+  bool passes_tls_through = false;            // --enable-ssl-passthrough
   std::string listen_address;                 // empty = every address
   std::vector<std::uint16_t> reserved_ports;  // besides the two above: not to be taken by streams
   /// Endpoints on loopback and link-local addresses are served: for a directory of manifests on a

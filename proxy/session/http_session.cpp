@@ -8,13 +8,11 @@
 #include "proxy/base/ip_net.h"
 #include "proxy/base/text.h"
 #include "proxy/http/path.h"
-#include "proxy/session/proxy_header.h"
 
 namespace penstock::session {
 namespace {
 
 constexpr std::size_t kReadSize = 16 << 10;
-constexpr std::uint16_t kHttpsPort = 443;
 constexpr std::uint16_t kClientClosed = 499;  // nginx's word for it; never sent
 constexpr base::Duration kSendTimeout{60'000};
 constexpr base::Duration kLingerTimeout{5'000};
@@ -99,41 +97,6 @@ void HttpSession::end_waiting() {
   if (served_ == 0) return;
   idle_.unlink();
   worker_.metrics.connections_waiting.subtract();
-}
-
-base::Task<bool> HttpSession::begin() {
-  const auto table = worker_.table;
-  if (table->global().forwarded.uses_proxy_protocol) {
-    const bool is_good = co_await read_proxy_header(table->global().forwarded);
-    if (!is_good) co_return false;
-  }
-  if (!side_.is_tls) co_return true;
-  // Other settings may come while the client takes its time.
-  const auto context = worker_.tls_server;
-  if (!context) co_return false;
-  const auto secured = co_await stream_.handshake(context->new_session());
-  if (!secured) {
-    worker_.metrics.handshake_failures.add();
-    auto& entry = worker_.errors.note(telemetry::ErrorReason::kTlsHandshake, worker_.clock.wall());
-    entry.client = base::unmapped(side_.peer).to_string();
-  }
-  co_return secured.has_value();
-}
-
-/// False where the connection must end: no header, a malformed one, or a peer that is not trusted.
-base::Task<bool> HttpSession::read_proxy_header(const snapshot::ForwardedHeaders& forwarded) {
-  const bool is_trusted =
-      forwarded.trusted_networks.empty() ||
-      std::ranges::any_of(forwarded.trusted_networks,
-                          [&](const base::IpNet& net) { return net.contains(side_.peer); });
-  if (!is_trusted) co_return false;
-  const auto header = co_await session::read_proxy_header(stream_);
-  if (header.state != net::ProxyHeader::State::kDone) co_return false;
-  if (!header.addresses) co_return true;
-  side_.has_proxy_header = true;
-  side_.set_peer(header.addresses->source.address());
-  side_.is_tls_before = header.addresses->destination.port() == kHttpsPort;
-  co_return true;
 }
 
 /// False where the connection ends without an answer; a failure to answer otherwise.

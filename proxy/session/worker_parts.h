@@ -45,6 +45,8 @@ struct IdleClient
 };
 using IdleClients = boost::intrusive::list<IdleClient, boost::intrusive::constant_time_size<false>>;
 
+class TcpPort;
+
 struct WorkerParts {
   WorkerParts(net::Reactor& loop, telemetry::WorkerMetrics& counters, telemetry::LogWriter* writer)
       : reactor(loop), metrics(counters), log(writer) {}
@@ -61,6 +63,9 @@ struct WorkerParts {
   net::TlsClientContext tls_client;
   std::shared_ptr<net::TlsServerContext> tls_server;  // held by each handshake
   StreamTlsCache stream_tls;
+  // Who has names of HTTPS connections that are not to be decrypted; null: nobody, and no hello is
+  // looked at.
+  std::shared_ptr<TcpPort> https_names;
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
   telemetry::RecentErrors errors;

@@ -60,7 +60,7 @@ class WorkerPool {
   std::vector<std::unique_ptr<Worker>> workers_;
   OnServing on_serving_;
   std::shared_ptr<const routing::RoutingTable> table_;
-  std::map<std::string, std::string> problems_;  // by listener: its sentence
+  std::map<std::string, std::string> problems_;  // by listener: what went wrong
   asio::steady_timer retry_timer_;
   base::Duration retry_after_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);

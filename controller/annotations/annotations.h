@@ -41,5 +41,6 @@ Table ip_access();
 Table next_upstream();
 Table proxy_timeouts();
 Table request_body();
+Table trace();
 
 }  // namespace penstock::annotations

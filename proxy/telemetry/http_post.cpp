@@ -169,10 +169,10 @@ HttpPoster::HttpPoster(std::string host, std::uint16_t port)
                                      : fmt::format("{}:{}", host_, port_)) {}
 
 /// Empty where there are addresses: those of before go on where the name server has none now.
-std::string HttpPoster::resolve(base::SteadyTime now) {
+std::string HttpPoster::resolve(base::SteadyTime now, bool may_ask) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+  hints.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV | (may_ask ? 0 : AI_NUMERICHOST);
   addrinfo* found = nullptr;
   const auto port = std::to_string(port_);
   const int code = getaddrinfo(host_.c_str(), port.c_str(), &hints, &found);
@@ -193,10 +193,9 @@ std::string HttpPoster::resolve(base::SteadyTime now) {
 PostAnswer HttpPoster::post(std::string_view path, std::string_view body, base::SteadyTime deadline,
                             bool may_resolve) {
   const auto now = std::chrono::steady_clock::now();
-  if (may_resolve && (is_stale_ || now - resolved_at_ > kResolveEvery)) {
-    if (auto why = resolve(now); !why.empty()) return failed(std::move(why));
+  if (is_stale_ || now - resolved_at_ > kResolveEvery) {
+    if (auto why = resolve(now, may_resolve); !why.empty()) return failed(std::move(why));
   }
-  if (addresses_.empty()) return failed("no address is known");
   const auto head = fmt::format(
       "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: penstock/{}\r\nContent-Type: application/json"
       "\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",

@@ -28,7 +28,7 @@ class HttpPoster {
  public:
   HttpPoster(std::string host, std::uint16_t port);
 
-  /// Asks for the name only where `may_resolve`: a name server may take longer than the deadline.
+  /// Asks a name server only where `may_resolve`: it may take longer than the deadline.
   PostAnswer post(std::string_view path, std::string_view body, base::SteadyTime deadline,
                   bool may_resolve);
   const std::string& authority() const { return authority_; }
@@ -39,7 +39,7 @@ class HttpPoster {
     socklen_t size;
   };
 
-  std::string resolve(base::SteadyTime now);
+  std::string resolve(base::SteadyTime now, bool may_ask);
 
   std::string host_;
   std::uint16_t port_;

@@ -92,8 +92,8 @@ def ingress(name, service='web', **annotations):
         {PREFIX + key.replace('_', '-'): value for key, value in annotations.items()}))
 
 
-INGRESSES = ingress('on') + ingress('many') + ingress('later') + ingress('hostile') + \
-    ingress('off', enable_opentelemetry='false') + ingress('dead', 'dead') + \
+INGRESSES = ingress('plain') + ingress('many') + ingress('later') + ingress('hostile') + \
+    ingress('quiet', enable_opentelemetry='false') + ingress('dead', 'dead') + \
     ingress('own', enable_opentelemetry='true', opentelemetry_trust_incoming_span='false',
             opentelemetry_operation_name='checkout')
 
@@ -140,7 +140,7 @@ class Traces(unittest.TestCase):
              '--http-port', str(cls.port), '--https-port', '0', '--log-format', 'json',
              '--status-address', f'127.0.0.1:{free_port()}', '--admin-address',
              f'127.0.0.1:{cls.admin}'], stdout=cls.log, stderr=cls.log)
-        cls.wait(cls, lambda: cls.ask(cls, 'on.test')[0] == 200)
+        cls.wait(lambda: cls.ask('plain.test')[0] == 200)
 
     @classmethod
     def tearDownClass(cls):
@@ -152,23 +152,26 @@ class Traces(unittest.TestCase):
         cls.log.close()
         cls.folder.cleanup()
 
-    def wait(self, condition):
+    @classmethod
+    def wait(cls, condition):
         end = time.monotonic() + 20
         while True:
             found = condition()
             if found:
                 return found
             if time.monotonic() > end:
-                raise AssertionError('not within 20 s: ' + self.text())
+                raise AssertionError('not within 20 s: ' + cls.text())
             time.sleep(0.05)
 
-    def text(self):
-        return (pathlib.Path(self.folder.name) / 'log').read_text()
+    @classmethod
+    def text(cls):
+        return (pathlib.Path(cls.folder.name) / 'log').read_text()
 
-    def ask(self, host, path='/shop/1?secret=yes', headers=()):
+    @classmethod
+    def ask(cls, host, path='/shop/1?secret=yes', headers=()):
         """(status, what the backend was sent)"""
         try:
-            connection = http.client.HTTPConnection('127.0.0.1', self.port, timeout=10)
+            connection = http.client.HTTPConnection('127.0.0.1', cls.port, timeout=10)
             connection.putrequest('GET', path, skip_host=True)
             connection.putheader('Host', host)
             for key, value in headers:
@@ -181,8 +184,9 @@ class Traces(unittest.TestCase):
         except OSError:
             return 0, {}
 
-    def metric(self, name):
-        with urllib.request.urlopen(f'http://127.0.0.1:{self.admin}/metrics', timeout=5) as answer:
+    @classmethod
+    def metric(cls, name):
+        with urllib.request.urlopen(f'http://127.0.0.1:{cls.admin}/metrics', timeout=5) as answer:
             text = answer.read().decode()
         return float(re.search('^' + re.escape(name) + r' (\S+)$', text, re.MULTILINE)[1])
 
@@ -190,11 +194,11 @@ class Traces(unittest.TestCase):
         self.assertEqual(self.collector.refused, [], 'a message was no OTLP')
 
     def test_a_trace_goes_through(self):
-        status, sent = self.ask('on.test', headers=[
+        status, sent = self.ask('plain.test', headers=[
             ('traceparent', f'00-{TRACE}-{CALLER}-01'), ('tracestate', 'a=1'),
             ('User-Agent', 'tester/1')])
         self.assertEqual(status, 200)
-        spans = self.wait(lambda: [each for each in self.collector.spans('on.test')
+        spans = self.wait(lambda: [each for each in self.collector.spans('plain.test')
                                    if each.trace == TRACE])
         self.assertEqual(len(spans), 1)
         span = spans[0]
@@ -208,10 +212,10 @@ class Traces(unittest.TestCase):
             'url.path': '/shop/1', 'url.scheme': 'http', 'client.address': '127.0.0.1',
             'server.port': self.port, 'network.protocol.version': '1.1',
             'user_agent.original': 'tester/1', 'penstock.namespace': 'demo',
-            'penstock.ingress': 'on', 'penstock.service': 'web'}
+            'penstock.ingress': 'plain', 'penstock.service': 'web'}
         self.assertEqual(expected, {key: span.attributes.get(key) for key in expected})
         self.assertNotIn('yes', str(span.attributes), 'the query is nobody\'s business')
-        asked = [each for each in self.collector.spans('on.test', 'client') if each.trace == TRACE]
+        asked = [each for each in self.collector.spans('plain.test', 'client') if each.trace == TRACE]
         self.assertEqual([(each.parent, each.attributes['server.port']) for each in asked],
                          [(span.id, self.backend_port)])
         self.assertLessEqual(span.start, asked[0].start)
@@ -221,11 +225,11 @@ class Traces(unittest.TestCase):
         self.assertEqual({each['service.name'] for each in self.collector.resources()}, {'edge'})
         lines = self.wait(lambda: [each for each in map(
             json.loads, self.access_log.read_text().splitlines()) if each['trace'] == TRACE])
-        self.assertEqual(lines, [{'host': 'on.test', 'trace': TRACE, 'span': span.id}])
+        self.assertEqual(lines, [{'host': 'plain.test', 'trace': TRACE, 'span': span.id}])
 
     def test_annotations_say_else(self):
         parent = f'00-{TRACE}-{CALLER}-00'
-        sent = self.ask('off.test', headers=[('traceparent', parent)])[1]
+        sent = self.ask('quiet.test', headers=[('traceparent', parent)])[1]
         self.assertEqual(sent['traceparent'], parent)
         sent = self.ask('own.test', headers=[('traceparent', parent), ('tracestate', 'a=1')])[1]
         self.assertNotIn('tracestate', sent)
@@ -233,7 +237,7 @@ class Traces(unittest.TestCase):
         self.assertNotEqual(span.trace, TRACE)
         self.assertEqual((span.parent, span.name), ('', 'checkout'))
         self.assertTrue(sent['traceparent'].startswith(f'00-{span.trace}-'))
-        self.assertEqual(self.collector.spans('off.test'), [])
+        self.assertEqual(self.collector.spans('quiet.test'), [])
 
     def test_a_failure_has_its_reason(self):
         self.assertEqual(self.ask('dead.test')[0], 502)
@@ -247,8 +251,11 @@ class Traces(unittest.TestCase):
 
     def test_whatever_a_client_sends_the_message_can_be_read(self):
         agent = b'"\\}],\xff\xc3\xa4' + b'x' * 5000
-        self.ask('hostile.test', '/shop/%22%0a', headers=[
+        status, sent = self.ask('hostile.test', '/shop/%22%5c', headers=[
             ('User-Agent', agent), ('traceparent', b'00-\xff"'), ('tracestate', b'"\xff')])
+        self.assertEqual(status, 200)
+        self.assertRegex(sent['traceparent'], '^00-[0-9a-f]{32}-[0-9a-f]{16}-01$')
+        self.assertNotIn('tracestate', sent)
         span, = self.wait(lambda: self.collector.spans('hostile.test'))
         text = span.attributes['user_agent.original']
         self.assertTrue(text.startswith('"\\}],\ufffdäxxx'), text[:20])

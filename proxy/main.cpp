@@ -101,7 +101,7 @@ class Proxy {
       pool_ = std::make_unique<worker::WorkerPool>(
           io_, count,
           [this](std::size_t index) {
-            worker::Telemetry telemetry{&metrics_.worker(index), &log_, limits_, health_};
+            worker::Telemetry telemetry{&metrics_.worker(index), &log_, limits_, health_, &traces_};
             return std::make_unique<worker::Worker>(std::move(telemetry));
           },
           [this](std::uint64_t version, const std::vector<std::string>& problems) {
@@ -121,6 +121,7 @@ class Proxy {
     if (!is_changed) return;
     const auto& settings = global.access_log;
     log_.set_path(settings.path);
+    traces_.configure(global.traces, global.instance);
     log_.set_syslog({global.syslog.is_enabled ? global.syslog.host : "", global.syslog.port});
     // Said once here rather than by every worker.
     const telemetry::HttpLogFormat http(settings.http_format, settings.escape);
@@ -130,6 +131,10 @@ class Proxy {
     }
     for (const auto& name : stream.unknown()) {
       base::log::warn("log-format-stream: ${} is not known and stands as '-'", name);
+    }
+    const telemetry::HttpLogFormat operation(global.traces.operation, settings.escape);
+    for (const auto& name : operation.unknown()) {
+      base::log::warn("opentelemetry-operation-name: ${} is not known and stands as '-'", name);
     }
   }
 
@@ -171,6 +176,7 @@ class Proxy {
   base::Published<std::uint64_t> serving_{0};
   telemetry::Metrics metrics_;
   telemetry::LogWriter log_;
+  telemetry::TraceExporter traces_{metrics_.traces()};
   std::optional<control::SnapshotClient> client_;
   std::shared_ptr<base::LimitTable> limits_ = std::make_shared<base::LimitTable>();
   std::shared_ptr<base::HealthTable> health_ = std::make_shared<base::HealthTable>();

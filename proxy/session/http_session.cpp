@@ -8,6 +8,7 @@
 #include "proxy/base/ip_net.h"
 #include "proxy/base/text.h"
 #include "proxy/http/path.h"
+#include "proxy/session/trace.h"
 
 namespace penstock::session {
 namespace {
@@ -203,6 +204,7 @@ telemetry::HttpRecord HttpSession::record(bool is_parsed) const {
   out.service_port = route.service_port;
   out.route_path = route.path;
   out.host_name = std::get<snapshot::Host>(**exchange.host_part).name;
+  out.trace = exchange.trace;
   return out;
 }
 
@@ -228,7 +230,7 @@ void HttpSession::finish(bool is_parsed) {
   // What no Ingress matched is not worth a line unless asked for; what could not be read is.
   const bool is_logged = logs.http_is_enabled &&
                          (has_ingress || logs.logs_default_backend || exchange.route == nullptr);
-  if (!is_logged && !has_ingress) return;
+  if (!is_logged && !has_ingress && exchange.trace == nullptr) return;
   auto values = record(is_parsed);
   std::string other;
   if (exchange.client_address != side_.peer) {
@@ -239,6 +241,7 @@ void HttpSession::finish(bool is_parsed) {
         worker_.metrics.find(*exchange.host_part, *exchange.route, values.method, exchange.status);
     if (series != nullptr) worker_.metrics.observe(*series, values);
   }
+  if (exchange.trace != nullptr) end_trace(worker_, exchange, values, begun_);
   if (!is_logged) return;
   logs.http.append(values, worker_.log.lines());
   worker_.log.added();
@@ -292,6 +295,7 @@ base::Task<HttpSession::Next> HttpSession::answer(const routing::RoutingTable& t
   if (match.route == nullptr) co_return co_await reply(404, {}, after_reply);
   exchange.route = match.route->route;
   exchange.host_part = &match.host->part;
+  if (exchange.route->policy.trace.is_enabled) begin_trace(worker_, *work_);
   if (match.redirects_to_slash) {
     auto location =
         fmt::format("{}://{}{}/", side_.is_tls ? "https" : "http", exchange.host, request.path);

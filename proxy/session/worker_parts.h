@@ -4,6 +4,7 @@
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -23,6 +24,7 @@
 #include "proxy/telemetry/log_format.h"
 #include "proxy/telemetry/metrics.h"
 #include "proxy/telemetry/recent_errors.h"
+#include "proxy/telemetry/trace_exporter.h"
 #include "proxy/upstream/pool.h"
 #include "proxy/upstream/upstream_state.h"
 
@@ -35,6 +37,7 @@ struct Logs {
   bool logs_default_backend = false;
   telemetry::HttpLogFormat http;
   telemetry::StreamLogFormat stream;
+  std::optional<telemetry::HttpLogFormat> span_name = {};  // none: by the route
 };
 
 /// A client's connection while it waits for its next request.
@@ -70,6 +73,8 @@ struct WorkerParts {
   telemetry::LogBuffer log;
   telemetry::RecentErrors errors;
   LogRules log_rules;
+  telemetry::SpanBuffer spans;
+  telemetry::TraceIds trace_ids;
   Logs logs;
   base::LineRate error_lines{10};  // of sessions that failed
   std::uint64_t connections = 0;   // serial number of the last one

@@ -22,6 +22,11 @@ class Check {
       expect(listener.port != 0, "listeners: expected a port from 1 to 65535, got 0");
       check_address("listeners", listener.address);
     }
+    const auto& traces = global.traces;
+    expect(traces.max_queue != 0 && traces.max_batch != 0 && traces.delay.count() > 0,
+           "traces: expected a queue, a batch and a delay above zero");
+    expect(traces.collector_host.empty() || traces.collector_port != 0,
+           "traces: expected a port from 1 to 65535, got 0");
   }
   void operator()(const Certificate& certificate) {
     check_name(certificate.name);

@@ -20,6 +20,7 @@
 #include "proxy/telemetry/endpoint_health.h"
 #include "proxy/telemetry/record.h"
 #include "proxy/telemetry/stream_series.h"
+#include "proxy/telemetry/trace_counts.h"
 #include "proxy/telemetry/upstream_series.h"
 
 namespace penstock::telemetry {
@@ -125,6 +126,7 @@ class Metrics {
  public:
   WorkerMetrics& worker(std::size_t index);
   EndpointHealth& endpoint_health() { return endpoint_health_; }
+  TraceCounts& traces() { return traces_; }
   /// The labels that the metrics of ingress-nginx carry in addition to their own. From any thread.
   void set_instance(const snapshot::Instance& instance);
   /// From any thread. `access_log_dropped` and `version` come from their owners.
@@ -138,6 +140,7 @@ class Metrics {
   snapshot::Instance instance_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
   EndpointHealth endpoint_health_;
+  TraceCounts traces_;
 };
 
 }  // namespace penstock::telemetry

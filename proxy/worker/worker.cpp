@@ -74,7 +74,7 @@ Worker::Worker(Telemetry telemetry)
       sweep_timer_(reactor_, [this] { sweep(); }),
       log_timer_(reactor_,
                  [this] {
-                   parts_.log.flush();
+                   flush();
                    log_timer_.start(kLogFlush);
                  }),
       drain_timer_(reactor_, [this] { end(); }),
@@ -82,20 +82,26 @@ Worker::Worker(Telemetry telemetry)
       tcp_ports_(parts_, connections_),
       udp_ports_(parts_, connections_) {
   parts_.limits.use(std::move(telemetry.limits));
+  parts_.spans.use(telemetry.traces);
   sweep_timer_.start(kSweep);
-  if (telemetry.log != nullptr) log_timer_.start(kLogFlush);
+  if (telemetry.log != nullptr || telemetry.traces != nullptr) log_timer_.start(kLogFlush);
 }
 
 Worker::~Worker() {
   join();
-  parts_.log.flush();
+  flush();
 }
 
 void Worker::start() {
   thread_ = std::thread([this] {
     reactor_.run();
-    parts_.log.flush();
+    flush();
   });
+}
+
+void Worker::flush() {
+  parts_.log.flush();
+  parts_.spans.flush();
 }
 
 void Worker::join() {
@@ -161,10 +167,15 @@ void Worker::make_tls() {
 
 void Worker::make_logs() {
   const auto& settings = parts_.table->global().access_log;
-  parts_.logs = {settings.http_is_enabled, settings.stream_is_enabled,
+  const auto& operation = parts_.table->global().traces.operation;
+  parts_.logs = {settings.http_is_enabled,
+                 settings.stream_is_enabled,
                  settings.logs_default_backend,
                  telemetry::HttpLogFormat(settings.http_format, settings.escape),
-                 telemetry::StreamLogFormat(settings.stream_format, settings.escape)};
+                 telemetry::StreamLogFormat(settings.stream_format, settings.escape),
+                 std::nullopt};
+  if (operation.empty()) return;
+  parts_.logs.span_name.emplace(operation, snapshot::LogEscape::kNone);
 }
 
 void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {

@@ -31,8 +31,8 @@ struct ListenProblem {
 /// "https [*]:443": how a port of the global settings is named in messages.
 std::string listener_name(const snapshot::HttpListener& listener);
 
-/// Where a worker counts, logs and limits; the first two outlive it. Without them it counts for
-/// itself and logs nothing.
+/// Where a worker counts, logs and limits; what it does not own outlives it. Without them it counts
+/// for itself and logs nothing.
 struct Telemetry {
   telemetry::WorkerMetrics* metrics = nullptr;
   telemetry::LogWriter* log = nullptr;
@@ -40,6 +40,8 @@ struct Telemetry {
   std::shared_ptr<base::LimitTable> limits = std::make_shared<base::LimitTable>();
   /// Where active checks write what they find.
   std::shared_ptr<base::HealthTable> health = std::make_shared<base::HealthTable>();
+  /// Where spans go; outlives the worker. Without it there are none.
+  telemetry::TraceExporter* traces = nullptr;
 };
 
 class Worker {
@@ -78,6 +80,7 @@ class Worker {
   void reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems);
   void make_tls();
   void make_logs();
+  void flush();
   void sweep();
   void end();
   void close_idle_clients();

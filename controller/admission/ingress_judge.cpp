@@ -180,6 +180,11 @@ Verdict judge_ingress(const Site& site, const Ingress& ingress) {
   const auto read = annotations::read(meta.annotations, site.translator.options().annotation_prefix,
                                       site.translator.settings().ingress);
   for (const auto& problem : read.problems) {
+    // What closes the routes harms nobody but itself, and is taken by ingress-nginx, too.
+    if (problem.denies) {
+      out.warnings.push_back(problem.message + "; its routes answer 503");
+      continue;
+    }
     if (problem.is_served) {
       return refuse(fmt::format("annotation {} contains invalid value: {}", problem.annotation,
                                 problem.message));

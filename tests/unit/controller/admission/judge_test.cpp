@@ -75,6 +75,10 @@ TEST_F(JudgeTest, RefusesAValueAndWarnsOfWhatIsIgnored) {
   const auto ignored = ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/no-such-thing":"1")");
   EXPECT_TRUE(ignored.is_allowed);
   EXPECT_THAT(ignored.warnings, testing::ElementsAre(HasSubstr("no-such-thing")));
+  const auto denied =
+      ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/whitelist-source-range":"all")");
+  EXPECT_TRUE(denied.is_allowed);
+  EXPECT_THAT(denied.warnings, testing::ElementsAre(HasSubstr("its routes answer 503")));
 }
 
 TEST_F(JudgeTest, RefusesSnippetsAndText) {

@@ -20,6 +20,7 @@ enum class Kind {
   kStreamPortPolicy,
   kPod,
   kIngressReport,
+  kReplicaReport,
 };
 
 /// One row per kind that the world holds: everything that a source must know of it.
@@ -51,9 +52,20 @@ inline constexpr KindInfo kPodKind{Kind::kPod, "Pod", "v1", "pods", true};
 inline constexpr KindInfo kIngressReportKind{Kind::kIngressReport, "IngressReport",
                                              "penstock.dev/v1alpha1", "ingressreports", true};
 
+inline constexpr KindInfo kReplicaReportKind{Kind::kReplicaReport, "ReplicaReport",
+                                             "penstock.dev/v1alpha1", "replicareports", true};
+
 constexpr const KindInfo& info_of(Kind kind) {
-  if (kind == Kind::kPod) return kPodKind;
-  return kind == Kind::kIngressReport ? kIngressReportKind : kKinds[static_cast<std::size_t>(kind)];
+  switch (kind) {
+    case Kind::kPod:
+      return kPodKind;
+    case Kind::kIngressReport:
+      return kIngressReportKind;
+    case Kind::kReplicaReport:
+      return kReplicaReportKind;
+    default:
+      return kKinds[static_cast<std::size_t>(kind)];
+  }
 }
 
 /// Null where the kind is not one that is read.

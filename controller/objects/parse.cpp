@@ -202,6 +202,7 @@ Object parse_kind(Kind kind, const Json& json) {
       return std::make_shared<const StreamPortPolicy>(parse_port_policy(json));
     case Kind::kPod:
     case Kind::kIngressReport:
+    case Kind::kReplicaReport:
       break;
   }
   json.fail("this kind is no object of the world");

@@ -33,6 +33,7 @@ StreamStatus parse_stream_status(const Json& object) {
   status.ports = json.text("ports");
   status.backends = json.text("backends");
   status.replicas = json.text("replicas");
+  status.config = json.text("configVersion");
   status.reason = json.text("reason");
   status.columns = {json.text("class"), json.text("address"), json.text("algorithm"),
                     json.text("conflictWith")};
@@ -66,10 +67,11 @@ std::string status_json(const StreamStatus& status) {
         base::escape_json(each.message), each.generation, base::escape_json(each.since));
   }
   return fmt::format(
-      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","reason":"{}","class":"{}","address":"{}","algorithm":"{}","conflictWith":"{}","conditions":[{}]}})",
-      status.generation, status.ports, status.backends, status.replicas, status.reason,
-      base::escape_json(status.columns.class_name), status.columns.address,
-      status.columns.algorithm, base::escape_json(status.columns.conflict_with), conditions);
+      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","configVersion":"{}","reason":"{}","class":"{}","address":"{}","algorithm":"{}","conflictWith":"{}","conditions":[{}]}})",
+      status.generation, status.ports, status.backends, status.replicas,
+      base::escape_json(status.config), status.reason, base::escape_json(status.columns.class_name),
+      status.columns.address, status.columns.algorithm,
+      base::escape_json(status.columns.conflict_with), conditions);
 }
 
 }  // namespace penstock::objects

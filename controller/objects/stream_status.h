@@ -35,6 +35,7 @@ struct StreamStatus {
   std::string ports;            // that the object has: "5432, 6000-6100"
   std::string backends;         // endpoints that are ready of all: "2/3"
   std::string replicas;         // proxies that serve it of all: "1/1"
+  std::string config;           // name of the first table that held this generation
   std::string reason;           // of the worst condition
   StreamColumns columns;
   std::vector<Condition> conditions;

@@ -1,7 +1,9 @@
 #include "controller/program/cluster.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 
@@ -32,6 +34,18 @@ kube::Random make_random() {
   };
 }
 
+base::Result<kube::ClusterAccess> find_access(const Flags& flags) {
+  base::Result<kube::ClusterAccess> access;
+  if (!flags.kubeconfig.empty()) {
+    access = kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
+  } else if (flags.api_server.empty()) {
+    access = kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
+                                   environment("KUBERNETES_SERVICE_PORT"));
+  }
+  if (!access || flags.api_server.empty()) return access;
+  return kube::with_server(std::move(*access), flags.api_server, flags.api_server_authority);
+}
+
 kube::KubeSource::Options source_options(const Flags& flags) {
   kube::KubeSource::Options options;
   options.watch_namespace = flags.watch_namespace;
@@ -48,11 +62,7 @@ kube::KubeSource::Options source_options(const Flags& flags) {
 
 base::Result<std::unique_ptr<Cluster>> Cluster::make(asio::io_context& io, const Flags& flags,
                                                      Controller& controller, Metrics& metrics) {
-  auto access =
-      flags.kubeconfig.empty()
-          ? kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
-                                  environment("KUBERNETES_SERVICE_PORT"))
-          : kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
+  auto access = find_access(flags);
   if (!access) return std::unexpected(access.error());
   std::unique_ptr<Cluster> out(new Cluster(io, flags, *access, controller, metrics));
   if (!flags.webhook_address.empty()) {
@@ -95,18 +105,13 @@ void Cluster::publish_addresses(asio::io_context& io, const Flags& flags) {
 }
 
 void Cluster::report(asio::io_context& io, const Flags& flags) {
-  const auto live = [this] {
-    const auto& server = controller_.server();
-    return status::Live{server.version(), server.proxies(),
-                        [&server](std::uint64_t version) { return server.proxies_at(version); },
-                        controller_.port_problems(), controller_.endpoints_down()};
-  };
-  streams_.emplace(io, client_, [this, live] {
+  talk_to_replicas(io, flags);
+  streams_.emplace(io, client_, [this] {
     return status::StreamWriter::View{&controller_.world(), &controller_.translator(), live()};
   });
   reports_.emplace(
       io, client_, status::ReportWriter::Options{.watch_namespace = flags.watch_namespace},
-      make_random(), [this, live] {
+      make_random(), [this] {
         return status::ReportWriter::View{&controller_.world(), &controller_.translator(), live()};
       });
   controller_.on_translated = [this] {
@@ -115,9 +120,65 @@ void Cluster::report(asio::io_context& io, const Flags& flags) {
     reports_->update();
   };
   controller_.on_live = [this] {
+    if (board_) board_->update();
     streams_->update();
     reports_->update_live();
   };
+}
+
+void Cluster::talk_to_replicas(asio::io_context& io, const Flags& flags) {
+  const auto pod = this_pod();
+  if (pod.name.empty() || pod.name_space.empty()) return;
+  status::ReplicaBoard::Events events;
+  events.mine = [this, name = flags.translate.controller_class, group = flags.election_id] {
+    const auto& server = controller_.server();
+    status::ReplicaReport out;
+    out.controller = name;
+    out.group = group;
+    out.config = server.history().name_at(server.serving());
+    out.proxies = server.proxies();
+    out.problems = controller_.port_problems();
+    return out;
+  };
+  events.on_change = [this] {
+    streams_->update();
+    reports_->update_live();
+  };
+  board_.emplace(io, client_,
+                 status::ReplicaBoard::Options{.name_space = pod.name_space, .pod = pod.name},
+                 std::move(events), make_random());
+}
+
+/// What the proxies of all replicas serve.
+status::Live Cluster::live() {
+  const auto& server = controller_.server();
+  status::Live out;
+  out.version = server.version();
+  out.config = server.history().name_at(out.version);
+  out.proxies = server.proxies();
+  out.problems = controller_.port_problems();
+  out.down = controller_.endpoints_down();
+  if (!board_) {
+    out.proxies_at = [&server](std::uint64_t version) { return server.proxies_at(version); };
+    return out;
+  }
+  if (!board_->is_known()) return {};  // whoever counts now counts too few
+  const auto others = board_->others(
+      [&server](const std::string& config) { return server.history().last_under(config); });
+  if (!others.empty()) out.proxies = std::max<std::size_t>(out.proxies, 1);
+  for (const auto& other : others) {
+    // One that has none is a replica that serves nothing.
+    out.proxies += std::max<std::size_t>(other.report.proxies, 1);
+    for (const auto& each : other.report.problems) {
+      out.problems.push_back(fmt::format("{} (replica {})", each, other.pod));
+    }
+  }
+  out.proxies_at = [&server, others](std::uint64_t version) {
+    auto count = server.proxies_at(version);
+    for (const auto& other : others) count += other.reached >= version ? other.report.proxies : 0;
+    return count;
+  };
+  return out;
 }
 
 void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access) {
@@ -125,6 +186,7 @@ void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::Cluste
   const auto pod = this_pod();
   lease.name_space = pod.name_space.empty() ? access.name_space : pod.name_space;
   lease.name = flags.election_id;
+  lease.duration = flags.election_ttl;
   lease.identity = pod.name.empty() ? host_name() + "-" + std::to_string(getpid()) : pod.name;
   if (flags.clears_status_on_shutdown && !pod.name.empty()) {
     replicas_.emplace(client_, lease.name_space, pod.name);
@@ -161,6 +223,7 @@ void Cluster::set_leading(bool is_leading) {
   metrics_.set_leading(is_leading);
   if (nodes_) is_leading ? nodes_->start() : nodes_->stop();
   if (status_) status_->set_leading(is_leading);
+  if (board_) board_->set_leading(is_leading);
   streams_->set_leading(is_leading);
   reports_->set_leading(is_leading);
 }
@@ -191,6 +254,12 @@ void Cluster::clear_statuses() {
 
 void Cluster::release() {
   clearing_.cancel();
+  if (std::exchange(is_released_, true)) return;
+  if (!board_) return let_go_of_lease();
+  board_->stop([this] { let_go_of_lease(); });
+}
+
+void Cluster::let_go_of_lease() {
   if (auto done = std::exchange(on_stopped_, nullptr)) election_->stop(std::move(done));
 }
 

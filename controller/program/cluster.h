@@ -10,6 +10,7 @@
 #include "controller/program/flags.h"
 #include "controller/status/ingress_status.h"
 #include "controller/status/node_addresses.h"
+#include "controller/status/replica_board.h"
 #include "controller/status/replicas.h"
 #include "controller/status/report_writer.h"
 #include "controller/status/stream_writer.h"
@@ -25,14 +26,20 @@ class Cluster {
   /// Clears the statuses where nobody is left to take over, lets go of the Lease, then calls
   /// `on_done`.
   void stop(std::function<void()> on_done);
+  kube::Client& client() { return client_; }
+  /// Null without an election.
+  const kube::LeaderElection* election() const { return election_ ? &*election_ : nullptr; }
 
  private:
   Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
           Controller& controller, Metrics& metrics);
   void publish_addresses(asio::io_context& io, const Flags& flags);
   void report(asio::io_context& io, const Flags& flags);
+  void talk_to_replicas(asio::io_context& io, const Flags& flags);
+  status::Live live();
   void clear_statuses();
   void release();
+  void let_go_of_lease();
   base::Result<void> serve_webhook(asio::io_context& io, const Flags& flags,
                                    const std::string& name_space);
   void elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access);
@@ -44,6 +51,7 @@ class Cluster {
   kube::KubeSource source_;
   std::optional<status::NodeAddresses> nodes_;
   std::optional<status::IngressStatus> status_;
+  std::optional<status::ReplicaBoard> board_;
   std::optional<status::StreamWriter> streams_;
   std::optional<status::ReportWriter> reports_;
   std::optional<kube::LeaderElection> election_;
@@ -51,6 +59,7 @@ class Cluster {
   std::unique_ptr<admission::Webhook> webhook_;
   kube::OneTimer clearing_;
   std::function<void()> on_stopped_;
+  bool is_released_ = false;
 };
 
 }  // namespace penstock::program

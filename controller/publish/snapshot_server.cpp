@@ -9,6 +9,7 @@
 #include <array>
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <set>
 
 #include "proxy/base/log.h"
@@ -272,6 +273,14 @@ std::size_t SnapshotServer::proxies_at(std::uint64_t version) const {
       sessions_, [&](const auto& each) { return each->is_proxy() && each->serving() >= version; }));
 }
 
+std::uint64_t SnapshotServer::serving() const {
+  auto least = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& each : sessions_) {
+    if (each->is_proxy()) least = std::min(least, each->serving());
+  }
+  return proxies() == 0 ? 0 : least;
+}
+
 std::uint64_t SnapshotServer::publish(
     const std::map<snapshot::PartKey, snapshot::PartPtr>& changes) {
   if (changes.empty() && current_.version != 0) return current_.version;
@@ -280,6 +289,7 @@ std::uint64_t SnapshotServer::publish(
   update.version = next_version(current_.version);
   update.parts.assign(changes.begin(), changes.end());
   snapshot::apply(update, current_);
+  history_.add(current_.version, changes);
   const auto sessions = sessions_;
   for (const auto& session : sessions) session->change(changes);
   return current_.version;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 
+#include "controller/publish/config_history.h"
 #include "proxy/base/asio.h"
 #include "proxy/base/result.h"
 #include "proxy/snapshot/snapshot.h"
@@ -42,6 +43,9 @@ class SnapshotServer {
   std::size_t proxies() const;
   /// How many of them serve this version or a later one.
   std::size_t proxies_at(std::uint64_t version) const;
+  /// The version that all of them serve, or a later one; 0 where there are none.
+  std::uint64_t serving() const;
+  const ConfigHistory& history() const { return history_; }
   /// Bytes of updates sent so far.
   std::uint64_t bytes_sent() const { return bytes_sent_; }
 
@@ -58,6 +62,7 @@ class SnapshotServer {
   Acceptor acceptor_;
   ServerEvents events_;
   snapshot::Snapshot current_;
+  ConfigHistory history_;
   std::list<std::shared_ptr<Session>> sessions_;
   std::uint64_t bytes_sent_ = 0;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);

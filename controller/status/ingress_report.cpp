@@ -7,7 +7,7 @@
 #include <set>
 
 #include "controller/objects/json.h"
-#include "proxy/base/text.h"
+#include "controller/status/json_text.h"
 
 namespace penstock::status {
 namespace {
@@ -39,19 +39,11 @@ std::string_view name_of(Reason reason) {
   }
 }
 
-/// Whole UTF-8 characters.
-std::string bounded(const std::string& text) {
-  if (text.size() <= kLongestText) return text;
-  auto end = kLongestText - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
-}
-
 Issue issue_of(const Diagnostic& diagnostic) {
   Issue out;
   out.reason = name_of(diagnostic.reason);
-  out.field = bounded(diagnostic.field);
-  out.message = bounded(diagnostic.message);
+  out.field = shortened(diagnostic.field, kLongestText);
+  out.message = shortened(diagnostic.message, kLongestText);
   if (!diagnostic.other.name.empty()) {
     out.by = diagnostic.other.name_space + "/" + diagnostic.other.name;
   }
@@ -71,12 +63,10 @@ std::string class_of(const objects::Ingress& ingress) {
   return found == ingress.meta.annotations.end() ? "" : found->second;
 }
 
-std::string quoted(const std::string& text) { return '"' + base::escape_json(text) + '"'; }
-
 std::string issue_json(const Issue& issue) {
-  const auto by = issue.by.empty() ? "" : fmt::format(R"("by":{},)", quoted(issue.by));
-  return fmt::format(R"({{{}"field":{},"message":{},"reason":{}}})", by, quoted(issue.field),
-                     quoted(issue.message), quoted(issue.reason));
+  const auto by = issue.by.empty() ? "" : fmt::format(R"("by":{},)", json_string(issue.by));
+  return fmt::format(R"({{{}"field":{},"message":{},"reason":{}}})", by, json_string(issue.field),
+                     json_string(issue.message), json_string(issue.reason));
 }
 
 template <class T, class Print>
@@ -130,10 +120,11 @@ std::string report_json(const std::string& path, const std::string& uid,
       R"("kind":"Ingress","name":{0},"uid":{2}}}]}},"report":{{"controller":{3},)"
       R"("hostCount":{4},"hosts":{5},"ingressClass":{6},"issueCount":{7},"issues":{8},)"
       R"("live":{9},"observedGeneration":{10},"since":{11},"state":{12},"version":{13}}}}})",
-      quoted(name), quoted(path.substr(0, slash)), quoted(uid), quoted(report.controller),
-      report.host_count, list_json(report.hosts, quoted), quoted(report.ingress_class),
-      report.issue_count, list_json(report.issues, issue_json), quoted(report.live),
-      report.generation, quoted(report.since), quoted(report.state), report.version);
+      json_string(name), json_string(path.substr(0, slash)), json_string(uid),
+      json_string(report.controller), report.host_count, list_json(report.hosts, json_string),
+      json_string(report.ingress_class), report.issue_count, list_json(report.issues, issue_json),
+      json_string(report.live), report.generation, json_string(report.since),
+      json_string(report.state), report.version);
 }
 
 base::Result<NamedReport> parse_report(std::string_view json) {

@@ -183,7 +183,9 @@ std::optional<base::SteadyTime> ReportWriter::consider(const View& view, const s
   due_.erase(path);
   if (writing_.contains(path)) return now + kSettle;
   const bool is_known = known.stands && wanted->says_the_same(known.report);
-  if (is_known && wanted->live == known.report.live) {
+  // Other replicas come and go, and bring what is served with them: not worth a write to each.
+  const bool is_live_as_before = wanted->is_live() && known.report.is_live();
+  if (is_known && (is_live_as_before || wanted->live == known.report.live)) {
     known.lives_differ_since.reset();
     return std::nullopt;
   }

@@ -24,6 +24,7 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kPortNotAllowed, "PortNotAllowed", "Accepted"},
     {Reason::kPortReserved, "PortReserved", "Accepted"},
     {Reason::kPortConflict, "PortConflict", "Accepted"},
+    {Reason::kSniConflict, "SNIConflict", "Accepted"},
     {Reason::kUnsupportedValue, "UnsupportedValue", "Accepted"},
     {Reason::kRefNotPermitted, "RefNotPermitted", "ResolvedRefs"},
     {Reason::kBackendNotFound, "BackendNotFound", "ResolvedRefs"},
@@ -102,8 +103,14 @@ Condition backends_healthy(const StreamView& view) {
 
 Condition conflicted(const StreamView& view) {
   for (const auto& each : view.diagnostics) {
-    if (each.reason != Reason::kPortConflict) continue;
-    return {"Conflicted", "True", "PortConflict", translate::without_object(each), 0, {}};
+    const bool is_name = each.reason == Reason::kSniConflict;
+    if (!is_name && each.reason != Reason::kPortConflict) continue;
+    return {"Conflicted",
+            "True",
+            is_name ? "SNIConflict" : "PortConflict",
+            translate::without_object(each),
+            0,
+            {}};
   }
   return {"Conflicted", "False", "NoConflict", "", 0, {}};
 }
@@ -134,6 +141,10 @@ objects::StreamStatus make_status(const objects::StreamStatus& before, const Str
   out.conditions = {judged("Accepted", "Accepted", view),
                     judged("ResolvedRefs", "ResolvedRefs", view), programmed(view),
                     backends_healthy(view), conflicted(view)};
+  // The table has other parts, too: its name tells of this object as long as the object stands.
+  const bool is_same_object = before.generation == out.generation && before.ports == out.ports;
+  out.config = is_same_object && !before.config.empty() ? before.config : view.config;
+  if (view.ports.empty()) out.config.clear();
   out.reason = "Programmed";
   const auto worst = std::ranges::find_if_not(out.conditions, is_good);
   if (worst != out.conditions.end()) out.reason = worst->reason;

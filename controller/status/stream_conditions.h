@@ -21,6 +21,7 @@ struct StreamView {
   std::size_t programmed = 0;  // proxies that serve it as it is
   std::size_t proxies = 0;
   objects::StreamColumns columns;  // but for conflict_with
+  std::string config;              // name of the table that holds it now
   std::string bind_problem;        // of one of its ports; empty: all are open
 };
 

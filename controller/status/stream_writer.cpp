@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kSettle{100};
 constexpr std::chrono::milliseconds kRewrite{5'000};
 /// Numbers of endpoints change often while a Deployment rolls.
 constexpr std::chrono::milliseconds kCountsEvery{10'000};
+/// For all replicas to serve what has changed: no status says in between that some do not.
+constexpr std::chrono::milliseconds kCatchUp{3'000};
 constexpr std::size_t kWritesAtOnce = 8;
 constexpr std::size_t kMostRemembered = 100'000;
 
@@ -93,6 +95,10 @@ std::string uid_of(const world::World& world, const objects::ObjectKey& key) {
   const auto path = world::path_of(key);
   if (key.kind == objects::Kind::kTcpService) {
     const auto* found = world.find<objects::TcpService>(path);
+    return found == nullptr ? "" : found->meta.uid;
+  }
+  if (key.kind == objects::Kind::kIngress) {
+    const auto* found = world.find<objects::Ingress>(path);
     return found == nullptr ? "" : found->meta.uid;
   }
   const auto* found = world.find<objects::UdpService>(path);
@@ -203,6 +209,7 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
   }
   out.proxies = view.live.proxies;
   out.programmed = view.live.proxies_at(remembered.version);
+  out.config = view.live.config;
   return out;
 }
 
@@ -217,8 +224,10 @@ void StreamWriter::consider(const objects::ObjectKey& object, const objects::Met
   auto wanted = make_status(before, view, rfc3339_now());
   if (wanted == before) {
     due_.erase(meta.uid);
+    known.lags_since.reset();
     return;
   }
+  if (may_catch_up(known, view, now)) return update_after(kCatchUp + kSettle);
   const auto waited = now - known.written_at;
   if (is_same_but_counts(before, wanted) && waited < kCountsEvery) {
     return update_after(std::chrono::ceil<std::chrono::milliseconds>(kCountsEvery - waited) +
@@ -238,6 +247,15 @@ void StreamWriter::consider(const objects::ObjectKey& object, const objects::Met
                                           translate::without_object(each)),
                               "", false});
   }
+}
+
+bool StreamWriter::may_catch_up(Known& known, const StreamView& view, base::SteadyTime now) {
+  if (view.ports.empty() || view.programmed == view.proxies) {
+    known.lags_since.reset();
+    return false;
+  }
+  if (!known.lags_since) known.lags_since = now;
+  return now - *known.lags_since < kCatchUp;
 }
 
 /// Those that have never been readable; others have a last good form.

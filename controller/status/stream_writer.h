@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -25,9 +26,10 @@
 
 namespace penstock::status {
 
-/// What proxies serve.
+/// What proxies serve, those of all replicas.
 struct Live {
   std::uint64_t version = 0;  // that holds all that the controller knows
+  std::string config;         // its name, the same on every replica that holds the same
   std::size_t proxies = 0;
   std::function<std::size_t(std::uint64_t version)>
       proxies_at;                     // how many serve it, or a later one
@@ -56,6 +58,7 @@ class StreamWriter {
     std::uint64_t version = 0;  // the first that held this generation with these ports
     objects::StreamStatus written;
     base::SteadyTime written_at;
+    std::optional<base::SteadyTime> lags_since;  // some proxies do not serve it yet
   };
   struct Write {
     objects::ObjectKey object;
@@ -73,6 +76,7 @@ class StreamWriter {
   void consider(const objects::ObjectKey& object, const objects::Meta& meta,
                 const objects::StreamStatus& stands, const StreamView& view,
                 const world::World& world);
+  bool may_catch_up(Known& known, const StreamView& view, base::SteadyTime now);
   void compare_unreadable(const View& view);
   void report_config_maps(const View& view);
   void update_after(std::chrono::milliseconds delay);

@@ -97,6 +97,7 @@ class Translator {
   std::shared_ptr<const settings::IngressPolicy> policy_of(const objects::Ingress& ingress);
   static objects::WantedChange count(Counts& counts, std::vector<std::string>& before,
                                      const std::set<std::string>& now);
+  void note_passed_host(const std::string& host, bool is_passed);
   void note_secrets(const objects::WantedChange& change);
   static std::set<std::string> keys_of(const Counts& counts);
 
@@ -115,6 +116,7 @@ class Translator {
   KeyPairs pairs_;
   std::unordered_map<std::string, std::shared_ptr<const settings::IngressPolicy>> policies_;
   std::set<std::string> served_;
+  std::set<std::string> passed_hosts_;  // whose TLS is passed through
   std::set<std::string> reviewed_;
   std::set<std::string> diagnosed_;
   std::unordered_map<std::string, std::map<DemandKey, UpstreamDemand>> demands_;

@@ -140,6 +140,7 @@ void World::apply(const objects::Change& change, Touched& touched) {
       return remove_or_take(objects::Ptr<objects::StreamPortPolicy>());
     case objects::Kind::kPod:
     case objects::Kind::kIngressReport:
+    case objects::Kind::kReplicaReport:
       return;  // no source of ours delivers one
   }
 }

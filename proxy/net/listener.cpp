@@ -32,6 +32,7 @@ class Listener::Door final : public Watched {
   ~Door() { close(); }
 
   void start() { reactor_.watch_level(descriptor_.get(), *this); }
+  void accept_waiting();
   void close() override {
     if (!descriptor_) return;
     reactor_.forget(*this);
@@ -41,6 +42,7 @@ class Listener::Door final : public Watched {
 
  private:
   void on_events(std::uint32_t events) override;
+  int accept_some(int most);
 
   Reactor& reactor_;
   base::Descriptor descriptor_;
@@ -102,9 +104,28 @@ void Listener::close() {
   for (const auto& door : doors_) door->close();
 }
 
-void Listener::Door::on_events(std::uint32_t) {
+void Listener::close_after_waiting() {
+  for (const auto& door : doors_) door->accept_waiting();
+  close();
+}
+
+void Listener::Door::accept_waiting() {
   int taken = 0;
-  while (taken < allowance_ && descriptor_) {
+  do {
+    taken = accept_some(kMostAtOnce);
+  } while (taken == kMostAtOnce);
+}
+
+void Listener::Door::on_events(std::uint32_t) {
+  const int taken = accept_some(allowance_);
+  // As many as came last time are asked for at once: neither a failed accept for each single
+  // connection, nor a turn of the loop for each of a burst.
+  allowance_ = taken == allowance_ ? std::min(allowance_ * 2, kMostAtOnce) : std::max(taken, 1);
+}
+
+int Listener::Door::accept_some(int most) {
+  int taken = 0;
+  while (taken < most && descriptor_) {
     Accepted accepted;
     auto size = static_cast<socklen_t>(accepted.peer.capacity());
     accepted.descriptor = base::Descriptor(
@@ -122,9 +143,7 @@ void Listener::Door::on_events(std::uint32_t) {
     accepted.peer.resize(size);
     on_accept_(std::move(accepted));
   }
-  // As many as came last time are asked for at once: neither a failed accept for each single
-  // connection, nor a turn of the loop for each of a burst.
-  allowance_ = taken == allowance_ ? std::min(allowance_ * 2, kMostAtOnce) : std::max(taken, 1);
+  return taken;
 }
 
 }  // namespace penstock::net

@@ -34,6 +34,9 @@ class Listener {
   /// Starts to accept; `on_accept` runs on the worker. Stops at `close`.
   void start();
   void close();
+  /// Accepts first who waits: the kernel has told these clients that they are connected, and
+  /// `close` would reset them.
+  void close_after_waiting();
   std::uint16_t port() const { return port_; }
 
  private:

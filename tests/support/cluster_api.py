@@ -26,6 +26,7 @@ PATHS = {  # kind: (path of the API group, plural, namespaced)
     'TCPService': ('/apis/penstock.dev/v1alpha1', 'tcpservices', True),
     'UDPService': ('/apis/penstock.dev/v1alpha1', 'udpservices', True),
     'IngressReport': ('/apis/penstock.dev/v1alpha1', 'ingressreports', True),
+    'ReplicaReport': ('/apis/penstock.dev/v1alpha1', 'replicareports', True),
     'StreamPortPolicy': ('/apis/penstock.dev/v1alpha1', 'streamportpolicies', False),
     'CustomResourceDefinition': ('/apis/apiextensions.k8s.io/v1', 'customresourcedefinitions', False),
     'ValidatingWebhookConfiguration': ('/apis/admissionregistration.k8s.io/v1',

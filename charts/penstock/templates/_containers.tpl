@@ -70,6 +70,7 @@
 {{- with $c.defaultSslCertificate }}
 - --default-ssl-certificate={{ . }}
 {{- end }}
+{{- with include "penstock.admin.args" . | trim }}{{ . | nindent 0 }}{{- end }}
 {{- include "penstock.extraArgs" (dict "args" $c.extraArgs "root" .) }}
 {{- end }}
 
@@ -91,6 +92,7 @@ env:
 {{- end }}
 ports:
 - {name: {{ $c.metrics.portName }}, containerPort: {{ $c.metrics.port }}}
+{{- with include "penstock.admin.port" . | trim }}{{ . | nindent 0 }}{{- end }}
 {{- if $c.admissionWebhooks.enabled }}
 - {name: webhook, containerPort: {{ $c.admissionWebhooks.port }}}
 {{- end }}
@@ -107,6 +109,7 @@ resizePolicy: {{- toYaml . | nindent 2 }}
 volumeMounts:
 - {name: socket, mountPath: /run/penstock}
 - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- with include "penstock.admin.mounts" . | trim }}{{ . | nindent 0 }}{{- end }}
 {{- if and $c.admissionWebhooks.enabled (ne (include "penstock.makesCertificate" .) "true") }}
 - {name: webhook-certificate, mountPath: {{ dir $c.admissionWebhooks.certificate }}, readOnly: true}
 {{- end }}

@@ -188,6 +188,38 @@ TEST_F(JudgeTest, WarnsOfAPortOfAnotherOrRefusesIt) {
   EXPECT_THAT(ask_tcp(443).warnings, testing::ElementsAre(HasSubstr("reserved for HTTPS")));
 }
 
+TEST_F(JudgeTest, NamesOfAPortAreHeldOneByOne) {
+  const auto spec = [](std::string_view name) {
+    return fmt::format(
+        R"("spec":{{"listeners":[{{"name":"a","port":5000,"tls":{{"mode":"Passthrough"}}}}],"rules":[{{"match":{{"sni":["{}"]}},"backends":[{{"service":{{"name":"web","port":80}}}}]}}]}})",
+        name);
+  };
+  const auto ask_name = [&](std::string_view name) {
+    return ask("TCPService",
+               fmt::format(R"({{"metadata":{{"namespace":"shop","name":"new"}},{}}})", spec(name)));
+  };
+  cluster.put(objects::Kind::kTcpService, "shop/owner", spec("a.test"));
+  EXPECT_EQ(ask_name("b.test"), Verdict());
+  EXPECT_THAT(
+      ask_name("a.test").warnings,
+      testing::ElementsAre(HasSubstr("the server name a.test of port 5000 is held by shop/owner")));
+  EXPECT_THAT(ask_tcp(5000).warnings,
+              testing::ElementsAre(HasSubstr("port 5000 is held by shop/owner")));
+}
+
+TEST(CatchAllTest, IsRefusedWhereTheFlagSaysSo) {
+  translate::Options options;
+  options.refuses_catch_all = true;
+  translate::Cluster cluster(options);
+  cluster.ingress_class();
+  cluster.translate();
+  const auto review = ReviewReader().read(
+      R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","namespace":"shop","name":"new","kind":{"group":"networking.k8s.io","version":"v1","kind":"Ingress"},"object":{"metadata":{"namespace":"shop","name":"new"},"spec":{"ingressClassName":"nginx","defaultBackend":{"service":{"name":"web","port":{"number":80}}}}}}})");
+  ASSERT_TRUE(review);
+  EXPECT_THAT(judge({cluster.world, cluster.translator, false, ""}, *review).message,
+              testing::StartsWith("this deployment is trying to create a catch-all ingress"));
+}
+
 TEST(ReviewTest, AnswersWithinBounds) {
   const Verdict verdict{true, "", std::vector<std::string>(100, std::string(1000, 'x'))};
   const auto text = write_answer("a\"b", verdict);

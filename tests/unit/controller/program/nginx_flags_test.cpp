@@ -147,6 +147,13 @@ TEST(NginxFlags, EachIsTakenAndServedOrMappedOrWarnedOf) {
   }
 }
 
+TEST(NginxFlags, ThatCannotBeAreRefusedWithWhatIsExpected) {
+  EXPECT_EQ(Parsed().parse({"--election-ttl=1s"}),
+            "ValidationError: --election-ttl: expected a duration from 4s to 1h, got '1s'");
+  EXPECT_NE(Parsed().parse({"--election-ttl=soon"}), "");
+  EXPECT_NE(Parsed().parse({"--health-check-path=health"}), "");
+}
+
 TEST(NginxFlags, ThoseThatAreServedChangeWhatTheySay) {
   Parsed parsed;
   std::vector<std::string> arguments;
@@ -163,6 +170,12 @@ TEST(NginxFlags, ThoseThatAreServedChangeWhatTheySay) {
   EXPECT_EQ(flags.translate.default_backend, "ns/fallback");
   EXPECT_EQ(flags.translate.default_certificate, "ns/cert");
   EXPECT_EQ(flags.election_id, "other");
+  EXPECT_EQ(flags.election_ttl, std::chrono::seconds(10));
+  EXPECT_EQ(flags.api_server, "https://10.0.0.1:6443");
+  EXPECT_EQ(flags.api_server_authority, "/ca.pem");
+  EXPECT_EQ(flags.health_path, "/health");
+  EXPECT_TRUE(flags.translate.refuses_catch_all);
+  EXPECT_TRUE(flags.translate.refuses_external_names);
   EXPECT_EQ(flags.translate.http_port, 8080);
   EXPECT_EQ(flags.translate.https_port, 8443);
   EXPECT_EQ(flags.translate.ingress_class, "other");

@@ -35,6 +35,19 @@ std::vector<std::string> texts(const std::vector<objects::Condition>& conditions
   return out;
 }
 
+TEST(StreamConditions, NamesTheFirstTableThatHeldTheGeneration) {
+  auto view = all_well();
+  view.config = "one";
+  const auto first = make_status({}, view, "now");
+  EXPECT_EQ(first.config, "one");
+  view.config = "two";
+  EXPECT_EQ(make_status(first, view, "now").config, "one") << "something else has changed";
+  view.generation = 4;
+  EXPECT_EQ(make_status(first, view, "now").config, "two");
+  view.ports.clear();
+  EXPECT_EQ(make_status(first, view, "now").config, "") << "no table holds it";
+}
+
 TEST(StreamConditions, AllWell) {
   const auto status = make_status({}, all_well(), "now");
   EXPECT_THAT(texts(status.conditions),
@@ -76,6 +89,19 @@ TEST(StreamConditions, AConflictNamesTheOwner) {
   EXPECT_THAT(status.conditions[4].message, HasSubstr("spec.listeners[0].port: port 3306 is "
                                                       "already taken by the TCPService a/b"));
   EXPECT_EQ(status.reason, "PortConflict");
+}
+
+TEST(StreamConditions, ANameThatAnotherHasIsAConflictOfItsOwn) {
+  auto view = all_well();
+  view.ports = {};
+  view.diagnostics = {
+      {kObject, "/spec/listeners/0/port",
+       "the server name a.test of port 443 is already taken by the Ingress shop/web",
+       Reason::kSniConflict}};
+  const auto status = make_status({}, view, "now");
+  EXPECT_EQ(text(status.conditions[0]), "Accepted=False SNIConflict");
+  EXPECT_EQ(text(status.conditions[4]), "Conflicted=True SNIConflict");
+  EXPECT_THAT(status.conditions[4].message, HasSubstr("taken by the Ingress shop/web"));
 }
 
 TEST(StreamConditions, EachFailureHasItsReason) {

@@ -78,6 +78,23 @@ TEST_F(WorkerTest, SettingsMayChangeDuringATlsHandshake) {
   EXPECT_FALSE(code) << code.message();
 }
 
+TEST_F(WorkerTest, ADrainAnswersWhatComesOnAnIdleConnection) {
+  Backend backend(echo_heads);
+  set_upstream("up", {backend.port()});
+  set_host("a.example", "up");
+  adopt();
+  Client busy(http_port_);
+  Client idle(http_port_);
+  EXPECT_TRUE(busy.ask(kGet).contains("HTTP/1.1 200 "));
+  EXPECT_TRUE(idle.ask(kGet).contains("HTTP/1.1 200 "));
+  worker_.drain(base::Duration(60'000));
+  const auto answer = busy.ask(kGet);
+  EXPECT_TRUE(answer.contains("HTTP/1.1 200 ")) << answer;
+  EXPECT_TRUE(answer.contains("\r\nConnection: close\r\n")) << answer;
+  EXPECT_EQ(idle.receive_all(), "") << "closed without a word";
+  worker_.join();
+}
+
 TEST_F(WorkerTest, LogsAndCountsRequests) {
   Backend backend(echo_heads);
   log_.set_path(log_path_);

@@ -170,6 +170,11 @@ Verdict judge_ingress(const Site& site, const Ingress& ingress) {
     return refuse(fmt::format("invalid object: invalid rule in ingress {}/{}: invalid {}",
                               meta.name_space, meta.name, what));
   }
+  if (translate::is_refused(ingress, site.translator.options())) {
+    return refuse(
+        "this deployment is trying to create a catch-all ingress while DisableCatchAll flag is set "
+        "to true. Remove '.spec.defaultBackend' or set DisableCatchAll flag to false");
+  }
   if (auto why = of_usual_prefix(site, ingress); !why.empty()) return refuse(std::move(why));
   if (const auto key = snippet_of(site, ingress); !key.empty()) {
     return refuse(key +
@@ -180,6 +185,11 @@ Verdict judge_ingress(const Site& site, const Ingress& ingress) {
   const auto read = annotations::read(meta.annotations, site.translator.options().annotation_prefix,
                                       site.translator.settings().ingress);
   for (const auto& problem : read.problems) {
+    // What closes the routes harms nobody but itself, and is taken by ingress-nginx, too.
+    if (problem.denies) {
+      out.warnings.push_back(problem.message + "; its routes answer 503");
+      continue;
+    }
     if (problem.is_served) {
       return refuse(fmt::format("annotation {} contains invalid value: {}", problem.annotation,
                                 problem.message));

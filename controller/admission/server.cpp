@@ -66,6 +66,8 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
       acceptor_.open(endpoint.protocol(), code);
     }
     if (!code) acceptor_.set_option(asio::ip::tcp::acceptor::reuse_address(true), code);
+    const bool is_any = endpoint.address().is_v6() && endpoint.address().is_unspecified();
+    if (!code && is_any) acceptor_.set_option(asio::ip::v6_only(false), code);
     if (!code) acceptor_.bind(endpoint, code);
     if (!code) acceptor_.listen(asio::socket_base::max_listen_connections, code);
     if (code) return base::fail(code.message());
@@ -94,11 +96,16 @@ class Server::Listener : public std::enable_shared_from_this<Listener> {
     });
   }
 
+  /// A connection that there is no memory for must not be the last one.
   void take(asio::ip::tcp::socket socket) {
     if (!context_ || !has_room()) return;
-    auto made = std::make_shared<Connection>(std::move(socket), context_, connections_);
-    connections_.open.emplace(made.get(), made);
-    made->start();
+    try {
+      auto made = std::make_shared<Connection>(std::move(socket), context_, connections_);
+      connections_.open.emplace(made.get(), made);
+      made->start();
+    } catch (const std::exception& error) {
+      base::log::error("admission: a connection was given up: {}", error.what());
+    }
   }
 
   /// Where there is none, the connection that has been idle for longest makes it.

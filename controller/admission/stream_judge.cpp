@@ -12,16 +12,19 @@ namespace {
 /// What is said of one object ends here; an object may ask for thousands of ports.
 constexpr std::size_t kMostProblems = 100;
 
-/// A Diagnostic tells the loser of a port who has it; before there is a loser it is a warning.
-std::string held_by(const Site& site, const translate::Transport& transport, std::uint16_t port,
-                    const translate::Diagnostic& said) {
-  if (said.other.kind == transport.object_kind && !said.other.name.empty()) {
-    return fmt::format("port {} is held by {}/{}", port, said.other.name_space, said.other.name);
+/// A Diagnostic tells the loser of a port, or of a name of it, who has it; before there is a loser
+/// it is a warning.
+std::string held_by(const translate::Transport& transport, const translate::Diagnostic& said) {
+  constexpr std::string_view kTaken = " is already taken by ";
+  const auto at = said.message.find(kTaken);
+  if (at == said.message.npos) return translate::without_object(said);
+  auto who = said.message.substr(at + kTaken.size());
+  const auto& other = said.other;
+  if (who.starts_with("the ")) who.erase(0, 4);
+  if (other.kind == transport.object_kind && !other.name.empty()) {
+    who = other.name_space + "/" + other.name;
   }
-  const auto& path = site.translator.options().*transport.path;
-  const bool is_of_map = said.message.ends_with("ConfigMap " + path);
-  return is_of_map ? fmt::format("port {} is held by ConfigMap {}", port, path)
-                   : translate::without_object(said);  // two listeners of this very object
+  return fmt::format("{} is held by {}", said.message.substr(0, at), who);
 }
 
 template <class T>
@@ -40,8 +43,9 @@ Verdict judge_ports(const Site& site, const translate::Transport& transport,
                                      no_pairs};
   for (const auto port : world::ports_of(service)) {
     for (const auto& each : translate::refused_claims(transport, input, port, service)) {
-      const bool is_taken = each.reason == translate::Reason::kPortConflict;
-      auto text = is_taken ? held_by(site, transport, port, each) : translate::without_object(each);
+      const bool is_taken = each.reason == translate::Reason::kPortConflict ||
+                            each.reason == translate::Reason::kSniConflict;
+      auto text = is_taken ? held_by(transport, each) : translate::without_object(each);
       if (is_taken && site.refuses_taken_ports) return refuse(std::move(text));
       out.warnings.push_back(std::move(text));
     }

@@ -81,8 +81,9 @@ Read read(const std::map<std::string, std::string>& annotations, std::string_vie
       const auto text = base::trim(found->second);
       if (row.apply(text, out.policy)) continue;
       auto message = settings::bad_value(found->first, row.expected, text);
-      if (row.on_bad == settings::OnBad::kDeny) out.policy.denied_why = message;
-      out.problems.push_back({found->first, std::move(message)});
+      const bool denies = row.on_bad == settings::OnBad::kDeny;
+      if (denies) out.policy.denied_why = message;
+      out.problems.push_back({found->first, std::move(message), true, denies});
     }
   }
   report_unknown(annotations, prefix, out);

@@ -21,6 +21,7 @@ struct Problem {
   std::string annotation;  // with its prefix
   std::string message;
   bool is_served = true;  // by this version, had it a good value
+  bool denies = false;    // a security setting: the routes answer 503
 };
 
 struct Read {

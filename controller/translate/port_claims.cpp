@@ -3,6 +3,12 @@
 namespace penstock::translate {
 namespace {
 
+std::optional<NameClaim> names_of(const objects::TcpService& service, std::size_t index) {
+  return name_claim(service, service.listeners[index]);
+}
+
+std::optional<NameClaim> names_of(const objects::UdpService&, std::size_t) { return std::nullopt; }
+
 template <class T>
 std::vector<Diagnostic> claims_of(const Transport& transport, const StreamInput& input,
                                   std::uint16_t port, std::vector<const T*> services,
@@ -17,7 +23,9 @@ std::vector<Diagnostic> claims_of(const Transport& transport, const StreamInput&
   for (const auto* service : in_order(std::move(services), input, port)) {
     for (std::size_t i = 0; i < service->listeners.size(); ++i) {
       const auto& listener = service->listeners[i];
-      if (listener.ports.contains(port)) work.claim(service->meta, i, listener);
+      if (!listener.ports.contains(port)) continue;
+      const auto names = names_of(*service, i);
+      work.claim(service->meta, i, listener, names ? &*names : nullptr);
     }
   }
   auto said = work.take().diagnostics;

@@ -75,6 +75,10 @@ TEST_F(JudgeTest, RefusesAValueAndWarnsOfWhatIsIgnored) {
   const auto ignored = ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/no-such-thing":"1")");
   EXPECT_TRUE(ignored.is_allowed);
   EXPECT_THAT(ignored.warnings, testing::ElementsAre(HasSubstr("no-such-thing")));
+  const auto denied =
+      ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/whitelist-source-range":"all")");
+  EXPECT_TRUE(denied.is_allowed);
+  EXPECT_THAT(denied.warnings, testing::ElementsAre(HasSubstr("its routes answer 503")));
 }
 
 TEST_F(JudgeTest, RefusesSnippetsAndText) {
@@ -182,6 +186,38 @@ TEST_F(JudgeTest, WarnsOfAPortOfAnotherOrRefusesIt) {
   EXPECT_THAT(warned.warnings, testing::ElementsAre(HasSubstr("port 5000 is held by shop/owner")));
   EXPECT_FALSE(ask_tcp(5000, true).is_allowed);
   EXPECT_THAT(ask_tcp(443).warnings, testing::ElementsAre(HasSubstr("reserved for HTTPS")));
+}
+
+TEST_F(JudgeTest, NamesOfAPortAreHeldOneByOne) {
+  const auto spec = [](std::string_view name) {
+    return fmt::format(
+        R"("spec":{{"listeners":[{{"name":"a","port":5000,"tls":{{"mode":"Passthrough"}}}}],"rules":[{{"match":{{"sni":["{}"]}},"backends":[{{"service":{{"name":"web","port":80}}}}]}}]}})",
+        name);
+  };
+  const auto ask_name = [&](std::string_view name) {
+    return ask("TCPService",
+               fmt::format(R"({{"metadata":{{"namespace":"shop","name":"new"}},{}}})", spec(name)));
+  };
+  cluster.put(objects::Kind::kTcpService, "shop/owner", spec("a.test"));
+  EXPECT_EQ(ask_name("b.test"), Verdict());
+  EXPECT_THAT(
+      ask_name("a.test").warnings,
+      testing::ElementsAre(HasSubstr("the server name a.test of port 5000 is held by shop/owner")));
+  EXPECT_THAT(ask_tcp(5000).warnings,
+              testing::ElementsAre(HasSubstr("port 5000 is held by shop/owner")));
+}
+
+TEST(CatchAllTest, IsRefusedWhereTheFlagSaysSo) {
+  translate::Options options;
+  options.refuses_catch_all = true;
+  translate::Cluster cluster(options);
+  cluster.ingress_class();
+  cluster.translate();
+  const auto review = ReviewReader().read(
+      R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u","operation":"CREATE","namespace":"shop","name":"new","kind":{"group":"networking.k8s.io","version":"v1","kind":"Ingress"},"object":{"metadata":{"namespace":"shop","name":"new"},"spec":{"ingressClassName":"nginx","defaultBackend":{"service":{"name":"web","port":{"number":80}}}}}}})");
+  ASSERT_TRUE(review);
+  EXPECT_THAT(judge({cluster.world, cluster.translator, false, ""}, *review).message,
+              testing::StartsWith("this deployment is trying to create a catch-all ingress"));
 }
 
 TEST(ReviewTest, AnswersWithinBounds) {

@@ -64,7 +64,7 @@ base::Task<bool> HttpSession::keeps(const std::optional<net::ProxyAddresses>& na
   if (delegate == nullptr || is_closer(*worker_.table, *delegate, server_name)) co_return true;
   const auto port = names->port_of(*delegate);
   if (!port) co_return false;
-  Arrival arrival{named, true, std::move(entry.hello), std::move(early)};
+  auto arrival = std::make_unique<Arrival>(named, std::move(entry.hello), std::move(early));
   net::Listener::Accepted accepted{stream_.release(), side_.socket_peer};
   port->accept(std::move(accepted), std::move(arrival));
   co_return false;

@@ -82,7 +82,7 @@ void TcpPort::end_all(base::EndReason reason) {
   for (auto& session : sessions_) session.end(reason);
 }
 
-void TcpPort::accept(net::Listener::Accepted accepted, Arrival arrival) {
+void TcpPort::accept(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival) {
   auto pass = gate_.try_enter();
   if (!pass) return;
   auto session =

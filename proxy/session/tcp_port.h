@@ -36,7 +36,6 @@ using LiveSessions =
 /// What is known of a connection that another stream, or the HTTPS listener, has begun with.
 struct Arrival {
   std::optional<net::ProxyAddresses> named;  // by the PROXY header
-  bool has_hello = false;
   net::ClientHello hello;
   std::string early;  // bytes of the client from the hello on
 };
@@ -59,7 +58,7 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   void retire();
   void check_endpoints();
   void end_all(base::EndReason reason);
-  void accept(net::Listener::Accepted accepted, Arrival arrival = {});
+  void accept(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival = nullptr);
 
   // Of a port that streams share by names.
   /// Who has the name now, or null.

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "proxy/routing/server_names.h"
 #include "proxy/session/stream_log.h"
-#include "proxy/session/stream_rules.h"
 #include "proxy/session/tcp_ports.h"
 #include "proxy/session/tcp_session.h"
 
@@ -54,7 +54,7 @@ void TcpPort::note_sole_delegate() {
 }
 
 const snapshot::StreamDelegate* TcpPort::delegate_for(std::string_view server_name) const {
-  return find_delegate(stream().delegates, server_name);
+  return routing::find_delegate(stream().delegates, server_name);
 }
 
 std::shared_ptr<TcpPort> TcpPort::port_of(const snapshot::StreamDelegate& delegate) const {

@@ -176,6 +176,18 @@ TEST_F(SharedPortTest, EachKeepsToItsOwnAccessListAndLimits) {
   EXPECT_EQ(ask_for("free.example.com"), "up got hello");
 }
 
+TEST_F(SharedPortTest, CountsWhatIsCarriedAndNoHandshake) {
+  global_.access_log.stream_format = "$proxy_upstream_name:$bytes_received:$bytes_sent.";
+  set(snapshot::PartKind::kGlobal, "", global_);
+  Backend backend(named("up"));
+  set_upstream("up", {backend.port()});
+  add("one", {rule("up", {"one.example.com"})}, StreamTlsMode::kTerminate);
+  add("two", {rule("up", {"two.example.com"})}, StreamTlsMode::kTerminate);
+  share();
+  EXPECT_EQ(ask_for("two.example.com"), "up got hello");
+  expect_line("log-of-two:5:12.");
+}
+
 TEST_F(SharedPortTest, ReadsAProxyHeaderBeforeTheName) {
   Backend backend(named("up"));
   set_upstream("up", {backend.port()});

@@ -40,8 +40,10 @@ Verdict judge_ports(const Site& site, const translate::Transport& transport,
                                      no_pairs};
   for (const auto port : world::ports_of(service)) {
     for (const auto& each : translate::refused_claims(transport, input, port, service)) {
-      const bool is_taken = each.reason == translate::Reason::kPortConflict;
-      auto text = is_taken ? held_by(site, transport, port, each) : translate::without_object(each);
+      const bool is_taken = translate::is_conflict(each.reason);
+      auto text = each.reason == translate::Reason::kPortConflict
+                      ? held_by(site, transport, port, each)
+                      : translate::without_object(each);
       if (is_taken && site.refuses_taken_ports) return refuse(std::move(text));
       out.warnings.push_back(std::move(text));
     }

@@ -3,6 +3,15 @@
 namespace penstock::translate {
 namespace {
 
+bool claim(StreamPort& port, const objects::TcpService& service, std::size_t index) {
+  const auto& listener = service.listeners[index];
+  const auto names = name_claim(service, listener);
+  return port.claim(service.meta, index, listener, names ? &*names : nullptr);
+}
+bool claim(StreamPort& port, const objects::UdpService& service, std::size_t index) {
+  return port.claim(service.meta, index, service.listeners[index]);
+}
+
 template <class T>
 std::vector<Diagnostic> claims_of(const Transport& transport, const StreamInput& input,
                                   std::uint16_t port, std::vector<const T*> services,
@@ -16,8 +25,7 @@ std::vector<Diagnostic> claims_of(const Transport& transport, const StreamInput&
   work.claim_for_config_map();
   for (const auto* service : in_order(std::move(services), input, port)) {
     for (std::size_t i = 0; i < service->listeners.size(); ++i) {
-      const auto& listener = service->listeners[i];
-      if (listener.ports.contains(port)) work.claim(service->meta, i, listener);
+      if (service->listeners[i].ports.contains(port)) claim(work, *service, i);
     }
   }
   auto said = work.take().diagnostics;

@@ -12,7 +12,7 @@
 
 namespace penstock::session {
 
-base::Task<bool> HttpSession::begin() {
+base::Task<bool> HttpSession::begin(base::Gate::Pass& pass) {
   const auto table = worker_.table;
   std::optional<net::ProxyAddresses> named;
   if (table->global().forwarded.uses_proxy_protocol) {
@@ -22,7 +22,7 @@ base::Task<bool> HttpSession::begin() {
   if (!side_.is_tls) co_return true;
   std::string early;
   if (worker_.https_names) {
-    const bool is_http = co_await keeps(named, early);
+    const bool is_http = co_await keeps(named, early, pass);
     if (!is_http) co_return false;
   }
   // Other settings may come while the client takes its time.
@@ -38,7 +38,7 @@ base::Task<bool> HttpSession::begin() {
 }
 
 base::Task<bool> HttpSession::keeps(const std::optional<net::ProxyAddresses>& named,
-                                    std::string& early) {
+                                    std::string& early, base::Gate::Pass& pass) {
   std::string nothing;
   auto entry = co_await read_hello(stream_, snapshot::StartTls::kOff, std::move(nothing));
   early = std::move(entry.early);
@@ -52,7 +52,7 @@ base::Task<bool> HttpSession::keeps(const std::optional<net::ProxyAddresses>& na
   if (!port) co_return false;
   auto arrival = std::make_unique<Arrival>(named, std::move(entry.hello), std::move(early));
   net::Listener::Accepted accepted{stream_.release(), side_.socket_peer};
-  port->accept(std::move(accepted), std::move(arrival));
+  port->take(std::move(accepted), std::move(arrival), std::move(pass));
   co_return false;
 }
 

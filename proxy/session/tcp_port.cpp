@@ -82,12 +82,15 @@ void TcpPort::end_all(base::EndReason reason) {
   for (auto& session : sessions_) session.end(reason);
 }
 
-void TcpPort::accept(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival) {
-  auto pass = gate_.try_enter();
-  if (!pass) return;
+void TcpPort::accept(net::Listener::Accepted accepted) {
+  if (auto pass = gate_.try_enter()) take(std::move(accepted), nullptr, std::move(*pass));
+}
+
+void TcpPort::take(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival,
+                   base::Gate::Pass pass) {
   auto session =
       std::make_unique<TcpSession>(shared_from_this(), std::move(accepted), std::move(arrival));
-  base::spawn("TCP stream", TcpSession::serve(std::move(session), std::move(*pass)));
+  base::spawn("TCP stream", TcpSession::serve(std::move(session), std::move(pass)));
 }
 
 }  // namespace penstock::session

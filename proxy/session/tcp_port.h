@@ -58,7 +58,10 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   void retire();
   void check_endpoints();
   void end_all(base::EndReason reason);
-  void accept(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival = nullptr);
+  void accept(net::Listener::Accepted accepted);
+  /// One that has been let in already, and has begun elsewhere.
+  void take(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival,
+            base::Gate::Pass pass);
 
   // Of a port that streams share by names.
   /// Who has the name now, or null.

@@ -184,6 +184,28 @@ TEST_F(JudgeTest, WarnsOfAPortOfAnotherOrRefusesIt) {
   EXPECT_THAT(ask_tcp(443).warnings, testing::ElementsAre(HasSubstr("reserved for HTTPS")));
 }
 
+TEST_F(JudgeTest, WarnsOfANameOfAPortAndNotOfAPortThatIsShared) {
+  const auto spec = [](std::string_view name) {
+    return fmt::format(
+        R"("spec":{{"listeners":[{{"name":"a","port":5000,"tls":{{"mode":"Passthrough"}}}}],
+        "rules":[{{"match":{{"sni":["{}"]}},"backends":[{{"service":{{"name":"web","port":80}}}}]}}]}})",
+        name);
+  };
+  const auto ask_for = [&](std::string_view name) {
+    return ask("TCPService",
+               fmt::format(R"({{"metadata":{{"namespace":"shop","name":"new"}},{}}})", spec(name)));
+  };
+  cluster.put(objects::Kind::kTcpService, "shop/owner", spec("one.test"));
+  EXPECT_EQ(ask_for("two.test"), Verdict());
+  const auto warned = ask_for("one.test");
+  EXPECT_TRUE(warned.is_allowed);
+  EXPECT_THAT(warned.warnings,
+              testing::ElementsAre(HasSubstr("the server name one.test of port 5000 is already "
+                                             "taken by the TCPService shop/owner")));
+  EXPECT_THAT(ask_tcp(5000).warnings,
+              testing::ElementsAre(HasSubstr("port 5000 is held by shop/owner")));
+}
+
 TEST(ReviewTest, AnswersWithinBounds) {
   const Verdict verdict{true, "", std::vector<std::string>(100, std::string(1000, 'x'))};
   const auto text = write_answer("a\"b", verdict);

@@ -188,6 +188,25 @@ TEST_F(SharedPortTest, CountsWhatIsCarriedAndNoHandshake) {
   expect_line("log-of-two:5:12.");
 }
 
+TEST_F(SharedPortTest, TellsOfEachAndOfThePortAsAWhole) {
+  Backend backend(named("up"));
+  set_upstream("up", {backend.port()});
+  add("one", {rule("up", {"one.example.com"})}, StreamTlsMode::kTerminate);
+  add("two", {rule("up", {"two.example.com"})}, StreamTlsMode::kTerminate);
+  share();
+  for (const auto* name : {"one.example.com", "two.example.com", "two.example.com"}) ask_for(name);
+  wait_active("one", 0);
+  wait_active("two", 0);
+  std::promise<Report> told;
+  ReportRequest request;
+  request.streams = {stream_.name, stream_.name + "/n/one", stream_.name + "/n/two"};
+  worker_.report(request, [&](Report report) { told.set_value(std::move(report)); });
+  auto report = told.get_future().get();
+  EXPECT_EQ(report.streams[stream_.name].sessions, 3U);
+  EXPECT_EQ(report.streams[stream_.name + "/n/one"].sessions, 1U);
+  EXPECT_EQ(report.streams[stream_.name + "/n/two"].sessions, 2U);
+}
+
 TEST_F(SharedPortTest, ReadsAProxyHeaderBeforeTheName) {
   Backend backend(named("up"));
   set_upstream("up", {backend.port()});

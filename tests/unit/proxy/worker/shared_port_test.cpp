@@ -176,6 +176,18 @@ TEST_F(SharedPortTest, EachKeepsToItsOwnAccessListAndLimits) {
   EXPECT_EQ(ask_for("free.example.com"), "up got hello");
 }
 
+TEST_F(SharedPortTest, WhomNobodyAdmitsIsNotWaitedFor) {
+  Backend backend(named("up"));
+  set_upstream("up", {backend.port()});
+  add("one", {rule("up", {"one.example.com"})}).access.denied = {*base::IpNet::parse("127.0.0.1")};
+  add("two", {rule("up", {"two.example.com"})}).access.allowed = {
+      *base::IpNet::parse("10.0.0.0/8")};
+  share();
+  Client client(stream_.port);
+  EXPECT_EQ(client.receive_all(), "") << "without having said a word";
+  expect_line("nobody 403 denied.");
+}
+
 TEST_F(SharedPortTest, CountsWhatIsCarriedAndNoHandshake) {
   global_.access_log.stream_format = "$proxy_upstream_name:$bytes_received:$bytes_sent.";
   set(snapshot::PartKind::kGlobal, "", global_);
@@ -304,6 +316,7 @@ TEST_F(SharedPortTest, WhatOthersDoTouchesNoSession) {
   drop("three");
   share();
   EXPECT_EQ(ends_well(second, "still"), "up got still");
+  wait_active("two", 0);
   // Its own change does.
   const auto last = open("two");
   members_["two"].idle_timeout = base::Duration(1'000'000);

@@ -15,6 +15,7 @@
 #include "proxy/http/h1_parser.h"
 #include "proxy/http/path.h"
 #include "proxy/routing/compile.h"
+#include "proxy/routing/server_names.h"
 
 namespace penstock::cli {
 namespace {
@@ -131,6 +132,7 @@ class Explanation {
     if (name.starts_with("*.")) kind = "wildcard";
     std::cout << fmt::format("request   {} {}{} from {}\n", flags_.method, exchange_.host,
                              exchange_.path, exchange_.client_address.to_string());
+    if (exchange_.is_tls && print_stream()) return;
     std::cout << fmt::format("host      {} ({})\n", name, kind);
     if (exchange_.is_tls) {
       std::cout << fmt::format("presents  {}\n", host->host->certificate.empty()
@@ -145,6 +147,25 @@ class Explanation {
     std::cout << "route     " << describe(*match.route->route) << "\n";
     print_answer(match);
     print_losers(*host->host, *match.route->route);
+  }
+
+  /// True where the connection is a stream's: no request of it is ever seen.
+  bool print_stream() {
+    const snapshot::StreamDelegate* delegate = nullptr;
+    for (const auto& [key, part] : snapshot_.parts) {
+      const auto* names = std::get_if<snapshot::Stream>(part.get());
+      if (names == nullptr || names->entrance != snapshot::StreamEntrance::kHttps) continue;
+      delegate = routing::find_https_delegate(*table_, *names, exchange_.host);
+    }
+    if (delegate == nullptr) return false;
+    const auto* stream =
+        snapshot_.find<snapshot::Stream>(snapshot::PartKind::kStream, delegate->stream);
+    if (stream == nullptr) return false;
+    std::cout << fmt::format("stream    {} of {}\n", delegate->server_name, stream->owner);
+    std::cout << (stream->tls.mode == snapshot::StreamTlsMode::kPassthrough
+                      ? "answer    by that stream, to which TLS is given as it is\n"
+                      : "answer    by that stream, which ends TLS itself\n");
+    return true;
   }
 
   void print_answer(const routing::RoutingTable::Match& match) {

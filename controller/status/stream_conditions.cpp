@@ -103,11 +103,10 @@ Condition backends_healthy(const StreamView& view) {
 
 Condition conflicted(const StreamView& view) {
   for (const auto& each : view.diagnostics) {
-    const bool is_name = each.reason == Reason::kSniConflict;
-    if (!is_name && each.reason != Reason::kPortConflict) continue;
+    if (!translate::is_conflict(each.reason)) continue;
     return {"Conflicted",
             "True",
-            is_name ? "SNIConflict" : "PortConflict",
+            each.reason == Reason::kSniConflict ? "SNIConflict" : "PortConflict",
             translate::without_object(each),
             0,
             {}};
@@ -117,7 +116,7 @@ Condition conflicted(const StreamView& view) {
 
 std::string conflict_with(const StreamView& view) {
   for (const auto& each : view.diagnostics) {
-    if (each.reason != Reason::kPortConflict) continue;
+    if (!translate::is_conflict(each.reason)) continue;
     return each.other.name.empty() ? "ConfigMap" : objects::to_string(each.other);
   }
   return "-";

@@ -27,6 +27,11 @@ enum class Reason : std::uint8_t {
   kCertificateNotUsed,
 };
 
+/// Another has the port, or a name of it.
+constexpr bool is_conflict(Reason reason) {
+  return reason == Reason::kPortConflict || reason == Reason::kSniConflict;
+}
+
 /// Something that a user wrote and that is not served as written.
 struct Diagnostic {
   objects::ObjectKey object;

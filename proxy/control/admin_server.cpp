@@ -5,6 +5,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/control/admin_pages.h"
+#include "proxy/session/stream_log.h"
 
 namespace penstock::control {
 namespace {
@@ -232,7 +233,8 @@ void AdminServer::streams(const HttpRequest& request, const Answer& answer) {
     answer(ok(page_json(page, [&](base::JsonWriter& json, const Page::Item& item) {
       const auto& name = item.first->name;
       const auto found = report.streams.find(name);
-      const auto* problem = pool == nullptr ? nullptr : pool->problem_of(name);
+      const auto* problem =
+          pool == nullptr ? nullptr : pool->problem_of(std::string(session::port_name(name)));
       write_stream(json, *item.second,
                    found == report.streams.end() ? worker::StreamReport() : found->second,
                    problem == nullptr ? std::string_view() : *problem);

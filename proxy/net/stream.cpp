@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -247,7 +248,10 @@ bool ConnectOperation::attempt_connect(Operation& self) {
 
 HandshakeOperation Stream::handshake(SslPtr ssl, std::string early) {
   ssl_ = std::move(ssl);
-  if (!early.empty()) early_ = std::make_unique<std::string>(std::move(early));
+  if (!early.empty()) {
+    received_ -= std::min<std::uint64_t>(received_, early.size());  // not of the application
+    early_ = std::make_unique<std::string>(std::move(early));
+  }
   TlsIo::attach(*this);
   return HandshakeOperation(*this);
 }

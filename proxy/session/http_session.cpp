@@ -62,15 +62,15 @@ HttpSession::HttpSession(WorkerParts& worker, net::Listener::Accepted accepted, 
   side_.connection = ++worker_.connections;
 }
 
-base::Task<void> HttpSession::serve(std::unique_ptr<HttpSession> session,
-                                    [[maybe_unused]] base::Gate::Pass pass) {
+base::Task<void> HttpSession::serve(std::unique_ptr<HttpSession> session, base::Gate::Pass pass) {
   auto& self = *session;
   self.worker_.metrics.connections_accepted.add();
   self.worker_.metrics.connections_active.add();
   const auto& global = self.worker_.table->global();
   self.deadline_.expire_in(global.client.header_timeout);
   bool goes_on = true;
-  if (self.side_.is_tls || global.forwarded.uses_proxy_protocol) goes_on = co_await self.begin();
+  if (self.side_.is_tls || global.forwarded.uses_proxy_protocol)
+    goes_on = co_await self.begin(pass);
   while (goes_on) {
     if (!self.work_) {
       self.begin_waiting();

@@ -29,12 +29,14 @@ class HttpSession final : private telemetry::Connection {
   static constexpr std::uint16_t kHttpsPort = 443;
   enum class Next : std::uint8_t { kRequest, kClose };
 
-  base::Task<bool> begin();
+  /// False where the connection ends, or a stream has it, and the pass with it.
+  base::Task<bool> begin(base::Gate::Pass& pass);
   base::Task<bool> read_proxy_header(const snapshot::ForwardedHeaders& forwarded,
                                      std::optional<net::ProxyAddresses>& named);
   /// False where a stream has the server name, and now the connection. Else `early` is what was
   /// read of it.
-  base::Task<bool> keeps(const std::optional<net::ProxyAddresses>& named, std::string& early);
+  base::Task<bool> keeps(const std::optional<net::ProxyAddresses>& named, std::string& early,
+                         base::Gate::Pass& pass);
   void begin_waiting();
   void end_waiting();
   base::Task<Next> serve_one();

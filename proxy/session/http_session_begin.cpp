@@ -4,29 +4,15 @@
 #include <utility>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/routing/server_names.h"
 #include "proxy/session/http_session.h"
 #include "proxy/session/proxy_header.h"
 #include "proxy/session/stream_tls.h"
 #include "proxy/session/tcp_port.h"
 
 namespace penstock::session {
-namespace {
 
-/// A host of HTTP has the name more closely than a wildcard does. What a name is equal to was
-/// decided where both could be seen: the delegate is there because no host may have it.
-bool is_closer(const routing::RoutingTable& table, const snapshot::StreamDelegate& delegate,
-               std::string_view server_name) {
-  if (delegate.server_name == server_name) return false;
-  const auto* host = table.find_host(server_name);
-  if (host == nullptr) return false;
-  const auto& name = host->host->name;
-  return name == server_name ||
-         (name.starts_with("*.") && name.size() > delegate.server_name.size());
-}
-
-}  // namespace
-
-base::Task<bool> HttpSession::begin() {
+base::Task<bool> HttpSession::begin(base::Gate::Pass& pass) {
   const auto table = worker_.table;
   std::optional<net::ProxyAddresses> named;
   if (table->global().forwarded.uses_proxy_protocol) {
@@ -36,7 +22,7 @@ base::Task<bool> HttpSession::begin() {
   if (!side_.is_tls) co_return true;
   std::string early;
   if (worker_.https_names) {
-    const bool is_http = co_await keeps(named, early);
+    const bool is_http = co_await keeps(named, early, pass);
     if (!is_http) co_return false;
   }
   // Other settings may come while the client takes its time.
@@ -52,21 +38,21 @@ base::Task<bool> HttpSession::begin() {
 }
 
 base::Task<bool> HttpSession::keeps(const std::optional<net::ProxyAddresses>& named,
-                                    std::string& early) {
+                                    std::string& early, base::Gate::Pass& pass) {
   std::string nothing;
   auto entry = co_await read_hello(stream_, snapshot::StartTls::kOff, std::move(nothing));
   early = std::move(entry.early);
   const auto names = worker_.https_names;
   // What is no hello is refused by the handshake, with its alert.
   if (!entry.is_through || !names) co_return true;
-  const auto& server_name = entry.hello.server_name;
-  const auto* delegate = names->delegate_for(server_name);
-  if (delegate == nullptr || is_closer(*worker_.table, *delegate, server_name)) co_return true;
+  const auto* delegate = routing::find_https_delegate(
+      *worker_.table, std::get<snapshot::Stream>(*names->part()), entry.hello.server_name);
+  if (delegate == nullptr) co_return true;
   const auto port = names->port_of(*delegate);
   if (!port) co_return false;
-  Arrival arrival{named, true, std::move(entry.hello), std::move(early)};
+  auto arrival = std::make_unique<Arrival>(named, std::move(entry.hello), std::move(early));
   net::Listener::Accepted accepted{stream_.release(), side_.socket_peer};
-  port->accept(std::move(accepted), std::move(arrival));
+  port->take(std::move(accepted), std::move(arrival), std::move(pass));
   co_return false;
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proxy/routing/server_names.h"
 #include "proxy/session/stream_log.h"
 #include "proxy/session/stream_rules.h"
 #include "proxy/session/tcp_ports.h"
@@ -20,7 +21,7 @@ TcpPort::TcpPort(WorkerParts& worker, base::Gate& gate, snapshot::PartPtr part,
                   ? std::make_shared<telemetry::StreamSeries>()
                   : series_of(worker, stream())),
       listener_(worker.reactor, [this](auto accepted) { accept(std::move(accepted)); }) {
-  note_sole_delegate();
+  note_sharers();
 }
 
 base::IoResult<void> TcpPort::open() {
@@ -34,7 +35,7 @@ base::IoResult<void> TcpPort::open() {
 void TcpPort::update(snapshot::PartPtr part) {
   const auto before = std::exchange(part_, std::move(part));
   if (stream().entrance != snapshot::StreamEntrance::kHttps) series_ = series_of(worker_, stream());
-  note_sole_delegate();
+  note_sharers();
   const auto& had = std::get<snapshot::Stream>(*before);
   const bool is_same = had.owner == stream().owner;
   // A shared port has nothing to say of how long sessions last.
@@ -43,18 +44,18 @@ void TcpPort::update(snapshot::PartPtr part) {
   end_all(is_same ? base::EndReason::kSpecChanged : base::EndReason::kPortClosed);
 }
 
-void TcpPort::note_sole_delegate() {
-  sole_delegate_.clear();
-  const auto& delegates = stream().delegates;
-  if (delegates.empty() || stream().entrance != snapshot::StreamEntrance::kPort) return;
-  const auto& first = delegates.front().stream;
-  const bool is_sole =
-      std::ranges::all_of(delegates, [&](const auto& each) { return each.stream == first; });
-  if (is_sole) sole_delegate_ = first;
+/// Of HTTPS nobody asks who they are: there may be thousands.
+void TcpPort::note_sharers() {
+  sharers_.clear();
+  if (stream().entrance != snapshot::StreamEntrance::kPort) return;
+  for (const auto& each : stream().delegates) sharers_.push_back(each.stream);
+  std::ranges::sort(sharers_);
+  const auto repeats = std::ranges::unique(sharers_);
+  sharers_.erase(repeats.begin(), repeats.end());
 }
 
 const snapshot::StreamDelegate* TcpPort::delegate_for(std::string_view server_name) const {
-  return find_delegate(stream().delegates, server_name);
+  return routing::find_delegate(stream().delegates, server_name);
 }
 
 std::shared_ptr<TcpPort> TcpPort::port_of(const snapshot::StreamDelegate& delegate) const {
@@ -62,8 +63,14 @@ std::shared_ptr<TcpPort> TcpPort::port_of(const snapshot::StreamDelegate& delega
 }
 
 std::shared_ptr<TcpPort> TcpPort::sole_delegate() const {
-  if (sole_delegate_.empty() || ports_ == nullptr) return nullptr;
-  return ports_->find(sole_delegate_);
+  return sharers_.size() == 1 && ports_ != nullptr ? ports_->find(sharers_.front()) : nullptr;
+}
+
+bool TcpPort::may_admit(const base::Address& client) const {
+  return std::ranges::any_of(sharers_, [&](const std::string& name) {
+    const auto port = ports_ == nullptr ? nullptr : ports_->find(name);
+    return port && admits(port->stream().access, client);
+  });
 }
 
 void TcpPort::retire() {
@@ -82,12 +89,15 @@ void TcpPort::end_all(base::EndReason reason) {
   for (auto& session : sessions_) session.end(reason);
 }
 
-void TcpPort::accept(net::Listener::Accepted accepted, Arrival arrival) {
-  auto pass = gate_.try_enter();
-  if (!pass) return;
+void TcpPort::accept(net::Listener::Accepted accepted) {
+  if (auto pass = gate_.try_enter()) take(std::move(accepted), nullptr, std::move(*pass));
+}
+
+void TcpPort::take(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival,
+                   base::Gate::Pass pass) {
   auto session =
       std::make_unique<TcpSession>(shared_from_this(), std::move(accepted), std::move(arrival));
-  base::spawn("TCP stream", TcpSession::serve(std::move(session), std::move(*pass)));
+  base::spawn("TCP stream", TcpSession::serve(std::move(session), std::move(pass)));
 }
 
 }  // namespace penstock::session

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/base/end_reason.h"
 #include "proxy/base/gate.h"
@@ -36,7 +37,6 @@ using LiveSessions =
 /// What is known of a connection that another stream, or the HTTPS listener, has begun with.
 struct Arrival {
   std::optional<net::ProxyAddresses> named;  // by the PROXY header
-  bool has_hello = false;
   net::ClientHello hello;
   std::string early;  // bytes of the client from the hello on
 };
@@ -59,7 +59,10 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   void retire();
   void check_endpoints();
   void end_all(base::EndReason reason);
-  void accept(net::Listener::Accepted accepted, Arrival arrival = {});
+  void accept(net::Listener::Accepted accepted);
+  /// One that has been let in already, and has begun elsewhere.
+  void take(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival,
+            base::Gate::Pass pass);
 
   // Of a port that streams share by names.
   /// Who has the name now, or null.
@@ -67,6 +70,8 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   std::shared_ptr<TcpPort> port_of(const snapshot::StreamDelegate& delegate) const;
   /// Who has every name there is, so that nobody needs the hello; null where several share.
   std::shared_ptr<TcpPort> sole_delegate() const;
+  /// Whether anybody's access list admits the client.
+  bool may_admit(const base::Address& client) const;
 
   // For its sessions.
   WorkerParts& worker() { return worker_; }
@@ -75,14 +80,14 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   LiveSessions& sessions() { return sessions_; }
 
  private:
-  void note_sole_delegate();
+  void note_sharers();
   const snapshot::Stream& stream() const { return std::get<snapshot::Stream>(*part_); }
 
   WorkerParts& worker_;
   base::Gate& gate_;
   snapshot::PartPtr part_;
   const TcpPorts* ports_;
-  std::string sole_delegate_;  // name of its part; empty = several or none
+  std::vector<std::string> sharers_;  // of a port that streams share: the names of their parts
   std::shared_ptr<telemetry::StreamSeries> series_;
   net::Listener listener_;
   LiveSessions sessions_;

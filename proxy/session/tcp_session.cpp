@@ -37,22 +37,23 @@ class TcpSession::Ending final : public net::Closable {
 };
 
 TcpSession::TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted,
-                       Arrival arrival)
+                       std::unique_ptr<Arrival> arrival)
     : port_(std::move(port)),
       worker_(port_->worker()),
       table_(worker_.table),
       part_(port_->part()),
       stream_(&std::get<snapshot::Stream>(*part_)),
       series_(port_->series()),
-      client_(worker_.reactor, std::move(accepted.descriptor), arrival.early.size()),
+      client_(worker_.reactor, std::move(accepted.descriptor), arrival ? arrival->early.size() : 0),
       peer_(base::unmapped(accepted.peer.address())),
-      socket_peer_(accepted.peer),
-      named_(arrival.named),
-      early_(std::move(arrival.early)),
-      has_hello_(arrival.has_hello),
-      hello_(std::move(arrival.hello)) {
-  if (named_) peer_ = base::unmapped(named_->source.address());
+      socket_peer_(accepted.peer) {
   port_->sessions().push_back(*this);
+  if (!arrival) return;
+  has_hello_ = true;
+  hello_ = std::move(arrival->hello);
+  early_ = std::move(arrival->early);
+  named_ = arrival->named;
+  if (named_) peer_ = base::unmapped(named_->source.address());
 }
 
 TcpSession::~TcpSession() = default;

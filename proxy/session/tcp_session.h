@@ -21,7 +21,9 @@ namespace penstock::session {
 
 class TcpSession final : public LiveSession, private telemetry::Connection {
  public:
-  TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted, Arrival arrival);
+  /// `arrival` is null where nothing has been read.
+  TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted,
+             std::unique_ptr<Arrival> arrival);
 
   ~TcpSession();
 

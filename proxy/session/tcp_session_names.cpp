@@ -11,6 +11,9 @@ base::Task<std::optional<base::EndReason>> TcpSession::go_by_name() {
   using enum base::EndReason;
   auto owner = port_->sole_delegate();
   if (!owner) {
+    // Whom nobody admits is not waited for.
+    phase_ = Phase::kAdmission;
+    if (!port_->may_admit(peer_)) co_return kDenied;
     phase_ = Phase::kTlsHandshake;
     net::Deadline deadline(worker_.wheel, client_);
     deadline.expire_in(kTlsWait);

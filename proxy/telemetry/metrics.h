@@ -93,6 +93,11 @@ class WorkerMetrics {
       visit(*each->second);
     }
   }
+  /// Null where nothing is counted of it.
+  const StreamSeries* find_stream(const StreamLabels& labels) const {
+    const auto found = streams_.find(labels);
+    return found == streams_.end() ? nullptr : found->second.get();
+  }
   /// Shared by all beyond a bound, so that sums stay right.
   std::shared_ptr<UpstreamSeries> upstream(const std::string& name);
   void observe(RequestSeries& series, const HttpRecord& record);

@@ -6,6 +6,7 @@
 
 #include "proxy/base/log.h"
 #include "proxy/session/http_session.h"
+#include "proxy/session/stream_log.h"
 
 namespace penstock::worker {
 namespace {
@@ -268,13 +269,24 @@ Report Worker::report_now(const ReportRequest& request) const {
       report_endpoints(*state, parts_.clock.now(), out.upstreams[slot]);
     }
   }
-  for (const auto& name : request.streams) {
-    metrics.for_each_stream(name, [&](const telemetry::StreamSeries& series) {
-      add_to(out.streams[name], series);
-    });
-  }
+  for (const auto& name : request.streams) report_stream(name, out.streams[name]);
   if (request.wants_errors) report_errors(parts_.errors, out.errors);
   return out;
+}
+
+/// Of a port, all that has come through it; of one that shares a port, its own.
+void Worker::report_stream(const std::string& name, StreamReport& out) const {
+  const auto& metrics = parts_.metrics;
+  const auto* part = parts_.table ? parts_.table->streams().find(name) : nullptr;
+  const auto* stream = part == nullptr ? nullptr : std::get_if<snapshot::Stream>(part->get());
+  if (stream == nullptr || stream->entrance != snapshot::StreamEntrance::kNames) {
+    metrics.for_each_stream(name,
+                            [&](const telemetry::StreamSeries& series) { add_to(out, series); });
+    return;
+  }
+  const auto* own = metrics.find_stream(
+      {std::string(session::port_name(name)), stream->name_space, stream->object});
+  if (own != nullptr) add_to(out, *own);
 }
 
 void Worker::set_log_rules(std::vector<session::LogRule> rules) {

@@ -73,6 +73,7 @@ class Worker {
  private:
   void apply_drained(const std::string& upstream);
   Report report_now(const ReportRequest& request) const;
+  void report_stream(const std::string& name, StreamReport& out) const;
   std::vector<ListenProblem> take(const std::shared_ptr<const routing::RoutingTable>& table,
                                   const routing::TableChange& change);
   void reconcile_upstream(std::uint32_t slot);

@@ -1,17 +1,19 @@
-"""TLS on TCP ports, on a real API server: passed through, terminated, encrypted again."""
+"""TLS on TCP ports, on a real API server: passed through, terminated, encrypted again, and shared by
+server names, with HTTPS, too."""
 import base64
 import pathlib
 import socket
 import sys
+import threading
 import urllib.error
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from penstock_testing import TestCase, main, wait_until  # noqa: E402
+from penstock_testing import TestCase, main, status, wait_until  # noqa: E402
 from tls_server import TlsServer, ask, connect  # noqa: E402
 
 
-class StreamTls(TestCase):
-    number = 19
+class TlsCase(TestCase):
+    """What the tests of both classes build around their ports."""
 
     @classmethod
     def setUpClass(cls):
@@ -80,7 +82,9 @@ class StreamTls(TestCase):
         wait_until(f'port {port} for {server_name} answers {expected}', lambda: ask(
             (self.address, port), server_name, **options) == expected)
 
-    # --- tests
+
+class StreamTls(TlsCase):
+    number = 19
 
     def test_passed_through_by_name_and_protocol(self):
         public, whole = self.pair('passed', 'one.test', 'other.test', 'x.wild.test')
@@ -195,6 +199,133 @@ class StreamTls(TestCase):
         refused('should match', {'mode': 'Passthrough'}, [self.to('echo', sni=['a.*.test'])])
         refused('Unsupported value', {'mode': 'Terminate', 'minVersion': '1.1',
                                       'certificateRefs': [{'name': 'a'}]}, [self.to('echo')])
+
+
+class SharedPorts(TlsCase):
+    number = 78
+    controller_flags = ('--stream-port-policies', '--enable-ssl-passthrough')
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.start_backend('web', 11)
+        cls.cluster.apply(
+            {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'StreamPortPolicy',
+             'metadata': {'name': cls.name},
+             'spec': {'ingressClassName': cls.name, 'allowPrivileged': True, 'ports': [
+                 {'start': 443, 'end': 443}, {'start': 7800, 'end': 7899}]}})
+
+    def passed(self, name, port, *names):
+        self.tcp_service(name, port, {'mode': 'Passthrough'}, [
+            self.to(name.split('-')[0], **({'sni': list(names)} if names else {}))])
+
+    def test_several_have_names_of_one_port(self):
+        _, whole = self.pair('shared', 'one.test', 'two.test')
+        for host, name in ((31, 'one'), (32, 'two'), (33, 'three')):
+            self.tls_server(host, name, whole)
+        self.passed('one', 7801, 'one.test')
+        self.passed('two', 7801, 'two.test', '*.two.test')
+        self.wait_ask(7801, 'one/one.test hello', 'one.test')
+        self.wait_ask(7801, 'two/two.test hello', 'two.test')
+        self.wait_ask(7801, 'two/a.two.test hello', 'a.two.test')
+        for name in ('one', 'two'):
+            self.wait_condition(name, 'Programmed', 'True', 'Programmed')
+            self.wait_condition(name, 'Conflicted', 'False', 'NoConflict')
+        self.assertIsNone(ask((self.address, 7801), 'other.test'))
+        # Somebody wants a name that another has, and somebody the whole port.
+        self.passed('three', 7801, 'two.test', 'three.test')
+        found = self.wait_condition('three', 'Accepted', 'False', 'SNIConflict')
+        self.assertIn(f'the server name two.test of port 7801 is already taken by the TCPService '
+                      f'{self.name}/two', found['message'])
+        self.wait_condition('three', 'Conflicted', 'True', 'SNIConflict')
+        self.tcp_service('raw', 7801, None, [self.to('one')])
+        self.wait_condition('raw', 'Accepted', 'False', 'PortConflict')
+        # The owner of the name goes: the next one has it, and nobody else notices.
+        session = connect((self.address, 7801), 'one.test')
+        failures, is_over = [], threading.Event()
+
+        def go_on():
+            while not is_over.is_set():
+                answer = ask((self.address, 7801), 'one.test')
+                if answer != 'one/one.test hello':
+                    failures.append(answer)
+        client = threading.Thread(target=go_on)
+        client.start()
+        self.cluster.delete('TCPService', 'two', self.name)
+        self.wait_ask(7801, 'three/two.test hello', 'two.test')
+        self.wait_condition('three', 'Programmed', 'True', 'Programmed')
+        is_over.set()
+        client.join()
+        self.assertEqual(failures, [])
+        # The one whose port it seemed to be goes as well: the port stays open.
+        self.cluster.delete('TCPService', 'raw', self.name)
+        self.cluster.delete('TCPService', 'one', self.name)
+        wait_until('the name is gone', lambda: ask((self.address, 7801), 'one.test') is None)
+        self.assertEqual(ask((self.address, 7801), 'three.test'), 'three/three.test hello')
+        session.sendall(b'still here')
+        self.assertEqual(session.recv(100), b'one/one.test still here')
+        session.close()
+        counted = status(self.admin_port, '/metrics')[1]
+        for name in ('two', 'three'):
+            self.assertIn(f'penstock_stream_sessions_total{{stream="tcp/7801",'
+                          f'namespace="{self.name}",name="{name}",', counted)
+
+    def test_names_of_443_beside_hosts(self):
+        _, whole = self.pair('beside', 'vault.test')
+        self.tls_server(41, 'vault', whole)
+        self.service('web', [11])
+        self.ingress('web', ('web.test', [('Prefix', '/', 'web')]))
+        self.wait_answer('web.test', tls=True, server='web')
+        own = self.presented('vault.test')
+        self.passed('vault', 443, 'vault.test', '*.test')
+        self.wait_ask(443, 'vault/vault.test hello', 'vault.test')
+        self.assertEqual(ask((self.address, 443), 'else.test'), 'vault/else.test hello')
+        self.assertNotEqual(self.presented('vault.test'), own)
+        for _ in range(4):
+            self.wait_answer('web.test', tls=True, server='web')
+        self.assertEqual(self.presented('web.test'), own)
+        self.wait_condition('vault', 'Programmed', 'True', 'Programmed')
+        # What a host has, and what is not by name, cannot be had.
+        self.passed('vault-thief', 443, 'web.test')
+        found = self.wait_condition('vault-thief', 'Accepted', 'False', 'SNIConflict')
+        self.assertIn(f'already taken by the Ingress {self.name}/web', found['message'])
+        self.passed('vault-greedy', 443)
+        self.wait_condition('vault-greedy', 'Accepted', 'False', 'PortReserved')
+        self.tcp_service('raw-443', 443, None, [self.to('vault')])
+        self.wait_condition('raw-443', 'Accepted', 'False', 'PortReserved')
+        # The host goes, and the thief is the next to have asked for its name.
+        session = connect((self.address, 443), 'vault.test')
+        self.cluster.delete('Ingress', 'web', self.name)
+        self.wait_ask(443, 'vault/web.test hello', 'web.test')
+        self.wait_condition('vault-thief', 'Accepted', 'True', 'Accepted')
+        for name in ('vault', 'vault-thief'):
+            self.cluster.delete('TCPService', name, self.name)
+        wait_until('HTTPS has all names again', lambda: self.presented('vault.test') == own)
+        session.sendall(b'still here')
+        self.assertEqual(session.recv(100), b'vault/vault.test still here')
+        session.close()
+
+    def test_a_host_is_passed_through_by_its_annotation(self):
+        _, whole = self.pair('sealed', 'sealed.test')
+        self.tls_server(51, 'sealed', whole)
+        self.service('sealed-web', [51], target=7443)
+        self.service('web', [11])
+        self.ingress('open', ('open.test', [('Prefix', '/', 'web')]))
+        self.wait_answer('open.test', tls=True, server='web')
+        own = self.presented('open.test')
+        rule = ('sealed.test', [('Prefix', '/', 'sealed-web')])
+        self.ingress('sealed', rule, annotations={'ssl-passthrough': 'true'})
+        self.wait_ask(443, 'sealed/sealed.test hello', 'sealed.test')
+        self.wait_answer('open.test', tls=True, server='web')
+        # Its access list holds without a byte being decrypted.
+        self.ingress('sealed', rule, annotations={
+            'ssl-passthrough': 'true', 'whitelist-source-range': '192.0.2.0/24'})
+        wait_until('nobody is admitted', lambda: ask((self.address, 443), 'sealed.test') is None)
+        self.ingress('sealed', rule, annotations={'ssl-passthrough': 'false'})
+        wait_until('TLS is ended here', lambda: self.presented('sealed.test') == own)
+        counted = status(self.admin_port, '/metrics')[1]
+        self.assertIn(f'penstock_stream_sessions_total{{stream="tcp/443",'
+                      f'namespace="{self.name}",name="sealed",', counted)
 
 
 if __name__ == '__main__':

@@ -109,6 +109,21 @@ class Explain(unittest.TestCase):
         self.assertIn('the catch-all', text)
         self.assertIn('answer    404', text)
 
+    def test_a_name_that_a_stream_has(self):
+        def explain(url):
+            done = penstock('explain', 'GET', url, '--enable-ssl-passthrough', '--manifests',
+                            ROOT / 'tests/features/ssl_passthrough/in.yaml', '--manifests',
+                            ROOT / 'tests/features/shared_ports/in.yaml')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            return done.stdout
+        text = explain('https://vault.example.com/v1')
+        self.assertIn('stream    vault.example.com of Ingress safe/vault', text)
+        self.assertIn('answer    by that stream, to which TLS is given as it is', text)
+        self.assertIn('stream    *.shop.example.com of TCPService data/api',
+                      explain('https://a.shop.example.com/'))
+        for url in ('https://shop.example.com/', 'http://vault.example.com/'):
+            self.assertNotIn('by that stream', explain(url), url)
+
     def test_a_malformed_request(self):
         self.assertIn('answer    400', self.explain('GET', 'http://demo.localhost/', '-H', 'a b: c'))
 

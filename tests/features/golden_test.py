@@ -11,7 +11,8 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 BIN = pathlib.Path(os.environ.get('PENSTOCK_BIN', HERE.parents[1] / 'build/dev/bin'))
 FLAGS = ['--configmap', 'ingress/settings', '--tcp-services-configmap', 'ingress/tcp',
-         '--udp-services-configmap', 'ingress/udp', '--default-backend-service', 'ingress/fallback']
+         '--udp-services-configmap', 'ingress/udp', '--default-backend-service', 'ingress/fallback',
+         '--enable-ssl-passthrough']
 
 
 def penstock(*arguments):

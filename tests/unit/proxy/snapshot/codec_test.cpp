@@ -132,6 +132,34 @@ TEST(Validate, NamesPartFieldExpectedAndFound) {
   EXPECT_EQ(reasons[1], "stream tcp/3306: upstream: 'ns-svc-80' is not in the snapshot");
 }
 
+TEST(Validate, DelegatesAreStreamsThatAreEnteredByNames) {
+  const auto check = [](std::vector<StreamDelegate> delegates, StreamEntrance entrance) {
+    Stream member;
+    member.name = "tcp/9000/n/a";
+    member.port = 9000;
+    member.entrance = entrance;
+    Stream shared;
+    shared.name = "tcp/9000";
+    shared.port = 9000;
+    shared.delegates = std::move(delegates);
+    return problems({0,
+                     1,
+                     {{{PartKind::kStream, shared.name}, part(shared)},
+                      {{PartKind::kStream, member.name}, part(member)}}});
+  };
+  constexpr auto kNames = StreamEntrance::kNames;
+  EXPECT_TRUE(check({{"*.a", "tcp/9000/n/a"}, {"b", "tcp/9000/n/a"}}, kNames).empty());
+  EXPECT_FALSE(check({{"b", "tcp/9000/n/a"}, {"*.a", "tcp/9000/n/a"}}, kNames).empty());
+  EXPECT_FALSE(check({{"b", "tcp/9000/n/a"}, {"b", "tcp/9000/n/a"}}, kNames).empty());
+  EXPECT_FALSE(check({{"b", "tcp/9000/n/gone"}}, kNames).empty());
+  EXPECT_FALSE(check({{"b", "tcp/9000/n/a"}}, StreamEntrance::kPort).empty());
+  Stream https;
+  https.name = "tcp/443";
+  https.port = 443;
+  https.entrance = StreamEntrance::kHttps;
+  EXPECT_FALSE(problems({0, 1, {{{PartKind::kStream, "tcp/443"}, part(https)}}}).empty());
+}
+
 TEST(Validate, RefusesWhatCannotBeServed) {
   const auto one = [](PartKind kind, const std::string& name, Part value) {
     return problems({0, 1, {{{kind, name}, part(std::move(value))}}});

@@ -199,6 +199,28 @@ TEST_F(HttpsNamesTest, TheProxyHeaderComesFirst) {
   EXPECT_EQ(ask_https("web.example.com", header("203.0.113.9")), kHttp);
 }
 
+TEST_F(HttpsNamesTest, WhoIsThereWhenADrainBeginsIsStillPassedThrough) {
+  Backend one(named("one"));
+  set_upstream("one", {one.port()});
+  const auto first = passed("one");
+  set(snapshot::PartKind::kStream, first.name, first);
+  stream_.delegates = {{"one.test", first.name}};
+  serve();
+  const auto hello = test::make_client_hello("one.test");
+  Client client(stream_.port);
+  client.send(hello.substr(0, 50));
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (!metrics_.text(0, 0).contains("state=\"reading\"} 1")) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end) << "the worker has not begun to read";
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  worker_.drain(base::Duration(10'000));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  client.send(hello.substr(50));
+  client.end();
+  EXPECT_EQ(client.receive_all(), "one got " + hello);
+}
+
 TEST_F(HttpsNamesTest, NamesComeAndGoWithoutTouchingAnyConnection) {
   TlsPeerOptions options;
   options.pair = pair_;

@@ -176,6 +176,49 @@ TEST_F(SharedPortTest, EachKeepsToItsOwnAccessListAndLimits) {
   EXPECT_EQ(ask_for("free.example.com"), "up got hello");
 }
 
+TEST_F(SharedPortTest, WhomNobodyAdmitsIsNotWaitedFor) {
+  Backend backend(named("up"));
+  set_upstream("up", {backend.port()});
+  add("one", {rule("up", {"one.example.com"})}).access.denied = {*base::IpNet::parse("127.0.0.1")};
+  add("two", {rule("up", {"two.example.com"})}).access.allowed = {
+      *base::IpNet::parse("10.0.0.0/8")};
+  share();
+  Client client(stream_.port);
+  EXPECT_EQ(client.receive_all(), "") << "without having said a word";
+  expect_line("nobody 403 denied.");
+}
+
+TEST_F(SharedPortTest, CountsWhatIsCarriedAndNoHandshake) {
+  global_.access_log.stream_format = "$proxy_upstream_name:$bytes_received:$bytes_sent.";
+  set(snapshot::PartKind::kGlobal, "", global_);
+  Backend backend(named("up"));
+  set_upstream("up", {backend.port()});
+  add("one", {rule("up", {"one.example.com"})}, StreamTlsMode::kTerminate);
+  add("two", {rule("up", {"two.example.com"})}, StreamTlsMode::kTerminate);
+  share();
+  EXPECT_EQ(ask_for("two.example.com"), "up got hello");
+  expect_line("log-of-two:5:12.");
+}
+
+TEST_F(SharedPortTest, TellsOfEachAndOfThePortAsAWhole) {
+  Backend backend(named("up"));
+  set_upstream("up", {backend.port()});
+  add("one", {rule("up", {"one.example.com"})}, StreamTlsMode::kTerminate);
+  add("two", {rule("up", {"two.example.com"})}, StreamTlsMode::kTerminate);
+  share();
+  for (const auto* name : {"one.example.com", "two.example.com", "two.example.com"}) ask_for(name);
+  wait_active("one", 0);
+  wait_active("two", 0);
+  std::promise<Report> told;
+  ReportRequest request;
+  request.streams = {stream_.name, stream_.name + "/n/one", stream_.name + "/n/two"};
+  worker_.report(request, [&](Report report) { told.set_value(std::move(report)); });
+  auto report = told.get_future().get();
+  EXPECT_EQ(report.streams[stream_.name].sessions, 3U);
+  EXPECT_EQ(report.streams[stream_.name + "/n/one"].sessions, 1U);
+  EXPECT_EQ(report.streams[stream_.name + "/n/two"].sessions, 2U);
+}
+
 TEST_F(SharedPortTest, ReadsAProxyHeaderBeforeTheName) {
   Backend backend(named("up"));
   set_upstream("up", {backend.port()});
@@ -273,6 +316,7 @@ TEST_F(SharedPortTest, WhatOthersDoTouchesNoSession) {
   drop("three");
   share();
   EXPECT_EQ(ends_well(second, "still"), "up got still");
+  wait_active("two", 0);
   // Its own change does.
   const auto last = open("two");
   members_["two"].idle_timeout = base::Duration(1'000'000);

@@ -11,6 +11,8 @@
 namespace penstock::snapshot {
 namespace {
 
+constexpr base::Duration kLongestTraceDelay{600'000};
+
 /// Collects what is wrong with one part, each reason named by the part.
 class Check {
  public:
@@ -23,8 +25,11 @@ class Check {
       check_address("listeners", listener.address);
     }
     const auto& traces = global.traces;
-    expect(traces.max_queue != 0 && traces.max_batch != 0 && traces.delay.count() > 0,
-           "traces: expected a queue, a batch and a delay above zero");
+    expect(traces.max_queue != 0 && traces.max_batch != 0,
+           "traces: expected a queue and a batch above zero");
+    expect(traces.delay.count() > 0 && traces.delay <= kLongestTraceDelay,
+           "traces: expected a delay from 1 to {} ms, got {}", kLongestTraceDelay.count(),
+           traces.delay.count());
     expect(traces.collector_host.empty() || traces.collector_port != 0,
            "traces: expected a port from 1 to 65535, got 0");
   }

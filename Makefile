@@ -46,6 +46,10 @@ bench: build ## CPU time beside nginx, HAProxy and Envoy; then bench-scale (BENC
 bench-scale: build ## 10,000 Ingresses on a real API server beside 1,000: what a change costs
 	TC=scale python3 tests/load/scale.py
 
+.PHONY: bench-admission
+bench-admission: build ## A review of the admission webhook while the controller knows 10,000 Ingresses
+	TC=admission python3 tests/load/admission.py
+
 .PHONY: instructions
 instructions: build ## Count the instructions of the core paths anew, for tests/instructions/expected.json
 	python3 tests/instructions/check.py build/dev/bin/instructions --write

@@ -14,6 +14,8 @@ int main(int argc, char** argv) {
   program::add_kubernetes_flags(app, flags);
   program::add_translation_flags(app, flags);
   program::add_program_flags(app, flags);
+  program::add_admin_flags(app, flags);
+  program::add_webhook_flags(app, flags);
   CLI11_PARSE(app, argc, argv);
   base::harden_process();
   program::start_log("controller", flags);

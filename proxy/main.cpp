@@ -2,12 +2,14 @@
 #include <CLI/CLI.hpp>
 
 #include <csignal>
+#include <filesystem>
 #include <thread>
 
 #include "proxy/base/log.h"
 #include "proxy/base/process.h"
 #include "proxy/base/published.h"
 #include "proxy/base/status_server.h"
+#include "proxy/control/admin_server.h"
 #include "proxy/control/snapshot_client.h"
 #include "proxy/worker/prober.h"
 #include "proxy/worker/worker_pool.h"
@@ -20,6 +22,7 @@ struct Flags {
   std::string socket = "/run/penstock/snapshot.sock";
   std::string state;
   std::string admin_address = "127.0.0.1:10246";
+  std::string admin_socket;
   std::size_t workers = 0;
   std::string log_level = "info";
   std::string log_format = "text";
@@ -45,6 +48,7 @@ class Proxy {
         client_->report(std::move(report));
       });
     });
+    start_admin();
     wait_for_signal();
     client_->start();
     io_.run();
@@ -58,6 +62,19 @@ class Proxy {
   static int fail(const std::string& why) {
     base::log::error("{}", why);
     return 1;
+  }
+
+  void start_admin() {
+    if (flags_.admin_socket == "none") return;
+    const auto path =
+        flags_.admin_socket.empty()
+            ? std::filesystem::path(flags_.socket).replace_filename("admin.sock").string()
+            : flags_.admin_socket;
+    control::AdminSources sources;
+    sources.client = [this]() -> const control::SnapshotClient& { return *client_; };
+    sources.pool = [this] { return pool_.get(); };
+    admin_.emplace(io_, path, std::move(sources));
+    admin_->start();
   }
 
   std::map<std::string, base::StatusHandler> handlers() {
@@ -84,13 +101,14 @@ class Proxy {
       pool_ = std::make_unique<worker::WorkerPool>(
           io_, count,
           [this](std::size_t index) {
-            worker::Telemetry telemetry{&metrics_.worker(index), &log_, limits_, health_};
+            worker::Telemetry telemetry{&metrics_.worker(index), &log_, limits_, health_, &traces_};
             return std::make_unique<worker::Worker>(std::move(telemetry));
           },
           [this](std::uint64_t version, const std::vector<std::string>& problems) {
             serving_.set(version);
             is_ready_.set(!is_draining_);
             client_->on_serving(version, problems);
+            if (admin_) admin_->on_serving(version);
           });
       pool_->start();
       base::log::info("serving with {} workers", count);
@@ -103,6 +121,7 @@ class Proxy {
     if (!is_changed) return;
     const auto& settings = global.access_log;
     log_.set_path(settings.path);
+    traces_.configure(global.traces, global.instance);
     log_.set_syslog({global.syslog.is_enabled ? global.syslog.host : "", global.syslog.port});
     // Said once here rather than by every worker.
     const telemetry::HttpLogFormat http(settings.http_format, settings.escape);
@@ -112,6 +131,10 @@ class Proxy {
     }
     for (const auto& name : stream.unknown()) {
       base::log::warn("log-format-stream: ${} is not known and stands as '-'", name);
+    }
+    const telemetry::HttpLogFormat operation(global.traces.operation, settings.escape);
+    for (const auto& name : operation.unknown()) {
+      base::log::warn("opentelemetry-operation-name: ${} is not known and stands as '-'", name);
     }
   }
 
@@ -153,12 +176,14 @@ class Proxy {
   base::Published<std::uint64_t> serving_{0};
   telemetry::Metrics metrics_;
   telemetry::LogWriter log_;
+  telemetry::TraceExporter traces_{metrics_.traces()};
   std::optional<control::SnapshotClient> client_;
   std::shared_ptr<base::LimitTable> limits_ = std::make_shared<base::LimitTable>();
   std::shared_ptr<base::HealthTable> health_ = std::make_shared<base::HealthTable>();
   std::optional<worker::Prober> prober_;
   std::unique_ptr<worker::WorkerPool> pool_;
   base::Duration shutdown_timeout_{0};
+  std::optional<control::AdminServer> admin_;
   bool is_draining_ = false;
   std::jthread joiner_;
 };
@@ -175,6 +200,9 @@ int main(int argc, char** argv) {
                  "memory-backed volume); empty: none");
   app.add_option("--admin-address", flags.admin_address, "Address of /healthz, /readyz, /metrics")
       ->capture_default_str();
+  app.add_option("--admin-socket", flags.admin_socket,
+                 "Unix socket that answers what is served and how it fares, for this user alone; "
+                 "empty: admin.sock beside --socket; none: no such socket");
   app.add_option("--workers", flags.workers,
                  "Worker threads; 0: worker-processes of the ConfigMap, else one per processor");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")

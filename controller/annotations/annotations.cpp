@@ -10,7 +10,8 @@ namespace penstock::annotations {
 namespace {
 
 constexpr Table (*kFeatures[])() = {
-    backend, balancing, https_redirect, ip_access, next_upstream, proxy_timeouts, request_body,
+    backend,        balancing,    https_redirect,  ip_access, next_upstream,
+    proxy_timeouts, request_body, ssl_passthrough, trace,
 };
 
 constexpr std::string_view kCanary = "canary";

@@ -41,5 +41,7 @@ Table ip_access();
 Table next_upstream();
 Table proxy_timeouts();
 Table request_body();
+Table ssl_passthrough();
+Table trace();
 
 }  // namespace penstock::annotations

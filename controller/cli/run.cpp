@@ -118,6 +118,8 @@ Subcommand add_run(CLI::App& app) {
   program::add_kubernetes_flags(*command, flags->program);
   program::add_translation_flags(*command, flags->program);
   program::add_program_flags(*command, flags->program);
+  program::add_admin_flags(*command, flags->program);
+  program::add_webhook_flags(*command, flags->program);
   return {command, [flags] { return run(std::move(*flags)); }};
 }
 

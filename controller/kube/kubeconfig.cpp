@@ -174,6 +174,18 @@ Result<ClusterAccess> read_in_cluster(std::string_view host, std::string_view po
   return access;
 }
 
+Result<ClusterAccess> with_server(ClusterAccess access, std::string url,
+                                  const fs::path& authority) {
+  while (url.ends_with('/')) url.pop_back();
+  access.server = std::move(url);
+  if (auto checked = check_server(access.server); !checked) return std::unexpected(checked.error());
+  if (authority.empty()) return access;
+  auto ca = read_file(authority);
+  if (!ca) return std::unexpected(ca.error());
+  access.ca_pem = std::move(*ca);
+  return access;
+}
+
 Result<void> check_server(std::string_view url) {
   constexpr std::string_view kHttps = "https://";
   constexpr std::string_view kHttp = "http://";

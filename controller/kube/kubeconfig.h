@@ -43,6 +43,11 @@ base::Result<ClusterAccess> read_in_cluster(
     std::string_view host, std::string_view port,
     const std::filesystem::path& directory = kServiceAccountDirectory);
 
+/// The same, but for the server at this URL (--apiserver-host) with the authority in this file;
+/// empty: that of `access`.
+base::Result<ClusterAccess> with_server(ClusterAccess access, std::string url,
+                                        const std::filesystem::path& authority);
+
 /// https anywhere; http only to a loopback address, where there is no network to listen on.
 base::Result<void> check_server(std::string_view url);
 

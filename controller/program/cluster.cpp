@@ -34,6 +34,18 @@ kube::Random make_random() {
   };
 }
 
+base::Result<kube::ClusterAccess> find_access(const Flags& flags) {
+  base::Result<kube::ClusterAccess> access;
+  if (!flags.kubeconfig.empty()) {
+    access = kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
+  } else if (flags.api_server.empty()) {
+    access = kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
+                                   environment("KUBERNETES_SERVICE_PORT"));
+  }
+  if (!access || flags.api_server.empty()) return access;
+  return kube::with_server(std::move(*access), flags.api_server, flags.api_server_authority);
+}
+
 kube::KubeSource::Options source_options(const Flags& flags) {
   kube::KubeSource::Options options;
   options.watch_namespace = flags.watch_namespace;
@@ -50,13 +62,14 @@ kube::KubeSource::Options source_options(const Flags& flags) {
 
 base::Result<std::unique_ptr<Cluster>> Cluster::make(asio::io_context& io, const Flags& flags,
                                                      Controller& controller, Metrics& metrics) {
-  auto access =
-      flags.kubeconfig.empty()
-          ? kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
-                                  environment("KUBERNETES_SERVICE_PORT"))
-          : kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
+  auto access = find_access(flags);
   if (!access) return std::unexpected(access.error());
-  return std::unique_ptr<Cluster>(new Cluster(io, flags, *access, controller, metrics));
+  std::unique_ptr<Cluster> out(new Cluster(io, flags, *access, controller, metrics));
+  if (!flags.webhook_address.empty()) {
+    const auto served = out->serve_webhook(io, flags, access->name_space);
+    if (!served) return std::unexpected(served.error());
+  }
+  return out;
 }
 
 Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
@@ -213,6 +226,7 @@ void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::Cluste
   const auto pod = this_pod();
   lease.name_space = pod.name_space.empty() ? access.name_space : pod.name_space;
   lease.name = flags.election_id;
+  lease.duration = flags.election_ttl;
   lease.identity = pod.name.empty() ? host_name() + "-" + std::to_string(getpid()) : pod.name;
   if (flags.clears_status_on_shutdown && !pod.name.empty()) {
     replicas_.emplace(client_, lease.name_space, pod.name);
@@ -221,6 +235,27 @@ void Cluster::elect(asio::io_context& io, const Flags& flags, const kube::Cluste
   events.on_started_leading = [this] { set_leading(true); };
   events.on_stopped_leading = [this] { set_leading(false); };
   election_.emplace(io, client_, std::move(lease), std::move(events), make_random());
+}
+
+base::Result<void> Cluster::serve_webhook(asio::io_context& io, const Flags& flags,
+                                          const std::string& name_space) {
+  const auto pod = this_pod();
+  admission::Webhook::Options options{
+      flags.webhook_address, flags.webhook_certificate, flags.webhook_key,
+      pod.name_space.empty() ? name_space : pod.name_space, flags.webhook_name};
+  const auto get_site = [this, is_strict = flags.webhook_refuses_taken_ports,
+                         only = flags.watch_namespace]() -> std::optional<admission::Site> {
+    if (!controller_.has_translated()) return std::nullopt;
+    return admission::Site{controller_.world(), controller_.translator(), is_strict, only};
+  };
+  auto webhook = admission::Webhook::start(
+      io, client_, std::move(options), get_site,
+      [this](const admission::Verdict& verdict, std::chrono::nanoseconds time) {
+        metrics_.add_review(verdict.is_allowed, time);
+      });
+  if (!webhook) return std::unexpected(webhook.error());
+  webhook_ = std::move(*webhook);
+  return {};
 }
 
 void Cluster::set_leading(bool is_leading) {

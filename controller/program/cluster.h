@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "controller/admission/webhook.h"
 #include "controller/kube/kube_source.h"
 #include "controller/kube/lease.h"
 #include "controller/program/flags.h"
@@ -27,6 +28,9 @@ class Cluster {
   /// Clears the statuses where nobody is left to take over, lets go of the Lease, then calls
   /// `on_done`.
   void stop(std::function<void()> on_done);
+  kube::Client& client() { return client_; }
+  /// Null without an election.
+  const kube::LeaderElection* election() const { return election_ ? &*election_ : nullptr; }
 
  private:
   Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
@@ -40,6 +44,8 @@ class Cluster {
   void clear_statuses();
   void release();
   void let_go_of_lease();
+  base::Result<void> serve_webhook(asio::io_context& io, const Flags& flags,
+                                   const std::string& name_space);
   void elect(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access);
   void set_leading(bool is_leading);
 
@@ -57,6 +63,7 @@ class Cluster {
   std::optional<status::ReportWriter> reports_;
   std::optional<kube::LeaderElection> election_;
   std::optional<status::Replicas> replicas_;
+  std::unique_ptr<admission::Webhook> webhook_;
   kube::OneTimer clearing_;
   std::function<void()> on_stopped_;
   bool is_released_ = false;

@@ -197,7 +197,9 @@ void Controller::log_diagnostics() {
   std::size_t fresh = 0;
   std::size_t conflicts = 0;
   for (const auto& each : translator_.diagnostics(world_)) {
-    conflicts += each.reason == translate::Reason::kPortConflict ? 1 : 0;
+    const bool is_conflict = each.reason == translate::Reason::kPortConflict ||
+                             each.reason == translate::Reason::kSniConflict;
+    conflicts += is_conflict ? 1 : 0;
     auto text = translate::to_string(each);
     if (!logged_.contains(text) && ++fresh <= kMostLogged) {
       const auto where = source_->where(each.object, each.field);

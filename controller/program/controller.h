@@ -40,6 +40,8 @@ class Controller {
 
   /// A version of ours has been adopted. From any thread.
   bool is_ready() const { return is_ready_.get(); }
+  /// The world is whole: every kind has been listed.
+  bool has_translated() const { return has_translated_; }
   const translate::Translator& translator() const { return translator_; }
   const world::World& world() const { return world_; }
   /// Called after every batch of changes.
@@ -47,6 +49,10 @@ class Controller {
   /// Called when what proxies serve may have changed.
   std::function<void()> on_live;
   const publish::SnapshotServer& server() const { return *server_; }
+  /// How the watches of the source fare; nothing before `run_from`.
+  std::vector<objects::WatchStatus> watches() const {
+    return source_ == nullptr ? std::vector<objects::WatchStatus>() : source_->status();
+  }
   /// Ports that proxies cannot open, one sentence each.
   const std::vector<std::string>& port_problems() const { return port_problems_; }
   /// That fail the active checks of the proxy.

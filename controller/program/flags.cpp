@@ -30,6 +30,9 @@ std::uint16_t port_of(const std::string& address) {
 /// Of the proxy's admin server, which shares our network namespace.
 constexpr std::uint16_t kAdminPort = 10246;
 
+constexpr base::Duration kShortestLease{4'000};
+constexpr base::Duration kLongestLease{3'600'000};
+
 }  // namespace
 
 void add_translation_flags(CLI::App& app, Flags& flags) {
@@ -45,6 +48,10 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_flag("--ingress-class-by-name", options.takes_class_by_name,
                "Serve the IngressClass named like --ingress-class, too");
+  app.add_flag("--disable-catch-all", options.refuses_catch_all,
+               "Refuse Ingresses with a default backend");
+  app.add_flag("--disable-svc-external-name", options.refuses_external_names,
+               "Refuse Services of type ExternalName");
   app.add_flag("--watch-ingress-without-class", options.takes_without_class,
                "Serve Ingresses that name no class");
   path("--configmap", options.config_map, "ConfigMap of the global settings");
@@ -63,6 +70,8 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
   app.add_option("--http-port", options.http_port, "Port for HTTP; 0: none")->capture_default_str();
   app.add_option("--https-port", options.https_port, "Port for HTTPS; 0: none")
       ->capture_default_str();
+  app.add_flag("--enable-ssl-passthrough", options.passes_tls_through,
+               "Obey the annotation ssl-passthrough: TLS of a host is not ended here");
   app.add_option("--listen-address", options.listen_address,
                  "Address of those two; empty: every address");
 }
@@ -70,6 +79,10 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
 void add_kubernetes_flags(CLI::App& app, Flags& flags) {
   app.add_option("--kubeconfig", flags.kubeconfig,
                  "How to reach the API server; without: as the pod's service account");
+  app.add_option("--apiserver-host", flags.api_server,
+                 "URL of the API server, in place of the kubeconfig's; http to this host alone");
+  app.add_option("--certificate-authority", flags.api_server_authority,
+                 "File with the authority of --apiserver-host, in PEM");
   app.add_option("--kube-context", flags.context, "Context of the kubeconfig");
   app.add_flag("--allow-insecure-skip-tls-verify", flags.may_skip_tls_verify,
                "Obey insecure-skip-tls-verify of the kubeconfig; else it is refused");
@@ -91,11 +104,38 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
                "internal ones, also of nodes that have external ones");
   app.add_option("--election-id", flags.election_id, "Lease of the replica that writes statuses")
       ->capture_default_str();
+  app.add_option_function<std::string>(
+         "--election-ttl",
+         [&flags](const std::string& text) {
+           const auto time = base::parse_go_duration(text);
+           if (!time || *time < kShortestLease || *time > kLongestLease) {
+             throw CLI::ValidationError(
+                 fmt::format("--election-ttl: expected a duration from 4s to 1h, got '{}'", text));
+           }
+           flags.election_ttl = *time;
+         },
+         "How long a replica leads without renewing its Lease")
+      ->default_str("30s");
   app.add_flag("--update-status,!--no-update-status", flags.updates_status,
                "Write the status of Ingresses");
   app.add_flag("--update-status-on-shutdown,!--no-update-status-on-shutdown",
                flags.clears_status_on_shutdown,
                "Clear it when the last pod with our labels ends (needs POD_NAME, POD_NAMESPACE)");
+}
+
+void add_webhook_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--validating-webhook", flags.webhook_address,
+                 "Address of the admission webhook, such as :8443; empty: none");
+  app.add_option("--validating-webhook-certificate", flags.webhook_certificate,
+                 "Its certificate, a file that is read again when it changes; without: one of our "
+                 "own, kept in a Secret");
+  app.add_option("--validating-webhook-key", flags.webhook_key, "The certificate's key");
+  app.add_option("--validating-webhook-name", flags.webhook_name,
+                 "Of the Secret and the Service in our namespace, and of the "
+                 "ValidatingWebhookConfiguration")
+      ->capture_default_str();
+  app.add_flag("--validating-webhook-strict", flags.webhook_refuses_taken_ports,
+               "Refuse an object that asks for a port that another one has, instead of warning");
 }
 
 void add_program_flags(CLI::App& app, Flags& flags) {
@@ -105,6 +145,12 @@ void add_program_flags(CLI::App& app, Flags& flags) {
   app.add_option("--status-address", flags.status_address,
                  "Address of /healthz, /readyz and /metrics; empty: none")
       ->capture_default_str();
+  app.add_option("--health-check-path", flags.health_path,
+                 "Path that answers as /healthz does, too")
+      ->check([](const std::string& path) {
+        return path.starts_with('/') ? "" : "expected a path, got '" + path + "'";
+      })
+      ->capture_default_str();
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -112,6 +158,24 @@ void add_program_flags(CLI::App& app, Flags& flags) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   add_nginx_flags(app, flags);
+}
+
+void add_admin_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--admin-port", flags.admin_port, "Port of the admin API and status page; 0: none")
+      ->capture_default_str();
+  app.add_option("--admin-bind-address", flags.admin_address,
+                 "Its address; another one than loopback needs a certificate")
+      ->capture_default_str();
+  app.add_option("--admin-token-file", flags.admin_token_file,
+                 "File with the secret that lets in, at least 16 characters");
+  app.add_flag("--admin-token-review", flags.reviews_admin_tokens,
+               "Let accounts of the cluster in that may get (read) or post (act) the non-resource "
+               "URL /penstock/admin");
+  app.add_option("--admin-certificate-file", flags.admin_certificate_file,
+                 "Certificate chain of the admin port, PEM");
+  app.add_option("--admin-key-file", flags.admin_key_file, "Its private key, PEM");
+  app.add_option("--admin-proxy-socket", flags.admin_proxy_socket,
+                 "Admin socket of the proxy; empty: admin.sock beside --socket");
 }
 
 base::Result<Controller::Options> to_options(const Flags& flags) {
@@ -123,6 +187,9 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   }
   if (!flags.watch_namespace.empty() && !flags.watch_namespace_selector.empty()) {
     return base::fail("--watch-namespace and --watch-namespace-selector exclude each other");
+  }
+  if (flags.webhook_certificate.empty() != flags.webhook_key.empty()) {
+    return base::fail("--validating-webhook-certificate and --validating-webhook-key go together");
   }
   Controller::Options options;
   options.translate = flags.translate;
@@ -138,9 +205,12 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   options.socket = flags.socket;
   options.resolv_conf = flags.resolv_conf;
   options.translate.reserved_ports.push_back(kAdminPort);
-  if (const auto port = port_of(flags.status_address); port != 0) {
-    options.translate.reserved_ports.push_back(port);
+  for (const auto* address : {&flags.status_address, &flags.webhook_address}) {
+    if (const auto port = port_of(*address); port != 0) {
+      options.translate.reserved_ports.push_back(port);
+    }
   }
+  if (flags.admin_port != 0) options.translate.reserved_ports.push_back(flags.admin_port);
   const auto pair = make_self_signed();
   if (!pair) return std::unexpected(pair.error());
   options.translate.fallback_chain_pem = pair->chain;

@@ -28,8 +28,24 @@ struct Flags {
   std::string publish_status_address;
   bool reports_internal_addresses = false;
   std::string election_id = "penstock-leader";
+  base::Duration election_ttl{30'000};
+  std::string api_server;  // goes before that of the kubeconfig
+  std::string api_server_authority;
+  std::string health_path = "/healthz";
   bool updates_status = true;
   bool clears_status_on_shutdown = true;
+  std::uint16_t admin_port = 0;  // 0: no admin API
+  std::string admin_address = "127.0.0.1";
+  std::string admin_token_file;
+  bool reviews_admin_tokens = false;
+  std::string admin_certificate_file;
+  std::string admin_key_file;
+  std::string admin_proxy_socket;  // empty: admin.sock beside `socket`
+  std::string webhook_address;
+  std::string webhook_certificate;
+  std::string webhook_key;
+  std::string webhook_name = "penstock-admission";
+  bool webhook_refuses_taken_ports = false;
   std::string log_level = "info";
   std::string log_format = "text";
   std::vector<std::string> warnings;  // flags that change nothing, one sentence each
@@ -39,7 +55,10 @@ struct Flags {
 void add_translation_flags(CLI::App& app, Flags& flags);
 /// Where objects come from and what is told back.
 void add_kubernetes_flags(CLI::App& app, Flags& flags);
+void add_webhook_flags(CLI::App& app, Flags& flags);
 void add_program_flags(CLI::App& app, Flags& flags);
+/// The admin API and the status page.
+void add_admin_flags(CLI::App& app, Flags& flags);
 
 /// Checks what holds across flags; fills in what is made at start. A sentence where it cannot be.
 base::Result<Controller::Options> to_options(const Flags& flags);

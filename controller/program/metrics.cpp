@@ -57,7 +57,18 @@ Metrics::Metrics()
       proxies_(gauge("penstock_controller_proxies", "Proxies that are connected.")),
       unopened_ports_(
           gauge("penstock_controller_unopened_ports", "Ports that the proxy cannot open.")),
-      leading_(gauge("penstock_controller_leader", "1 while this replica writes statuses.")) {}
+      leading_(gauge("penstock_controller_leader", "1 while this replica writes statuses.")),
+      review_(prometheus::BuildHistogram()
+                  .Name("penstock_controller_admission_seconds")
+                  .Help("Time of a review of the admission webhook, from request to verdict.")
+                  .Register(registry_)
+                  .Add({}, kTimes)),
+      reviews_(prometheus::BuildCounter()
+                   .Name("penstock_controller_admission_reviews_total")
+                   .Help("Reviews of the admission webhook.")
+                   .Register(registry_)),
+      reviews_allowed_(reviews_.Add({{"allowed", "true"}})),
+      reviews_refused_(reviews_.Add({{"allowed", "false"}})) {}
 
 prometheus::Gauge& Metrics::gauge(const char* name, const char* help) {
   return prometheus::BuildGauge().Name(name).Help(help).Register(registry_).Add({});
@@ -153,6 +164,11 @@ void Metrics::set_unopened_ports(std::size_t count) {
 void Metrics::set_leading(bool is_leading) {
   leading_.Set(is_leading ? 1 : 0);
   if (config_) config_->set_leading(is_leading);
+}
+
+void Metrics::add_review(bool is_allowed, std::chrono::nanoseconds time) {
+  review_.Observe(Seconds(time).count());
+  (is_allowed ? reviews_allowed_ : reviews_refused_).Increment();
 }
 
 std::string Metrics::text() const {

@@ -36,6 +36,8 @@ class Metrics {
   void set_proxies(std::size_t count);
   void set_unopened_ports(std::size_t count);
   void set_leading(bool is_leading);
+  /// One review of the admission webhook, from the request's arrival to the verdict.
+  void add_review(bool is_allowed, std::chrono::nanoseconds time);
 
   /// Prometheus text format. From any thread.
   std::string text() const;
@@ -61,6 +63,10 @@ class Metrics {
   prometheus::Gauge& proxies_;
   prometheus::Gauge& unopened_ports_;
   prometheus::Gauge& leading_;
+  prometheus::Histogram& review_;
+  prometheus::Family<prometheus::Counter>& reviews_;
+  prometheus::Counter& reviews_allowed_;
+  prometheus::Counter& reviews_refused_;
   std::optional<ConfigMetrics> config_;
 };
 

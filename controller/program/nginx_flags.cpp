@@ -47,53 +47,50 @@ bool set_verbosity(Flags& flags, const std::string& value) {
 constexpr std::string_view kNoMaxMind = "there is no geography of addresses (GeoIP)";
 constexpr std::string_view kNoGoProfiler =
     "there is no profiler of Go; perf and gdb read the programs as they are";
-constexpr std::string_view kNoPassthrough =
-    "TLS is not passed through by name; a TCPService passes a port's connections on as they are";
 constexpr std::string_view kNoNativeHistograms =
     "histograms have fixed buckets; there are no native histograms";
 constexpr std::string_view kFixedBuckets = "buckets are the original's defaults";
-constexpr std::string_view kNoWebhook = "this version has no admission webhook";
 constexpr std::string_view kNoLogFiles = "the log goes to standard output";
 constexpr std::string_view kNoLogHeader = "each line says time and level; see --log-format";
 
 // Table of the flags of ingress-nginx.
 constexpr NginxFlag kFlags[] = {
     {"annotations-prefix", "nginx.ingress.kubernetes.io", kServed, "", ""},
-    {"apiserver-host", "", kIgnored, "--kubeconfig names the API server", ""},
+    {"apiserver-host", "", kServed, "", ""},
     {"bucket-factor", "0", kIgnored, kNoNativeHistograms, "0"},
-    {"certificate-authority", "", kIgnored, "--kubeconfig names the authority", ""},
+    {"certificate-authority", "", kServed, "", ""},
     {"configmap", "", kServed, "", ""},
     {"controller-class", "k8s.io/ingress-nginx", kServed, "", ""},
     {"deep-inspect", "true", kIgnored,
-     "text of an Ingress never becomes configuration text, so there is nothing to inspect", "true"},
+     "text of an Ingress never becomes configuration text; the admission webhook always inspects "
+     "it",
+     "true"},
     {"default-backend-service", "", kServed, "It may come later than the controller.", ""},
     {"default-server-port", "8181", kIgnored,
      "the proxy itself answers where no Ingress matches; no port is opened for it", "8181"},
     {"default-ssl-certificate", "", kServed, "", ""},
-    {"disable-catch-all", "false", kIgnored,
-     "an Ingress without a host is served; an admission policy can refuse it", "false"},
+    {"disable-catch-all", "false", kServed, "", ""},
     {"disable-full-test", "false", kIgnored, "an Ingress is always reviewed by itself", ""},
     {"disable-leader-election", "false", kMapped,
      "`--no-update-status`: no replica writes statuses.", "", set_no_election, "true or false"},
-    {"disable-svc-external-name", "false", kIgnored,
-     "Services of type ExternalName are served; an admission policy can refuse them", "false"},
+    {"disable-svc-external-name", "false", kServed, "", ""},
     {"disable-sync-events", "false", kIgnored, "no Event is written for each change", ""},
     {"dynamic-configuration-retries", "15", kIgnored,
      "the proxy acknowledges each version, and what it refused goes along with the next", "15"},
     {"election-id", "ingress-controller-leader", kServed, "Its default is penstock-leader.", ""},
-    {"election-ttl", "30s", kIgnored, "the Lease lasts 30 s", "30s"},
+    {"election-ttl", "30s", kServed, "", ""},
     {"enable-annotation-validation", "true", kIgnored,
      "a value that an annotation cannot have is never served", "true"},
     {"enable-metrics", "false", kIgnored, "metrics are always there; they cost a request nothing",
      "true"},
     {"enable-ssl-chain-completion", "false", kIgnored,
      "nothing is fetched from issuers; put the whole chain into the Secret", "false"},
-    {"enable-ssl-passthrough", "false", kIgnored, kNoPassthrough, "false"},
+    {"enable-ssl-passthrough", "false", kServed, "For TCPServices it is not needed.", ""},
     {"enable-topology-aware-routing", "false", kIgnored,
      "hints of EndpointSlices are read where a zone is given", "false"},
     {"exclude-socket-metrics", "", kIgnored,
      "every metric is exported; metricRelabelings of a ServiceMonitor drop what is not wanted", ""},
-    {"health-check-path", "/healthz", kIgnored, "the path is /healthz", "/healthz"},
+    {"health-check-path", "/healthz", kServed, "", ""},
     {"health-check-timeout", "10", kIgnored, "a check asks nobody else and waits for nothing",
      "10"},
     {"healthz-host", "", kMapped,
@@ -133,7 +130,8 @@ constexpr NginxFlag kFlags[] = {
      "the proxy serves on while its preStop hook waits: proxy.preStopSeconds of the chart", "0"},
     {"size-buckets", "10,100,...,1e7", kIgnored, kFixedBuckets,
      "10,100,1000,10000,100000,1e+06,1e+07"},
-    {"ssl-passthrough-proxy-port", "442", kIgnored, kNoPassthrough, "442"},
+    {"ssl-passthrough-proxy-port", "442", kIgnored,
+     "the HTTPS port reads names itself; there is no second one behind it", "442"},
     {"status-port", "10246", kIgnored, "it is that of --admin-address of penstock-proxy", "10246"},
     {"status-update-interval", "60", kIgnored,
      "a status is written when it changes, not at intervals", ""},
@@ -149,9 +147,9 @@ constexpr NginxFlag kFlags[] = {
     {"udp-services-configmap", "", kServed, "", ""},
     {"update-status", "true", kServed, "", ""},
     {"update-status-on-shutdown", "true", kServed, "", ""},
-    {"validating-webhook", "", kIgnored, kNoWebhook, ""},
-    {"validating-webhook-certificate", "", kIgnored, kNoWebhook, ""},
-    {"validating-webhook-key", "", kIgnored, kNoWebhook, ""},
+    {"validating-webhook", "", kServed, "", ""},
+    {"validating-webhook-certificate", "", kServed, "", ""},
+    {"validating-webhook-key", "", kServed, "", ""},
     {"version", "false", kServed, "", ""},
     {"watch-ingress-without-class", "false", kServed, "", ""},
     {"watch-namespace", "", kServed, "", ""},

@@ -1,5 +1,6 @@
 #include "controller/program/program.h"
 
+#include "controller/program/admin_document.h"
 #include "proxy/base/log.h"
 
 namespace penstock::program {
@@ -13,12 +14,16 @@ base::Result<void> Program::prepare(const std::string& manifests) {
   if (!controller) return std::unexpected(controller.error());
   controller_ = std::move(*controller);
   if (!manifests.empty()) {
+    if (!flags_.webhook_address.empty()) {
+      base::log::warn("--validating-webhook has no effect without an API server");
+    }
     if (auto made = prepare_directory(manifests); !made) return made;
   } else {
     auto cluster = Cluster::make(io_, flags_, *controller_, metrics_);
     if (!cluster) return std::unexpected(cluster.error());
     cluster_ = std::move(*cluster);
   }
+  if (auto served = serve_admin(); !served) return served;
   return serve_status();
 }
 
@@ -36,9 +41,11 @@ base::Result<void> Program::prepare_directory(const std::string& path) {
 
 base::Result<void> Program::serve_status() {
   if (flags_.status_address.empty()) return {};
+  const auto is_alive = [] { return base::StatusReply{200, "ok\n"}; };
   auto server = base::StatusServer::start(
       flags_.status_address,
-      {{"/healthz", [] { return base::StatusReply{200, "ok\n"}; }},
+      {{"/healthz", is_alive},
+       {flags_.health_path, is_alive},
        {"/readyz",
         [this] {
           return controller_->is_ready() ? base::StatusReply{200, "ok\n"}
@@ -50,6 +57,27 @@ base::Result<void> Program::serve_status() {
         }}});
   if (!server) return std::unexpected(server.error());
   status_ = std::move(*server);
+  return {};
+}
+
+base::Result<void> Program::serve_admin() {
+  if (flags_.admin_port == 0) return {};
+  auto options = admin_options(flags_);
+  if (!options) return std::unexpected(options.error());
+  admin::AdminSources sources;
+  sources.document = [this](const base::HttpRequest& request) {
+    return admin_document(*controller_, cluster_.get(), request);
+  };
+  if (flags_.reviews_admin_tokens && cluster_) {
+    token_review_.emplace(cluster_->client());
+    sources.review = [this](const std::string& token, admin::Right right,
+                            admin::Guard::OnVerdict on_verdict) {
+      token_review_->review(token, right, std::move(on_verdict));
+    };
+  }
+  auto started = admin::AdminApi::start(io_, std::move(*options), std::move(sources));
+  if (!started) return std::unexpected(started.error());
+  admin_ = std::move(*started);
   return {};
 }
 
@@ -78,6 +106,8 @@ void Program::run() {
     cluster_->start();
   }
   io_.run();
+  admin_.reset();
+  token_review_.reset();
   status_.reset();
 }
 

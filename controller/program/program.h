@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "controller/admin/admin_api.h"
+#include "controller/admin/token_review.h"
 #include "controller/directory/directory.h"
 #include "controller/program/cluster.h"
 #include "controller/program/controller.h"
@@ -29,6 +31,7 @@ class Program {
  private:
   base::Result<void> prepare_directory(const std::string& path);
   base::Result<void> serve_status();
+  base::Result<void> serve_admin();
   void wait_for_signal();
 
   Flags flags_;
@@ -38,6 +41,8 @@ class Program {
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<directory::Directory> directory_;
   std::unique_ptr<base::StatusServer> status_;
+  std::optional<admin::TokenReview> token_review_;
+  std::unique_ptr<admin::AdminApi> admin_;
   asio::signal_set signals_{io_, SIGTERM, SIGINT};
   bool is_stopping_ = false;
 };

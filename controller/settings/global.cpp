@@ -7,6 +7,7 @@
 
 #include "controller/settings/balancing_kind.h"
 #include "controller/settings/kinds.h"
+#include "controller/settings/trace_kinds.h"
 #include "proxy/base/text.h"
 
 namespace penstock::settings {
@@ -24,6 +25,8 @@ using snapshot::RequestBody;
 using snapshot::RoutePolicy;
 using snapshot::Syslog;
 using snapshot::TlsSettings;
+using snapshot::Trace;
+using snapshot::TraceSettings;
 using snapshot::UpstreamKeepalive;
 using G = GlobalSettings;
 
@@ -107,6 +110,8 @@ std::string print_escape(const G& target) {
 }
 
 constexpr std::string_view kTrustKey = "proxy-real-ip-cidr";
+constexpr std::string_view kCollectorPortKey = "otlp-collector-port";
+constexpr std::uint16_t kGrpcPort = 4317;
 
 constexpr Setting<G> kTable[] = {
     {"access-log-path", Scope::kGlobal, "an absolute path, or nothing for standard output",
@@ -140,6 +145,8 @@ constexpr Setting<G> kTable[] = {
         "disable-stream-access-log", "No access log lines for streams."),
     global<Boolean, &Global::access_log, &AccessLog::logs_default_backend>(
         "enable-access-log-for-default-backend", "Log requests that no Ingress matches, too."),
+    route<Boolean, &RoutePolicy::trace, &Trace::is_enabled>(
+        "enable-opentelemetry", "Requests have spans; needs otlp-collector-host."),
     global<Boolean, &Global::syslog, &Syslog::is_enabled>(
         "enable-syslog",
         "Access log lines go to syslog-host by RFC 3164 over UDP, not to access-log-path."),
@@ -180,6 +187,31 @@ constexpr Setting<G> kTable[] = {
     setting<TextList, &G::no_redirect_prefixes>(
         "no-tls-redirect-locations", Scope::kGlobal,
         "Ingress paths that begin with one of these are never redirected to HTTPS."),
+    global<Line, &Global::traces, &TraceSettings::operation>(
+        "opentelemetry-operation-name",
+        "Name of a request's span, with the variables of log lines. Empty: method and path of the "
+        "route."),
+    route<Boolean, &RoutePolicy::trace, &Trace::trusts_incoming>(
+        "opentelemetry-trust-incoming-span",
+        "A client's traceparent is continued; false: each request begins a trace."),
+    global<SpanCount, &Global::traces, &TraceSettings::max_batch>(
+        "otel-max-export-batch-size", "Spans of one message to the collector."),
+    global<SpanCount, &Global::traces, &TraceSettings::max_queue>(
+        "otel-max-queuesize", "Spans that may wait for the collector; more are dropped."),
+    global<TraceSampler, &Global::traces, &TraceSettings::sampler>("otel-sampler",
+                                                                   "Which traces are kept."),
+    global<Boolean, &Global::traces, &TraceSettings::follows_parent>(
+        "otel-sampler-parent-based", "A trusted traceparent decides before otel-sampler does."),
+    global<Ratio, &Global::traces, &TraceSettings::ratio_per_million>(
+        "otel-sampler-ratio", "Share of traces that TraceIdRatioBased keeps."),
+    global<Milliseconds, &Global::traces, &TraceSettings::delay>(
+        "otel-schedule-delay-millis", "Longest wait of a span for others to be sent with."),
+    global<Line, &Global::traces, &TraceSettings::service_name>("otel-service-name",
+                                                                "service.name of spans."),
+    global<Server, &Global::traces, &TraceSettings::collector_host>(
+        "otlp-collector-host", "Where spans go, by OTLP over HTTP. Empty: there are none."),
+    global<PortNumber, &Global::traces, &TraceSettings::collector_port>(
+        kCollectorPortKey, "Its port of OTLP over HTTP; the original's 4317 is that of gRPC."),
     route<Size, &RoutePolicy::body, &RequestBody::max_size>(
         "proxy-body-size", "Largest request body; 413 beyond. 0 = no limit."),
     route<PositiveSeconds, &RoutePolicy::timeouts, &ProxyTimeouts::connect>(
@@ -262,6 +294,29 @@ constexpr Setting<G> kTable[] = {
 
 Table<GlobalSettings> global_table() { return kTable; }
 
+namespace {
+
+/// What holds across the keys of traces.
+void check_traces(GlobalSettings& settings, std::vector<KeyProblem>& problems) {
+  const auto& traces = settings.proxy.traces;
+  auto& is_enabled = settings.ingress.route.trace.is_enabled;
+  settings.ingress.has_trace_collector = !traces.collector_host.empty();
+  if (is_enabled && traces.collector_host.empty()) {
+    is_enabled = false;
+    problems.push_back({"enable-opentelemetry",
+                        "enable-opentelemetry: expected a host in otlp-collector-host, got none; "
+                        "there are no spans"});
+  }
+  if (!traces.collector_host.empty() && traces.collector_port == kGrpcPort) {
+    problems.push_back({std::string(kCollectorPortKey),
+                        fmt::format("{}: {} is where collectors take OTLP over gRPC; spans are "
+                                    "sent by OTLP over HTTP, which is taken on 4318",
+                                    kCollectorPortKey, kGrpcPort)});
+  }
+}
+
+}  // namespace
+
 std::vector<KeyProblem> apply_global(const std::map<std::string, std::string>& data,
                                      GlobalSettings& settings) {
   std::vector<KeyProblem> problems;
@@ -285,6 +340,7 @@ std::vector<KeyProblem> apply_global(const std::map<std::string, std::string>& d
                         "enable-syslog: expected a host in syslog-host, got none; lines go to "
                         "access-log-path"});
   }
+  check_traces(settings, problems);
   // Nobody is believed rather than everybody.
   if (is_trust_broken) settings.proxy.forwarded.is_trusted = false;
   return problems;

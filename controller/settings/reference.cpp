@@ -13,6 +13,8 @@ const char* scope_text(Scope scope) {
       return "proxy";
     case Scope::kRoute:
       return "route";
+    case Scope::kHost:
+      return "host";
     case Scope::kUpstream:
       break;
   }

@@ -13,6 +13,7 @@ namespace penstock::settings {
 enum class Scope : char {
   kGlobal,    // the whole proxy
   kRoute,     // each path of the Ingress
+  kHost,      // each host of the Ingress, with the paths that other Ingresses give it
   kUpstream,  // a Service's port; the oldest Ingress that refers to it decides for all
 };
 

@@ -24,6 +24,7 @@ constexpr ReasonRow kReasons[] = {
     {Reason::kPortNotAllowed, "PortNotAllowed", "Accepted"},
     {Reason::kPortReserved, "PortReserved", "Accepted"},
     {Reason::kPortConflict, "PortConflict", "Accepted"},
+    {Reason::kSniConflict, "SNIConflict", "Accepted"},
     {Reason::kUnsupportedValue, "UnsupportedValue", "Accepted"},
     {Reason::kRefNotPermitted, "RefNotPermitted", "ResolvedRefs"},
     {Reason::kBackendNotFound, "BackendNotFound", "ResolvedRefs"},
@@ -102,8 +103,14 @@ Condition backends_healthy(const StreamView& view) {
 
 Condition conflicted(const StreamView& view) {
   for (const auto& each : view.diagnostics) {
-    if (each.reason != Reason::kPortConflict) continue;
-    return {"Conflicted", "True", "PortConflict", translate::without_object(each), 0, {}};
+    const bool is_name = each.reason == Reason::kSniConflict;
+    if (!is_name && each.reason != Reason::kPortConflict) continue;
+    return {"Conflicted",
+            "True",
+            is_name ? "SNIConflict" : "PortConflict",
+            translate::without_object(each),
+            0,
+            {}};
   }
   return {"Conflicted", "False", "NoConflict", "", 0, {}};
 }

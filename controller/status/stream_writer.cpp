@@ -97,6 +97,10 @@ std::string uid_of(const world::World& world, const objects::ObjectKey& key) {
     const auto* found = world.find<objects::TcpService>(path);
     return found == nullptr ? "" : found->meta.uid;
   }
+  if (key.kind == objects::Kind::kIngress) {
+    const auto* found = world.find<objects::Ingress>(path);
+    return found == nullptr ? "" : found->meta.uid;
+  }
   const auto* found = world.find<objects::UdpService>(path);
   return found == nullptr ? "" : found->meta.uid;
 }

@@ -16,6 +16,10 @@ namespace penstock::translate {
 bool is_watched(Reader& reader, const std::string& name_space, const Options& options);
 
 bool is_ours(Reader& reader, const objects::Ingress& ingress, const Options& options);
+/// An Ingress with a default backend, where an operator has said that there are none.
+inline bool is_refused(const objects::Ingress& ingress, const Options& options) {
+  return options.refuses_catch_all && ingress.default_backend.has_value();
+}
 /// One without a class is taken.
 bool is_ours(Reader& reader, const objects::TcpService& service, const Options& options);
 bool is_ours(Reader& reader, const objects::UdpService& service, const Options& options);

@@ -14,6 +14,7 @@ enum class Reason : std::uint8_t {
   kPortNotAllowed,
   kPortReserved,
   kPortConflict,
+  kSniConflict,
   kRefNotPermitted,
   kBackendNotFound,
   kPortNotFound,

@@ -152,6 +152,10 @@ const char* refused_because(const base::Address& given, const Options& options) 
   return is_link_local ? "a link-local address" : nullptr;
 }
 
+bool is_refused(const objects::Service& service, const Options& options) {
+  return options.refuses_external_names && service.type == objects::ServiceType::kExternalName;
+}
+
 const objects::ServicePort* find_port(const objects::Service& service, const PortRef& port,
                                       bool matches_target_port, Protocol protocol) {
   for (const auto& each : service.ports) {
@@ -174,7 +178,7 @@ Found endpoints_of(Reader& reader, const UpstreamDemand& demand, const Options& 
   }
   const auto path = demand.name_space + "/" + demand.service;
   const auto* service = reader.find<objects::Service>(path);
-  if (service == nullptr) return {};
+  if (service == nullptr || is_refused(*service, options)) return {};
   if (service->type == objects::ServiceType::kExternalName) {
     add_external(reader, *service, demand, out);
     return out.take();

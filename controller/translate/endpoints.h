@@ -10,6 +10,8 @@
 
 namespace penstock::translate {
 
+/// An ExternalName, where an operator has said that there are none.
+bool is_refused(const objects::Service& service, const Options& options);
 /// The first port of the Service with this protocol that a reference means: by number, by name and,
 /// where an Ingress asks, by targetPort. Null where there is none.
 const objects::ServicePort* find_port(const objects::Service& service, const objects::PortRef& port,

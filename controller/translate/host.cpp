@@ -7,6 +7,7 @@
 
 #include "controller/translate/endpoints.h"
 #include "controller/translate/host_tls.h"
+#include "controller/translate/passed_host.h"
 
 namespace penstock::translate {
 namespace {
@@ -37,6 +38,7 @@ class HostJob {
       add_implicit_root(*ingresses.front());
     }
     for (const auto* ingress : ingresses) add_rules(*ingress);
+    for (const auto* ingress : ingresses) pass_through(*ingress);
     finish();
     return std::move(out_);
   }
@@ -150,12 +152,54 @@ class HostJob {
     return route;
   }
 
+  /// Any Ingress of the host can say it for all.
+  void pass_through(const Ingress& ingress) {
+    const bool is_wanted =
+        in_.options.passes_tls_through && in_.policy_of(ingress)->passes_tls_through;
+    if (!is_wanted || name_ == world::kCatchAll) return;
+    const auto annotation = in_.options.annotation_prefix + "/ssl-passthrough";
+    const auto refuse = [&](std::string_view what) {
+      report(ingress, annotation_field(annotation), fmt::format("{}: {}", annotation, what),
+             Reason::kAnnotationIgnored);
+    };
+    if (name_.starts_with('*')) {
+      refuse(fmt::format("TLS of {} is ended here: wildcard hosts are not passed through", name_));
+      return;
+    }
+    const auto* root = own_root();
+    if (root == nullptr) {
+      refuse(fmt::format("expected a path / of host {} to say where its TLS goes", name_));
+    } else if (!out_.is_passed_through) {
+      out_.is_passed_through = true;
+      auto stream = passed_host(name_, *root, in_.options, in_.settings.stream);
+      const auto part = stream.name;
+      out_.add(snapshot::PartKind::kStream, part, std::move(stream));
+    }
+  }
+
+  /// The path / that an Ingress gives, or its default backend.
+  const Route* own_root() const {
+    for (const auto match : {PathMatch::kPrefix, PathMatch::kExact}) {
+      const auto found = routes_.find({"/", match});
+      if (found != routes_.end() && !found->second.route.ingress.empty()) {
+        return &found->second.route;
+      }
+    }
+    return nullptr;
+  }
+
   void check(const Ingress& ingress, const ServiceBackend& backend, const std::string& field) {
     const auto where = field + "/service";
     const auto path = ingress.meta.name_space + "/" + backend.service;
     const auto* service = in_.reader.find<objects::Service>(path);
     if (service == nullptr) {
       report(ingress, where + "/name", fmt::format("expected a Service, '{}' does not exist", path),
+             Reason::kBackendNotFound);
+      return;
+    }
+    if (is_refused(*service, in_.options)) {
+      report(ingress, where + "/name",
+             fmt::format("Service '{}' is of type ExternalName, which is not served", path),
              Reason::kBackendNotFound);
       return;
     }
@@ -178,7 +222,13 @@ class HostJob {
     snapshot::Host host;
     host.name = name_;
     host.certificate = tls_.certificate;
-    for (auto& [place, entry] : routes_) host.routes.push_back(std::move(entry.route));
+    for (auto& [place, entry] : routes_) {
+      // What comes by plain HTTP goes to endpoints that speak TLS.
+      if (out_.is_passed_through) {
+        entry.route.policy.backend.protocol = snapshot::BackendProtocol::kHttps;
+      }
+      host.routes.push_back(std::move(entry.route));
+    }
     if (!tls_.certificate.empty()) out_.certificates.push_back(tls_.certificate);
     out_.add(snapshot::PartKind::kHost, name_, std::move(host));
   }

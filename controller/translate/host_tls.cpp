@@ -75,7 +75,8 @@ std::vector<const Ingress*> served_ingresses(Reader& reader, const Options& opti
                                              const std::string& host) {
   auto ingresses = reader.ingresses_of(host);
   std::erase_if(ingresses, [&](const Ingress* each) {
-    return !is_ours(reader, *each, options) || is_canary(*each, options);
+    return !is_ours(reader, *each, options) || is_canary(*each, options) ||
+           is_refused(*each, options);
   });
   std::ranges::sort(ingresses, [](const Ingress* a, const Ingress* b) {
     return objects::is_older(a->meta, b->meta);

@@ -48,6 +48,7 @@ struct Output {
   std::vector<std::pair<snapshot::PartKey, snapshot::PartPtr>> parts;
   std::vector<Diagnostic> diagnostics;
   std::vector<std::pair<Rank, UpstreamDemand>> upstreams;
+  bool is_passed_through = false;         // a host: its TLS is not ended here
   std::vector<std::string> certificates;  // paths of Secrets that hold a usable pair
 
   template <class T>

@@ -15,6 +15,8 @@ struct Options {
   std::string controller_class = "k8s.io/ingress-nginx";  // spec.controller of our IngressClasses
   bool takes_class_by_name = false;  // also the IngressClass named like `ingress_class`
   bool takes_without_class = false;
+  bool refuses_catch_all = false;       // Ingresses with spec.defaultBackend
+  bool refuses_external_names = false;  // Services of type ExternalName
   /// Which namespaces are served, by their labels; without: all that are watched.
   std::optional<objects::LabelSelector> namespace_selector;
   snapshot::Instance instance;
@@ -27,6 +29,7 @@ struct Options {
   std::string annotation_prefix = "nginx.ingress.kubernetes.io";
   std::uint16_t http_port = 80;
   std::uint16_t https_port = 443;
+  bool passes_tls_through = false;            // --enable-ssl-passthrough
   std::string listen_address;                 // empty = every address
   std::vector<std::uint16_t> reserved_ports;  // besides the two above: not to be taken by streams
   /// Endpoints on loopback and link-local addresses are served: for a directory of manifests on a

@@ -6,6 +6,7 @@
 
 #include "controller/translate/class_selection.h"
 #include "controller/translate/endpoints.h"
+#include "controller/translate/host_tls.h"
 #include "controller/translate/port_permission.h"
 #include "controller/translate/stream_tls.h"
 
@@ -100,14 +101,22 @@ const StreamEntry* StreamPort::claim_for_config_map() {
   return &entry->second;
 }
 
+bool StreamPort::is_https() const {
+  return transport_.protocol == objects::Protocol::kTcp && port_ == in_.options.https_port;
+}
+
 bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
-                       const objects::StreamListener& listener) {
+                       const objects::StreamListener& listener, const NameClaim* names) {
   const auto is_range = listener.ports.first != listener.ports.last;
   const auto field = fmt::format("/spec/listeners/{}/{}", index, is_range ? "portRange" : "port");
+  const bool is_beside_https = is_https() && names != nullptr;
   if (const auto* what = reserved_for()) {
-    report(meta, field, Reason::kPortReserved,
-           fmt::format("port {} is reserved for {}", port_, what));
-    return false;
+    auto why = is_beside_https ? refused_by_https(*names, listener, in_.options)
+                               : fmt::format("port {} is reserved for {}", port_, what);
+    if (!why.empty()) {
+      report(meta, field, Reason::kPortReserved, std::move(why));
+      return false;
+    }
   }
   if (auto why = refused_because(in_.reader, in_.options, transport_.protocol, port_,
                                  meta.name_space, transport_.config_map);
@@ -116,20 +125,63 @@ bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
     return false;
   }
   const auto self = "the " + owner(meta);
-  const auto holder = std::ranges::find_if(grants_, [&](const Grant& each) {
-    return each.address.empty() || listener.address.empty() || each.address == listener.address;
-  });
-  if (holder == grants_.end()) {
-    grants_.push_back(
-        {self, listener.address, {transport_.object_kind, meta.name_space, meta.name}});
+  const auto address = is_beside_https ? std::string() : listener.address;
+  for (const auto& grant : grants_) {
+    const auto found = clash_with(grant, address, names);
+    if (!found) continue;
+    const bool is_own = grant.owner == self;
+    report(meta, field, found->reason,
+           fmt::format("{} is already taken by {}", found->what,
+                       is_own ? "another listener of this object" : grant.owner),
+           is_own ? objects::ObjectKey() : grant.object);
+    return false;
+  }
+  if (is_beside_https) {
+    if (yields_to_ingress(meta, field, *names)) return false;
+    report_to_ingresses(meta, *names);
+  }
+  auto& grant = grants_.emplace_back(
+      Grant{self, address, {transport_.object_kind, meta.name_space, meta.name}});
+  if (names != nullptr) grant.names = *names;
+  return true;
+}
+
+std::optional<Clash> StreamPort::clash_with(const Grant& grant, const std::string& address,
+                                            const NameClaim* names) const {
+  const bool is_same = grant.address == address;
+  if (!is_same && !grant.address.empty() && !address.empty()) return std::nullopt;
+  if (is_same && grant.names && names != nullptr) return clash(*grant.names, *names, port_);
+  return Clash{Reason::kPortConflict, fmt::format("port {}", port_)};
+}
+
+/// A host that is there already is not taken away by whoever may open ports.
+bool StreamPort::yields_to_ingress(const objects::Meta& meta, const std::string& field,
+                                   const NameClaim& names) {
+  for (const auto& name : names.names) {
+    const auto* ingress = holder_of_host(in_.reader, in_.options, name);
+    if (ingress == nullptr || !objects::is_older(ingress->meta, meta)) continue;
+    const objects::ObjectKey key{objects::Kind::kIngress, ingress->meta.name_space,
+                                 ingress->meta.name};
+    report(meta, field, Reason::kSniConflict,
+           fmt::format("the server name {} of port {} is already taken by the {}", name, port_,
+                       objects::to_string(key)),
+           key);
     return true;
   }
-  const bool is_own = holder->owner == self;
-  report(meta, field, Reason::kPortConflict,
-         fmt::format("port {} is already taken by {}", port_,
-                     is_own ? "another listener of this object" : holder->owner),
-         is_own ? objects::ObjectKey() : holder->object);
   return false;
+}
+
+void StreamPort::report_to_ingresses(const objects::Meta& meta, const NameClaim& names) {
+  for (const auto& name : names.names) {
+    for (const auto* ingress : served_ingresses(in_.reader, in_.options, name)) {
+      out_.diagnostics.push_back(
+          {{objects::Kind::kIngress, ingress->meta.name_space, ingress->meta.name},
+           field_of_host(*ingress, name),
+           fmt::format("HTTPS of host {} is already taken by the older {}", name, owner(meta)),
+           Reason::kPathTaken,
+           {transport_.object_kind, meta.name_space, meta.name}});
+    }
+  }
 }
 
 snapshot::StreamBackend StreamPort::backend_of(const StreamEntry& entry) {
@@ -145,6 +197,9 @@ snapshot::StreamBackend StreamPort::backend_of(const StreamEntry& entry) {
   const auto* service = in_.reader.find<objects::Service>(path);
   if (service == nullptr) {
     report(entry, fmt::format("{}: expected a Service, '{}' does not exist", entry.key, path));
+  } else if (is_refused(*service, in_.options)) {
+    report(entry, fmt::format("{}: Service '{}' is of type ExternalName, which is not served",
+                              entry.key, path));
   } else if (find_port(*service, entry.port, false, transport_.protocol) == nullptr) {
     report(entry, fmt::format("{}: expected a {} port of Service '{}', got '{}'", entry.key,
                               transport_.name, path, entry.port.text()));
@@ -204,6 +259,9 @@ bool StreamPort::check(const BackendPolicy& policy, const objects::StreamBackend
   if (found == nullptr) {
     report(meta, field + "/service/name", Reason::kBackendNotFound,
            fmt::format("expected a Service, '{}' does not exist", path));
+  } else if (is_refused(*found, in_.options)) {
+    report(meta, field + "/service/name", Reason::kBackendNotFound,
+           fmt::format("Service '{}' is of type ExternalName, which is not served", path));
   } else if (find_port(*found, from.port, false, transport_.protocol) == nullptr) {
     report(meta, field + "/service/port", Reason::kPortNotFound,
            fmt::format("expected a {} port of Service '{}', got '{}'", transport_.name, path,

@@ -2,6 +2,8 @@
 // What the jobs of TCP and UDP ports have in common: who gets the port, and the upstreams that the
 // backends of its owner demand.
 #include <cstdint>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "controller/settings/global.h"
 #include "controller/translate/job.h"
 #include "controller/translate/key_pairs.h"
+#include "controller/translate/name_claim.h"
 #include "controller/translate/options.h"
 #include "controller/translate/reader.h"
 #include "controller/translate/stream_map.h"
@@ -25,6 +28,7 @@ struct StreamInput {
   const settings::GlobalSettings& settings;
   const StreamMap& config_map;
   KeyPairs& pairs;
+  const std::set<std::string>* passed_hosts = nullptr;  // by ssl-passthrough of their Ingresses
 };
 
 /// What is said of a transport in messages and names.
@@ -55,7 +59,8 @@ struct BackendPolicy {
 std::string upstream_part(const Transport& transport, const objects::Meta& meta,
                           const objects::StreamBackend& backend);
 
-/// The work on one port. Claims are made in order: the first one to an address gets it.
+/// The work on one port. Claims are made in order: the first one to an address gets it, alone or
+/// with those that want other server names.
 class StreamPort {
  public:
   StreamPort(const Transport& transport, StreamInput input, std::uint16_t port)
@@ -63,8 +68,12 @@ class StreamPort {
 
   /// The ConfigMap's entry, or null; one that names a reserved port is reported and left out.
   const StreamEntry* claim_for_config_map();
-  /// True where the listener gets the port; else the object is told why not.
-  bool claim(const objects::Meta& meta, std::size_t index, const objects::StreamListener& listener);
+  /// True where the listener gets the port, or its names of the port; else the object is told why
+  /// not.
+  bool claim(const objects::Meta& meta, std::size_t index, const objects::StreamListener& listener,
+             const NameClaim* names = nullptr);
+  /// HTTPS has the port: nobody else gets more of it than names.
+  bool is_https() const;
 
   /// The one backend of an entry; what is wrong with it is reported.
   snapshot::StreamBackend backend_of(const StreamEntry& entry);
@@ -110,8 +119,15 @@ class StreamPort {
   struct Grant {
     std::string owner;  // "the TCPService data/db"
     std::string address;
-    objects::ObjectKey object = {};  // of an object; else the ConfigMap's
+    objects::ObjectKey object = {};                 // of an object; else the ConfigMap's
+    std::optional<NameClaim> names = std::nullopt;  // nothing: the whole port
   };
+  /// Why a grant leaves no room for what is wanted at an address.
+  std::optional<Clash> clash_with(const Grant& grant, const std::string& address,
+                                  const NameClaim* names) const;
+  bool yields_to_ingress(const objects::Meta& meta, const std::string& field,
+                         const NameClaim& names);
+  void report_to_ingresses(const objects::Meta& meta, const NameClaim& names);
   const char* reserved_for() const;
   UpstreamDemand demand_of(const BackendPolicy& policy, const objects::StreamBackend& from) const;
   bool check(const BackendPolicy& policy, const objects::StreamBackend& from,

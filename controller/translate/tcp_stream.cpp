@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+
 #include "controller/translate/stream_tls.h"
 
 namespace penstock::translate {
@@ -36,7 +39,7 @@ snapshot::StreamDrain drain_of(const objects::TcpDrain& from) {
           from.after.value_or(base::Duration(0)), from.ends_on_change};
 }
 
-void add_listener(StreamPort& port, const TcpService& service, std::size_t index) {
+Stream make_listener(StreamPort& port, const TcpService& service, std::size_t index) {
   const auto& listener = service.listeners[index];
   auto stream = make(port, listener.address);
   stream.owner = port.owner(service.meta);
@@ -76,21 +79,100 @@ void add_listener(StreamPort& port, const TcpService& service, std::size_t index
     }
     stream.rules.push_back(std::move(rule));
   }
-  port.add(snapshot::PartKind::kStream, std::move(stream));
+  return stream;
 }
+
+/// The ports, one at each address, whose connections go to others by name.
+class SharedPorts {
+ public:
+  explicit SharedPorts(StreamPort& port) : port_(port) {}
+
+  /// A stream with its own name, whoever else comes to the port or leaves it: its sessions, limits
+  /// and contexts of TLS are tied to that.
+  void add(Stream stream, const NameClaim& claim) {
+    if (port_.is_https()) stream.address.clear();
+    auto& shared = shared_for(stream);
+    stream.name = fmt::format("{}/{}/{}", shared.name, stream.name_space, stream.object);
+    stream.entrance = snapshot::StreamEntrance::kNames;
+    stream.proxy_protocol = snapshot::ProxyProtocolIn::kOff;
+    stream.trusted_proxies.clear();
+    for (const auto& name : claim.names) delegate(shared, name, stream.name);
+    port_.add(snapshot::PartKind::kStream, std::move(stream));
+  }
+
+  void add_host(const std::string& host) {
+    Stream nobody;
+    nobody.port = port_.number();
+    auto& shared = shared_for(nobody);
+    const auto is_host = [&](const auto& each) { return each.server_name == host; };
+    if (std::ranges::any_of(shared.delegates, is_host)) return;  // an older TCPService's
+    delegate(shared, host, fmt::format("{}/{}", shared.name, host));
+  }
+
+  void finish() {
+    for (auto& [address, shared] : shared_) {
+      std::ranges::sort(shared.delegates, {}, &snapshot::StreamDelegate::server_name);
+      port_.add(snapshot::PartKind::kStream, std::move(shared));
+    }
+  }
+
+ private:
+  static void delegate(Stream& shared, const std::string& name, const std::string& stream) {
+    shared.delegates.push_back({name, stream});
+  }
+
+  /// What comes before a name is read is the same for all; what becomes of connections whose name
+  /// nobody has is told in the name of the first.
+  Stream& shared_for(const Stream& first) {
+    const auto [found, is_new] = shared_.try_emplace(first.address);
+    auto& shared = found->second;
+    if (!is_new) return shared;
+    shared = make(port_, first.address);
+    shared.tls.mode = snapshot::StreamTlsMode::kPassthrough;
+    if (port_.is_https()) {
+      shared.entrance = snapshot::StreamEntrance::kHttps;
+      shared.owner = "HTTPS";
+      return shared;
+    }
+    shared.owner = first.owner;
+    shared.name_space = first.name_space;
+    shared.object = first.object;
+    shared.log_name = first.log_name;
+    shared.log = first.log;
+    shared.proxy_protocol = first.proxy_protocol;
+    shared.trusted_proxies = first.trusted_proxies;
+    shared.tls.start_tls = first.tls.start_tls;
+    return shared;
+  }
+
+  StreamPort& port_;
+  std::map<std::string, Stream> shared_;  // by address
+};
 
 }  // namespace
 
 Output translate_tcp_stream(StreamInput input, std::uint16_t number) {
   StreamPort port(kTcp, input, number);
+  SharedPorts shared(port);
   if (const auto* entry = port.claim_for_config_map()) add_entry(port, *entry);
   for (const auto* service : in_order(input.reader.tcp_services_of(number), input, number)) {
     for (std::size_t i = 0; i < service->listeners.size(); ++i) {
       const auto& listener = service->listeners[i];
       if (!listener.ports.contains(number)) continue;
-      if (port.claim(service->meta, i, listener)) add_listener(port, *service, i);
+      const auto names = name_claim(*service, listener);
+      if (!port.claim(service->meta, i, listener, names ? &*names : nullptr)) continue;
+      auto stream = make_listener(port, *service, i);
+      if (names) {
+        shared.add(std::move(stream), *names);
+      } else {
+        port.add(snapshot::PartKind::kStream, std::move(stream));
+      }
     }
   }
+  if (port.is_https() && input.passed_hosts != nullptr) {
+    for (const auto& host : *input.passed_hosts) shared.add_host(host);
+  }
+  shared.finish();
   return port.take();
 }
 

@@ -124,8 +124,10 @@ Output Translator::compute(const JobKey& key, Reader& reader, const world::World
                             name);
     case JobKind::kTcpStream: {
       const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
-      if (!tcp_map_.contains(port) && world.tcp_services_of(port).empty()) return {};
-      return translate_tcp_stream({reader, options_, settings_, tcp_map_, pairs_}, port);
+      const bool has_hosts = port == options_.https_port && !passed_hosts_.empty();
+      if (!tcp_map_.contains(port) && world.tcp_services_of(port).empty() && !has_hosts) return {};
+      return translate_tcp_stream({reader, options_, settings_, tcp_map_, pairs_, &passed_hosts_},
+                                  port);
     }
     case JobKind::kUdpStream: {
       const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
@@ -166,6 +168,7 @@ Output Translator::run_settings(Reader& reader) {
   if (now.stream != settings_.stream) {
     mark_all(JobKind::kTcpStream);
     mark_all(JobKind::kUdpStream);
+    for (const auto& host : passed_hosts_) dirty_.insert({JobKind::kHost, host});
   }
   replace_map(tcp_map_, std::move(tcp_map), JobKind::kTcpStream);
   replace_map(udp_map_, std::move(udp_map), JobKind::kUdpStream);
@@ -211,7 +214,24 @@ Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
          std::move(problem.message),
          problem.is_served ? Reason::kAnnotationRefused : Reason::kAnnotationIgnored});
   }
-  if (!read.is_left_out) served_.insert(path);
+  if (read.policy.passes_tls_through && !options_.passes_tls_through) {
+    const auto annotation = options_.annotation_prefix + "/ssl-passthrough";
+    out.diagnostics.push_back(
+        {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
+         annotation_field(annotation),
+         annotation + ": expected the controller to have the flag --enable-ssl-passthrough, "
+                      "without it TLS is ended here",
+         Reason::kAnnotationIgnored});
+  }
+  const bool is_catch_all = is_refused(ingress, options_);
+  if (is_catch_all) {
+    out.diagnostics.push_back(
+        {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
+         "/spec/defaultBackend",
+         "an Ingress with a default backend is not served here (--disable-catch-all)",
+         Reason::kInvalidSpec});
+  }
+  if (!read.is_left_out && !is_catch_all) served_.insert(path);
   policies_[path] = read.policy == *default_policy_
                         ? default_policy_
                         : std::make_shared<const settings::IngressPolicy>(std::move(read.policy));
@@ -225,6 +245,7 @@ std::shared_ptr<const settings::IngressPolicy> Translator::policy_of(
 }
 
 void Translator::finish(const JobKey& key, Reader& reader, Output output) {
+  if (key.first == JobKind::kHost) note_passed_host(key.second, output.is_passed_through);
   auto facts = reader.take_facts();
   const auto job = jobs_.try_emplace(key).first;
   set_demands(job, output);
@@ -328,6 +349,13 @@ objects::WantedChange Translator::count(Counts& counts, std::vector<std::string>
   }
   before.assign(now.begin(), now.end());
   return change;
+}
+
+/// Which hosts they are is said by the port that they share.
+void Translator::note_passed_host(const std::string& host, bool is_passed) {
+  const bool is_change =
+      is_passed ? passed_hosts_.insert(host).second : passed_hosts_.erase(host) != 0;
+  if (is_change) dirty_.insert({JobKind::kTcpStream, std::to_string(options_.https_port)});
 }
 
 /// One that goes and comes back within a batch has not changed.

@@ -57,6 +57,10 @@ class Translator {
   const std::set<std::string>& diagnosed_ingresses() const { return diagnosed_; }
   std::uint64_t jobs_run() const { return jobs_run_; }
   const Options& options() const { return options_; }
+  // What the ConfigMaps said when `translate` was last called.
+  const settings::GlobalSettings& settings() const { return settings_; }
+  const StreamMap& tcp_map() const { return tcp_map_; }
+  const StreamMap& udp_map() const { return udp_map_; }
 
  private:
   enum class JobKind { kSettings, kReview, kHost, kTcpStream, kUdpStream, kUpstream, kCertificate };
@@ -93,6 +97,7 @@ class Translator {
   std::shared_ptr<const settings::IngressPolicy> policy_of(const objects::Ingress& ingress);
   static objects::WantedChange count(Counts& counts, std::vector<std::string>& before,
                                      const std::set<std::string>& now);
+  void note_passed_host(const std::string& host, bool is_passed);
   void note_secrets(const objects::WantedChange& change);
   static std::set<std::string> keys_of(const Counts& counts);
 
@@ -111,6 +116,7 @@ class Translator {
   KeyPairs pairs_;
   std::unordered_map<std::string, std::shared_ptr<const settings::IngressPolicy>> policies_;
   std::set<std::string> served_;
+  std::set<std::string> passed_hosts_;  // whose TLS is passed through
   std::set<std::string> reviewed_;
   std::set<std::string> diagnosed_;
   std::unordered_map<std::string, std::map<DemandKey, UpstreamDemand>> demands_;

@@ -40,6 +40,8 @@ class SnapshotClient {
   std::uint64_t serving() const { return serving_; }
   bool is_connected() const { return is_greeted_; }
   const snapshot::Snapshot& snapshot() const { return snapshot_; }
+  /// What was handed to the workers last; never null.
+  const std::shared_ptr<const routing::RoutingTable>& table() const { return compiler_.last(); }
 
  private:
   void connect();

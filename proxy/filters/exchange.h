@@ -11,6 +11,7 @@
 #include "proxy/http/message.h"
 #include "proxy/snapshot/snapshot.h"
 #include "proxy/telemetry/record.h"
+#include "proxy/telemetry/trace.h"
 
 namespace penstock::filters {
 
@@ -43,8 +44,10 @@ struct Exchange {
   const snapshot::PartPtr* host_part = nullptr;  // of the route
   std::string request_id;
   std::uint16_t status = 0;
+  bool is_local = false;  // the answer is our own
   std::uint64_t head_sent = 0;  // bytes of the response head
   std::vector<telemetry::UpstreamTry> tries;
+  telemetry::RequestTrace* trace = nullptr;  // null: the route has none
 
   /// As new, but for the memory that it has.
   void reset();

@@ -29,6 +29,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Name::kCount)> k
     "server",
     "strict-transport-security",
     "te",
+    "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",

@@ -27,6 +27,8 @@ enum class Name : std::uint8_t {
   kServer,
   kStrictTransportSecurity,
   kTe,
+  kTraceparent,
+  kTracestate,
   kTrailer,
   kTransferEncoding,
   kUpgrade,

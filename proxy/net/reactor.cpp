@@ -45,6 +45,11 @@ void Reactor::pause(int descriptor, Watched& watched, bool is_paused) {
   control(epoll_.get(), EPOLL_CTL_MOD, descriptor, is_paused ? 0U : EPOLLIN, &watched);
 }
 
+void Reactor::unwatch(int descriptor, const Watched& watched) {
+  control(epoll_.get(), EPOLL_CTL_DEL, descriptor, 0, nullptr);
+  forget(watched);
+}
+
 void Reactor::forget(const Watched& watched) {
   for (int i = next_in_batch_; i < batch_size_; ++i) {
     auto& event = batch_[static_cast<std::size_t>(i)];

@@ -56,6 +56,8 @@ class Reactor {
   void widen(int descriptor, Watched& watched);
   /// Stops or resumes a descriptor of `watch_level`.
   void pause(int descriptor, Watched& watched, bool is_paused);
+  /// The descriptor stays open, and may be watched for another object.
+  void unwatch(int descriptor, const Watched& watched);
   /// Must be called before a watched object goes.
   void forget(const Watched& watched);
 

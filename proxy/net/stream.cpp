@@ -11,8 +11,8 @@
 
 namespace penstock::net {
 
-Stream::Stream(Reactor& reactor, base::Descriptor accepted)
-    : reactor_(reactor), descriptor_(std::move(accepted)), is_writable_(true) {
+Stream::Stream(Reactor& reactor, base::Descriptor accepted, std::uint64_t received)
+    : reactor_(reactor), received_(received), descriptor_(std::move(accepted)), is_writable_(true) {
   // A connection that the kernel will not tell us of could never go on.
   if (!reactor_.watch(descriptor_.get(), *this)) descriptor_.reset();
 }
@@ -25,6 +25,11 @@ void Stream::close() {
   descriptor_.reset();
   abort(reader_);
   abort(writer_);
+}
+
+base::Descriptor Stream::release() {
+  if (descriptor_) reactor_.unwatch(descriptor_.get(), *this);
+  return std::move(descriptor_);
 }
 
 void Stream::abort(Operation*& slot) {

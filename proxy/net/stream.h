@@ -89,7 +89,8 @@ class Stream final : public Watched {
   /// A stream that is not connected yet.
   explicit Stream(Reactor& reactor) : reactor_(reactor) {}
   /// Takes over a connection that a listener has accepted.
-  Stream(Reactor& reactor, base::Descriptor accepted);
+  /// `received` is what was read from it before.
+  Stream(Reactor& reactor, base::Descriptor accepted, std::uint64_t received = 0);
   ~Stream();
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
@@ -116,6 +117,8 @@ class Stream final : public Watched {
   /// The next close sends RST instead of FIN.
   void reset_on_close();
   void close() override;
+  /// Gives the connection away as it is, for another stream. Nothing may be pending.
+  base::Descriptor release();
   /// A slow reader is no dead one: a write that goes on bit by bit is not cut short.
   bool is_moving() override { return std::exchange(has_moved_, false); }
   /// Ends a pending read with operation_aborted and leaves the connection as it is.

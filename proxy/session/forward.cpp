@@ -207,6 +207,7 @@ base::Duration Forward::since(base::SteadyTime begun) const {
 void Forward::end_try(base::SteadyTime begun, std::uint64_t received_before) {
   auto& current = current_try();
   current.total = since(begun);
+  if (exchange_.trace != nullptr) exchange_.trace->end_try(worker_.clock.now());
   if (current.status == 0) current.status = failure_.status;
   if (connection_) current.received = connection_->stream.received() - received_before;
 }
@@ -215,6 +216,9 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
   auto& endpoint = *lease.endpoint();
   const auto begun = worker_.clock.now();
   exchange_.tries.emplace_back().address = endpoint.address;
+  if (exchange_.trace != nullptr) {
+    exchange_.trace->begin_try(exchange_.tries.size() - 1, worker_.trace_ids.span(), begun);
+  }
   is_sent_ = false;
   is_reused_ = false;
   if (may_reuse) take_kept(endpoint);

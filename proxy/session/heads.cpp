@@ -152,6 +152,14 @@ void write_forwarded(const filters::Exchange& exchange, const ClientSide& client
   out.field("X-Original-Forwarded-Host: ", sent_host);
 }
 
+/// The upstream is told of our span instead of the client's.
+void write_trace(const telemetry::RequestTrace& trace, Writer& out) {
+  std::string text;
+  telemetry::append_traceparent(text, trace.upstream());
+  out.field("traceparent: ", text);
+  out.field("tracestate: ", trace.state);
+}
+
 bool is_replaced(const filters::Exchange& exchange, const http::Header& header) {
   return std::ranges::any_of(exchange.response_headers, [&](const filters::AddedHeader& added) {
     return base::equals_ignoring_case(added.name, header.name);
@@ -204,9 +212,15 @@ void write_request_head(const filters::Exchange& exchange, const ClientSide& cli
   const auto& request = *exchange.request;
   // The Host line goes on as it came unless another host is asked for.
   const bool keeps_host = backend.virtual_host.empty() && !request.is_absolute;
+  const auto* trace = exchange.trace;
+  auto replaced = kReplacedInRequest;
+  if (trace != nullptr) {
+    replaced.add(Name::kTraceparent);
+    replaced.add(Name::kTracestate);
+  }
   // What was received stands at most three times: as it came, and in two fields of ours.
-  const auto bound =
-      3 * request.size + backend.virtual_host.size() + exchange.request_id.size() + 1024;
+  const auto bound = 3 * request.size + backend.virtual_host.size() + exchange.request_id.size() +
+                     1024 + (trace == nullptr ? 0 : trace->state.size() + 128);
   overwrite(out, bound, [&](Writer& writer) {
     if (!request.is_absolute && request.line.ends_with(" HTTP/1.1\r\n")) {
       writer.raw(request.line);
@@ -220,12 +234,13 @@ void write_request_head(const filters::Exchange& exchange, const ClientSide& cli
       writer.raw("Host: _\r\n");
     }
     copy_fields(request.headers, writer, [&](const http::Header& header) {
-      return !kReplacedInRequest.has(header.id) && !header.value.empty() &&
+      return !replaced.has(header.id) && !header.value.empty() &&
              (keeps_host || header.id != Name::kHost);
     });
     if (request.upgrades_to_websocket) writer.raw("Upgrade: websocket\r\nConnection: upgrade\r\n");
     writer.field("X-Request-ID: ", exchange.request_id);
     write_forwarded(exchange, client, writer);
+    if (trace != nullptr) write_trace(*trace, writer);
     if (body.is_chunked) {
       writer.raw("Transfer-Encoding: chunked\r\n");
     } else if (body.has_length) {

@@ -8,13 +8,12 @@
 #include "proxy/base/ip_net.h"
 #include "proxy/base/text.h"
 #include "proxy/http/path.h"
-#include "proxy/session/proxy_header.h"
+#include "proxy/session/trace.h"
 
 namespace penstock::session {
 namespace {
 
 constexpr std::size_t kReadSize = 16 << 10;
-constexpr std::uint16_t kHttpsPort = 443;
 constexpr std::uint16_t kClientClosed = 499;  // nginx's word for it; never sent
 constexpr base::Duration kSendTimeout{60'000};
 constexpr base::Duration kLingerTimeout{5'000};
@@ -99,37 +98,6 @@ void HttpSession::end_waiting() {
   if (served_ == 0) return;
   idle_.unlink();
   worker_.metrics.connections_waiting.subtract();
-}
-
-base::Task<bool> HttpSession::begin() {
-  const auto table = worker_.table;
-  if (table->global().forwarded.uses_proxy_protocol) {
-    const bool is_good = co_await read_proxy_header(table->global().forwarded);
-    if (!is_good) co_return false;
-  }
-  if (!side_.is_tls) co_return true;
-  // Other settings may come while the client takes its time.
-  const auto context = worker_.tls_server;
-  if (!context) co_return false;
-  const auto secured = co_await stream_.handshake(context->new_session());
-  if (!secured) worker_.metrics.handshake_failures.add();
-  co_return secured.has_value();
-}
-
-/// False where the connection must end: no header, a malformed one, or a peer that is not trusted.
-base::Task<bool> HttpSession::read_proxy_header(const snapshot::ForwardedHeaders& forwarded) {
-  const bool is_trusted =
-      forwarded.trusted_networks.empty() ||
-      std::ranges::any_of(forwarded.trusted_networks,
-                          [&](const base::IpNet& net) { return net.contains(side_.peer); });
-  if (!is_trusted) co_return false;
-  const auto header = co_await session::read_proxy_header(stream_);
-  if (header.state != net::ProxyHeader::State::kDone) co_return false;
-  if (!header.addresses) co_return true;
-  side_.has_proxy_header = true;
-  side_.set_peer(header.addresses->source.address());
-  side_.is_tls_before = header.addresses->destination.port() == kHttpsPort;
-  co_return true;
 }
 
 /// False where the connection ends without an answer; a failure to answer otherwise.
@@ -236,6 +204,7 @@ telemetry::HttpRecord HttpSession::record(bool is_parsed) const {
   out.service_port = route.service_port;
   out.route_path = route.path;
   out.host_name = std::get<snapshot::Host>(**exchange.host_part).name;
+  out.trace = exchange.trace;
   return out;
 }
 
@@ -252,12 +221,16 @@ std::string_view HttpSession::tls_cipher() const {
 void HttpSession::finish(bool is_parsed) {
   const auto& exchange = work_->exchange;
   if (exchange.status == 0) return;
+  if (exchange.is_local || exchange.status >= 500 || exchange.tries.size() > 1) {
+    note_exchange(worker_.errors, exchange, is_parsed, worker_.clock.wall());
+  }
+  if (!worker_.log_rules.empty()) worker_.log_rules.apply(record(is_parsed), worker_.clock.now());
   const auto& logs = worker_.logs;
   const bool has_ingress = exchange.route != nullptr && !exchange.route->ingress.empty();
   // What no Ingress matched is not worth a line unless asked for; what could not be read is.
   const bool is_logged = logs.http_is_enabled &&
                          (has_ingress || logs.logs_default_backend || exchange.route == nullptr);
-  if (!is_logged && !has_ingress) return;
+  if (!is_logged && !has_ingress && exchange.trace == nullptr) return;
   auto values = record(is_parsed);
   std::string other;
   if (exchange.client_address != side_.peer) {
@@ -268,6 +241,7 @@ void HttpSession::finish(bool is_parsed) {
         worker_.metrics.find(*exchange.host_part, *exchange.route, values.method, exchange.status);
     if (series != nullptr) worker_.metrics.observe(*series, values);
   }
+  if (exchange.trace != nullptr) end_trace(worker_, exchange, values, begun_);
   if (!is_logged) return;
   logs.http.append(values, worker_.log.lines());
   worker_.log.added();
@@ -321,6 +295,7 @@ base::Task<HttpSession::Next> HttpSession::answer(const routing::RoutingTable& t
   if (match.route == nullptr) co_return co_await reply(404, {}, after_reply);
   exchange.route = match.route->route;
   exchange.host_part = &match.host->part;
+  if (exchange.route->policy.trace.is_enabled) begin_trace(worker_, *work_);
   if (match.redirects_to_slash) {
     auto location =
         fmt::format("{}://{}{}/", side_.is_tls ? "https" : "http", exchange.host, request.path);
@@ -355,6 +330,7 @@ base::Task<HttpSession::Next> HttpSession::reply(std::uint16_t status, std::stri
   auto& exchange = work_->exchange;
   auto& out = work_->out;
   exchange.status = status;
+  exchange.is_local = true;
   if (!stream_.is_open()) co_return Next::kClose;
   out.clear();
   append_local_reply(status, location, exchange, next == Next::kClose,

@@ -1,13 +1,16 @@
 #pragma once
 // One client's HTTP connection from accept to close: TLS, then request after request. Between two
 // requests it holds nothing but itself: no buffer, no parsed head, no nested coroutine.
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/base/gate.h"
 #include "proxy/filters/exchange.h"
 #include "proxy/http/h1_parser.h"
 #include "proxy/net/listener.h"
+#include "proxy/net/proxy_protocol.h"
 #include "proxy/session/forward.h"
 #include "proxy/session/heads.h"
 #include "proxy/session/worker_parts.h"
@@ -23,10 +26,15 @@ class HttpSession final : private telemetry::Connection {
   static base::Task<void> serve(std::unique_ptr<HttpSession> session, base::Gate::Pass pass);
 
  private:
+  static constexpr std::uint16_t kHttpsPort = 443;
   enum class Next : std::uint8_t { kRequest, kClose };
 
   base::Task<bool> begin();
-  base::Task<bool> read_proxy_header(const snapshot::ForwardedHeaders& forwarded);
+  base::Task<bool> read_proxy_header(const snapshot::ForwardedHeaders& forwarded,
+                                     std::optional<net::ProxyAddresses>& named);
+  /// False where a stream has the server name, and now the connection. Else `early` is what was
+  /// read of it.
+  base::Task<bool> keeps(const std::optional<net::ProxyAddresses>& named, std::string& early);
   void begin_waiting();
   void end_waiting();
   base::Task<Next> serve_one();

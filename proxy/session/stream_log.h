@@ -1,6 +1,8 @@
 #pragma once
 // The log line of a TCP or UDP session, where its port wants one.
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/policy/stream_log.h"
@@ -10,10 +12,15 @@ namespace penstock::session {
 
 /// Whether this session is one that is logged; draws where only some are.
 bool wants_log(WorkerParts& worker, const snapshot::StreamLog& log);
+/// Of the port that a stream's connections come through: "tcp/443" of "tcp/443/db/orders", too.
+inline std::string_view port_name(std::string_view stream) {
+  return stream.substr(0, stream.find('/', stream.find('/') + 1));
+}
 /// What this worker counts of the port. Where there are too many, it counts for nobody.
 template <class Stream>
 std::shared_ptr<telemetry::StreamSeries> series_of(WorkerParts& worker, const Stream& stream) {
-  auto series = worker.metrics.stream({stream.name, stream.name_space, stream.object});
+  auto series = worker.metrics.stream(
+      {std::string(port_name(stream.name)), stream.name_space, stream.object});
   return series ? series : std::make_shared<telemetry::StreamSeries>();
 }
 void write_log(WorkerParts& worker, const snapshot::StreamLog& log,

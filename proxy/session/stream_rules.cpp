@@ -1,6 +1,7 @@
 #include "proxy/session/stream_rules.h"
 
 #include <algorithm>
+#include <string>
 
 namespace penstock::session {
 namespace {
@@ -112,6 +113,26 @@ const snapshot::StreamRule* choose_rule(std::span<const snapshot::StreamRule> ru
     chosen = &rule;
   }
   return chosen;
+}
+
+const snapshot::StreamDelegate* find_delegate(std::span<const snapshot::StreamDelegate> delegates,
+                                              std::string_view server_name) {
+  const auto find = [&](std::string_view name) -> const snapshot::StreamDelegate* {
+    const auto at = std::ranges::lower_bound(
+        delegates, name, {},
+        [](const snapshot::StreamDelegate& each) { return std::string_view(each.server_name); });
+    return at != delegates.end() && at->server_name == name ? &*at : nullptr;
+  };
+  if (!server_name.empty()) {
+    if (const auto* whole = find(server_name)) return whole;
+    std::string wildcard;
+    for (auto dot = server_name.find('.'); dot != std::string_view::npos;
+         dot = server_name.find('.', dot + 1)) {
+      wildcard.assign("*").append(server_name.substr(dot));
+      if (const auto* wild = find(wildcard)) return wild;
+    }
+  }
+  return find({});
 }
 
 BackendChoice choose_backend(WorkerParts& worker, std::span<const StreamBackend> backends,

@@ -3,6 +3,7 @@
 // several backends does it go.
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "proxy/net/client_hello.h"
 #include "proxy/session/session_pass.h"
@@ -18,6 +19,11 @@ bool admits(const snapshot::IpAccess& access, const base::Address& client);
 /// without TLS.
 const snapshot::StreamRule* choose_rule(std::span<const snapshot::StreamRule> rules,
                                         const base::Address& client, const net::ClientHello& hello);
+
+/// Who has a server name: by the whole of it, else by the longest wildcard, else whoever has those
+/// that nobody else has. Null where nobody does. By search, for an HTTPS port may have thousands.
+const snapshot::StreamDelegate* find_delegate(std::span<const snapshot::StreamDelegate> delegates,
+                                              std::string_view server_name);
 
 struct BackendChoice {
   const snapshot::StreamBackend* backend = nullptr;  // null: none takes the session

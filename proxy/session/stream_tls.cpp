@@ -12,8 +12,6 @@
 namespace penstock::session {
 namespace {
 
-/// From the first byte to the end of the handshake.
-constexpr base::Duration kTlsWait{10'000};
 /// Most hellos come at once and are shorter.
 constexpr std::size_t kHelloRead = 2 << 10;
 
@@ -55,7 +53,7 @@ base::error_code no_tls() {
 }
 
 /// Reads until the hello is whole; what was read stays in `entry.early`.
-base::Task<void> read_hello(net::Stream& client, TlsEntry& entry) {
+base::Task<void> take_hello(net::Stream& client, TlsEntry& entry) {
   using State = net::ClientHelloScanner::State;
   net::ClientHelloScanner scanner;
   auto& bytes = entry.early;
@@ -93,7 +91,7 @@ net::ClientHello agreed(SSL* ssl) {
 }
 
 base::Task<void> terminate(net::Stream& client, std::shared_ptr<StreamTlsContexts> contexts,
-                           std::string_view greeting, TlsEntry& entry) {
+                           bool is_asked, std::string_view greeting, TlsEntry& entry) {
   if (!contexts->server) {
     entry.failure = "the port's TLS settings are not usable";
     co_return;
@@ -102,9 +100,9 @@ base::Task<void> terminate(net::Stream& client, std::shared_ptr<StreamTlsContext
   if (protocol == snapshot::StartTls::kMySql) {
     entry.request = co_await await_mysql_request(client, greeting, entry.failure);
     if (entry.request.empty()) co_return;
-  } else if (protocol != snapshot::StartTls::kOff) {
-    const bool is_asked = co_await await_start_tls(client, protocol, entry.early, entry.failure);
-    if (!is_asked) co_return;
+  } else if (protocol != snapshot::StartTls::kOff && !is_asked) {
+    const bool asks = co_await await_start_tls(client, protocol, entry.early, entry.failure);
+    if (!asks) co_return;
   }
   auto early = std::exchange(entry.early, {});
   const auto secured = co_await client.handshake(contexts->server->new_session(), std::move(early));
@@ -144,18 +142,30 @@ std::shared_ptr<StreamTlsContexts> StreamTlsCache::of(WorkerParts& worker,
   return known;
 }
 
+base::Task<TlsEntry> read_hello(net::Stream& client, snapshot::StartTls protocol,
+                                std::string early) {
+  TlsEntry entry;
+  entry.early = std::move(early);
+  if (protocol != snapshot::StartTls::kOff) {
+    const bool asks = co_await await_start_tls(client, protocol, entry.early, entry.failure);
+    if (!asks) co_return entry;
+  }
+  co_await take_hello(client, entry);
+  co_return entry;
+}
+
 base::Task<TlsEntry> enter_tls(WorkerParts& worker, net::Stream& client,
-                               const snapshot::PartPtr& stream, std::string early,
+                               const snapshot::PartPtr& stream, std::string early, bool is_asked,
                                std::string_view greeting) {
   TlsEntry entry;
   entry.early = std::move(early);
   net::Deadline deadline(worker.wheel, client);
   deadline.expire_in(kTlsWait);
   if (stream_of(stream).tls.mode == snapshot::StreamTlsMode::kPassthrough) {
-    co_await read_hello(client, entry);
+    co_await take_hello(client, entry);
   } else {
     auto contexts = worker.stream_tls.of(worker, stream);
-    co_await terminate(client, std::move(contexts), greeting, entry);
+    co_await terminate(client, std::move(contexts), is_asked, greeting, entry);
   }
   if (deadline.has_expired()) entry.failure = "not done within 10 s";
   co_return entry;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "proxy/base/duration.h"
 #include "proxy/base/task.h"
 #include "proxy/net/client_hello.h"
 #include "proxy/net/stream.h"
@@ -32,6 +33,9 @@ class StreamTlsCache {
   std::map<std::string, std::shared_ptr<StreamTlsContexts>> contexts_;
 };
 
+/// From the first byte to the end of the handshake, and for the hello where it decides more.
+inline constexpr base::Duration kTlsWait{10'000};
+
 /// What became of the beginning of a client's connection.
 struct TlsEntry {
   bool is_through = false;
@@ -41,12 +45,18 @@ struct TlsEntry {
   std::string failure;     // for a log line
 };
 
+/// The client's hello, after what is spoken before TLS; what was read stays in `early`. The caller
+/// bounds the time.
+base::Task<TlsEntry> read_hello(net::Stream& client, snapshot::StartTls protocol,
+                                std::string early);
+
 /// Does what the stream's mode asks for, in bounded time. `early` is what was read from the client
-/// before; `greeting`, which must outlive the task, what a MySQL server has said. The connection
-/// stays open where it fails, for an alert to arrive.
+/// before, `is_asked` that it has asked for TLS by STARTTLS already; `greeting`, which must outlive
+/// the task, what a MySQL server has said. The connection stays open where it fails, for an alert
+/// to arrive.
 base::Task<TlsEntry> enter_tls(WorkerParts& worker, net::Stream& client,
                                const snapshot::PartPtr& stream, std::string early,
-                               std::string_view greeting = {});
+                               bool is_asked = false, std::string_view greeting = {});
 
 /// Our handshake with an endpoint; the caller bounds the time. The certificate is checked as the
 /// backend wants it.

@@ -4,11 +4,15 @@
 // with.
 #include <boost/intrusive/list.hpp>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "proxy/base/end_reason.h"
 #include "proxy/base/gate.h"
+#include "proxy/net/client_hello.h"
 #include "proxy/net/listener.h"
+#include "proxy/net/proxy_protocol.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/stream.h"
 
@@ -29,11 +33,23 @@ class LiveSession : public boost::intrusive::list_base_hook<
 using LiveSessions =
     boost::intrusive::list<LiveSession, boost::intrusive::constant_time_size<false>>;
 
+/// What is known of a connection that another stream, or the HTTPS listener, has begun with.
+struct Arrival {
+  std::optional<net::ProxyAddresses> named;  // by the PROXY header
+  bool has_hello = false;
+  net::ClientHello hello;
+  std::string early;  // bytes of the client from the hello on
+};
+
+class TcpPorts;
+
 class TcpPort final : public std::enable_shared_from_this<TcpPort> {
  public:
-  TcpPort(WorkerParts& worker, base::Gate& gate, snapshot::PartPtr part);
+  /// `ports`, where the delegates of a shared port are found, outlives it.
+  TcpPort(WorkerParts& worker, base::Gate& gate, snapshot::PartPtr part,
+          const TcpPorts* ports = nullptr);
 
-  /// Fails with errno.
+  /// Opens the port, where the stream has one to open. Fails with errno.
   base::IoResult<void> open();
   /// Other settings of the same port: for the sessions that begin from now on.
   void update(snapshot::PartPtr part);
@@ -43,7 +59,14 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   void retire();
   void check_endpoints();
   void end_all(base::EndReason reason);
-  void accept(net::Listener::Accepted accepted);
+  void accept(net::Listener::Accepted accepted, Arrival arrival = {});
+
+  // Of a port that streams share by names.
+  /// Who has the name now, or null.
+  const snapshot::StreamDelegate* delegate_for(std::string_view server_name) const;
+  std::shared_ptr<TcpPort> port_of(const snapshot::StreamDelegate& delegate) const;
+  /// Who has every name there is, so that nobody needs the hello; null where several share.
+  std::shared_ptr<TcpPort> sole_delegate() const;
 
   // For its sessions.
   WorkerParts& worker() { return worker_; }
@@ -52,11 +75,14 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   LiveSessions& sessions() { return sessions_; }
 
  private:
+  void note_sole_delegate();
   const snapshot::Stream& stream() const { return std::get<snapshot::Stream>(*part_); }
 
   WorkerParts& worker_;
   base::Gate& gate_;
   snapshot::PartPtr part_;
+  const TcpPorts* ports_;
+  std::string sole_delegate_;  // name of its part; empty = several or none
   std::shared_ptr<telemetry::StreamSeries> series_;
   net::Listener listener_;
   LiveSessions sessions_;

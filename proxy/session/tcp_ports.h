@@ -15,6 +15,8 @@ class TcpPorts {
   /// Opens, changes or closes the port of this name as the worker's table says. Fails with errno
   /// where it cannot be opened.
   base::IoResult<void> reconcile(const std::string& name);
+  /// By the name of its part; null where there is none.
+  std::shared_ptr<TcpPort> find(const std::string& name) const;
   /// No new sessions.
   void drain();
   /// Endpoints have left upstreams, or may have.
@@ -25,6 +27,7 @@ class TcpPorts {
   void sweep();
 
  private:
+  void remove(const std::string& name);
   WorkerParts& worker_;
   base::Gate& gate_;
   std::map<std::string, std::shared_ptr<TcpPort>> ports_;

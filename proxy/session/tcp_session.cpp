@@ -36,16 +36,22 @@ class TcpSession::Ending final : public net::Closable {
   net::Deadline deadline_;
 };
 
-TcpSession::TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted)
+TcpSession::TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted,
+                       Arrival arrival)
     : port_(std::move(port)),
       worker_(port_->worker()),
       table_(worker_.table),
       part_(port_->part()),
-      stream_(std::get<snapshot::Stream>(*part_)),
+      stream_(&std::get<snapshot::Stream>(*part_)),
       series_(port_->series()),
-      client_(worker_.reactor, std::move(accepted.descriptor)),
+      client_(worker_.reactor, std::move(accepted.descriptor), arrival.early.size()),
       peer_(base::unmapped(accepted.peer.address())),
-      socket_peer_(accepted.peer) {
+      socket_peer_(accepted.peer),
+      named_(arrival.named),
+      early_(std::move(arrival.early)),
+      has_hello_(arrival.has_hello),
+      hello_(std::move(arrival.hello)) {
+  if (named_) peer_ = base::unmapped(named_->source.address());
   port_->sessions().push_back(*this);
 }
 
@@ -59,7 +65,7 @@ void TcpSession::end(base::EndReason reason) {
 
 void TcpSession::check_endpoint() {
   using enum snapshot::EndpointRemoval;
-  const auto& drain = stream_.drain;
+  const auto& drain = stream_->drain;
   const bool is_gone =
       upstream_ != nullptr && upstream_->lease && upstream_->lease->endpoint()->is_retired;
   if (!is_gone || leaving_ || drain.on_endpoint_removal == kKeep) return;
@@ -74,11 +80,11 @@ base::Task<void> TcpSession::serve(std::unique_ptr<TcpSession> session,
 }
 
 const snapshot::StreamRule* TcpSession::rule() const {
-  return choose_rule(stream_.rules, peer_, hello_);
+  return choose_rule(stream_->rules, peer_, hello_);
 }
 
 std::uint64_t TcpSession::hash_key() const {
-  if (stream_.hash_key == snapshot::HashKey::kAddress) return upstream::source_key(peer_, true);
+  if (stream_->hash_key == snapshot::HashKey::kAddress) return upstream::source_key(peer_, true);
   return upstream::source_key(peer_, named_ ? named_->source.port() : socket_peer_.port());
 }
 
@@ -97,7 +103,7 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     tries_.emplace_back().address = lease->endpoint()->address;
     const auto attempted = worker_.clock.now();
     lease->endpoint()->series->connects.add();
-    connection->deadline.expire_in(stream_.connect_timeout);
+    connection->deadline.expire_in(stream_->connect_timeout);
     upstream_ = connection.get();
     tls_failure_.clear();
     auto connected = co_await connection->stream.connect(lease->endpoint()->address);
@@ -121,9 +127,9 @@ base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
     if (state != nullptr) state->report_failure(*lease->endpoint(), worker_.clock.now());
     tried.push_back(lease->endpoint());
     const bool is_late =
-        stream_.retry_timeout.count() > 0 && worker_.clock.now() - begun >= stream_.retry_timeout;
-    const bool is_last = stream_.tries != 0 && tried.size() >= stream_.tries;
-    if (!stream_.retries_next_upstream || is_last || is_late) break;
+        stream_->retry_timeout.count() > 0 && worker_.clock.now() - begun >= stream_->retry_timeout;
+    const bool is_last = stream_->tries != 0 && tried.size() >= stream_->tries;
+    if (!stream_->retries_next_upstream || is_last || is_late) break;
   }
   co_return nullptr;
 }
@@ -140,12 +146,12 @@ void TcpSession::connect_failed(upstream::Endpoint& endpoint, base::error_code c
 
 base::Task<bool> TcpSession::read_header() {
   using snapshot::ProxyProtocolIn;
-  if (stream_.proxy_protocol == ProxyProtocolIn::kOff) co_return true;
-  const bool is_required = stream_.proxy_protocol == ProxyProtocolIn::kRequired;
+  if (stream_->proxy_protocol == ProxyProtocolIn::kOff || has_hello_) co_return true;
+  const bool is_required = stream_->proxy_protocol == ProxyProtocolIn::kRequired;
   // An empty list is that of the tcp-services ConfigMap, which has none: everybody is believed, as
   // in the original. A TCPService cannot leave it empty.
   const bool is_trusted =
-      stream_.trusted_proxies.empty() || contains(stream_.trusted_proxies, peer_);
+      stream_->trusted_proxies.empty() || contains(stream_->trusted_proxies, peer_);
   if (!is_trusted) co_return !is_required;
   if (!is_required) {
     const bool speaks = co_await speaks_within(client_, worker_.wheel, kOptionalHeaderWait);
@@ -185,8 +191,8 @@ base::Task<base::IoResult<void>> TcpSession::send_header(net::Stream& upstream,
 base::Task<void> TcpSession::run() {
   begun_ = worker_.clock.now();
   serial_ = ++worker_.connections;
-  is_logged_ = wants_log(worker_, stream_.log);
-  if (is_logged_) server_ = client_.local_endpoint();
+  is_logged_ = wants_log(worker_, stream_->log);
+  if (is_logged_ || !worker_.log_rules.empty()) server_ = client_.local_endpoint();
   series_->active.add();
   const auto reason = co_await carry();
   upstream_ = nullptr;
@@ -197,15 +203,19 @@ base::Task<base::EndReason> TcpSession::carry() {
   using enum base::EndReason;
   const bool is_headed = co_await read_header();
   if (!is_headed) co_return kBadProxyHeader;
+  if (!stream_->delegates.empty()) {
+    const auto failed = co_await go_by_name();
+    if (failed) co_return *failed;
+  }
   phase_ = Phase::kAdmission;
-  if (!admits(stream_.access, peer_)) co_return kDenied;
-  if (stream_.limits != snapshot::ConnectionLimits()) {
-    auto pass = SessionPass::enter(worker_.limits.of(stream_.name), stream_.limits, peer_,
+  if (!admits(stream_->access, peer_)) co_return kDenied;
+  if (stream_->limits != snapshot::ConnectionLimits()) {
+    auto pass = SessionPass::enter(worker_.limits.of(stream_->name), stream_->limits, peer_,
                                    worker_.clock.now());
     if (!pass) co_return kLimit;
     pass_ = std::move(*pass);
   }
-  if (stream_.tls.mode != snapshot::StreamTlsMode::kOff && !is_greeted_by_server()) {
+  if (stream_->tls.mode != snapshot::StreamTlsMode::kOff && !is_greeted_by_server()) {
     phase_ = Phase::kTlsHandshake;
     const bool is_secured = co_await secure_client();
     if (!is_secured) co_return kTlsFailure;
@@ -218,7 +228,7 @@ base::Task<base::EndReason> TcpSession::carry() {
   std::unique_ptr<UpstreamConnection> connection;
   phase_ = Phase::kConnecting;
   if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
-  if (!connection && !ended_by_ && choice.backend != nullptr && stream_.retries_next_upstream) {
+  if (!connection && !ended_by_ && choice.backend != nullptr && stream_->retries_next_upstream) {
     choice = choose_backend(worker_, chosen->backends, key, choice.backend);
     if (choice.backend != nullptr) connection = co_await connect(*choice.backend);
   }
@@ -236,7 +246,7 @@ base::Task<base::EndReason> TcpSession::carry() {
       needs_preparing(*backend) ? snapshot::ProxyProtocolOut::kNone : backend->proxy_protocol;
   phase_ = Phase::kProxying;
   if (!early_.empty() || version != snapshot::ProxyProtocolOut::kNone) {
-    connection->deadline.expire_in(stream_.connect_timeout);
+    connection->deadline.expire_in(stream_->connect_timeout);
     const auto sent = co_await send_header(connection->stream, version);
     connection->deadline.cancel();
     if (!sent && connection->deadline.has_expired()) co_return kConnectTimeout;
@@ -248,17 +258,17 @@ base::Task<base::EndReason> TcpSession::carry() {
 
 base::Task<base::EndReason> TcpSession::carry_bytes(UpstreamConnection& connection) {
   auto& upstream = connection.stream;
-  const auto& keepalive = stream_.keepalive;
+  const auto& keepalive = stream_->keepalive;
   for (auto* side : {&client_, &upstream}) {
     side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
   }
   if (!greeting_.empty()) co_await client_.write(greeting_);
   check_endpoint();  // it may have gone while it was connected to
   Ending lifetime(*this, base::EndReason::kMaxSession);
-  lifetime.end_in(stream_.longest_session);
+  lifetime.end_in(stream_->longest_session);
   RelayOptions options{
-      stream_.idle_timeout,       stream_.client_idle_timeout, stream_.upstream_idle_timeout,
-      stream_.half_close_timeout, stream_.bandwidth,           series_.get()};
+      stream_->idle_timeout,       stream_->client_idle_timeout, stream_->upstream_idle_timeout,
+      stream_->half_close_timeout, stream_->bandwidth,           series_.get()};
   relayed_ = co_await relay(worker_, client_, upstream, options);
   auto& last = tries_.back();
   last.received = upstream.received();
@@ -287,21 +297,23 @@ void TcpSession::finish(base::EndReason reason) {
   if (base::is_failure(reason) && (phase_ != Phase::kConnecting || tries_.empty())) {
     write_error(reason);
   }
-  if (is_logged_) write_log(reason, time);
+  note_stream(worker_.errors, stream_->name, reason, peer_, tries_, worker_.clock.wall());
+  if (is_logged_ || !worker_.log_rules.empty()) write_log(reason, time);
 }
 
 void TcpSession::write_log(base::EndReason reason, base::Duration time) {
   telemetry::StreamRecord record;
   const auto address = peer_.to_string();
-  record.client = {this, socket_peer_, peer_, address, named_.has_value(), stream_.port, serial_};
-  record.name = stream_.log_name;
+  record.client = {this, socket_peer_, peer_, address, named_.has_value(), stream_->port, serial_};
+  record.name = stream_->log_name;
   record.reason = reason;
   record.bytes_received = client_.received();
   record.bytes_sent = client_.sent();
   record.now = worker_.clock.wall();
   record.time = time;
   record.tries = tries_;
-  session::write_log(worker_, stream_.log, record);
+  worker_.log_rules.apply(record, worker_.clock.now());
+  if (is_logged_) session::write_log(worker_, stream_->log, record);
 }
 
 void TcpSession::write_error(base::EndReason reason) {
@@ -314,8 +326,8 @@ void TcpSession::write_error(base::EndReason reason) {
                                        : base::format_endpoint(tries_.back().address.address(),
                                                                tries_.back().address.port());
   StreamError error;
-  error.stream = stream_.name;
-  error.owner = stream_.owner;
+  error.stream = port_name(stream_->name);
+  error.owner = stream_->owner;
   error.reason = reason;
   error.side = side_;
   error.phase = phase_;

@@ -21,7 +21,7 @@ namespace penstock::session {
 
 class TcpSession final : public LiveSession, private telemetry::Connection {
  public:
-  TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted);
+  TcpSession(std::shared_ptr<TcpPort> port, net::Listener::Accepted accepted, Arrival arrival);
 
   ~TcpSession();
 
@@ -35,6 +35,11 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   base::Task<base::EndReason> carry_bytes(UpstreamConnection& connection);
   /// False where the connection must end.
   base::Task<bool> read_header();
+  /// Of a port that several share: to the stream that has the name in the hello. Why the connection
+  /// must end, or no reason.
+  base::Task<std::optional<base::EndReason>> go_by_name();
+  /// From here on the session is one of this port, by all of its settings.
+  void move_to(std::shared_ptr<TcpPort> port);
   std::string proxy_header(snapshot::ProxyProtocolOut version) const;
   base::Task<base::IoResult<void>> send_header(net::Stream& upstream,
                                                snapshot::ProxyProtocolOut version);
@@ -70,7 +75,7 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   WorkerParts& worker_;
   std::shared_ptr<const routing::RoutingTable> table_;
   snapshot::PartPtr part_;
-  const snapshot::Stream& stream_;
+  const snapshot::Stream* stream_;  // inside of it
   std::shared_ptr<telemetry::StreamSeries> series_;
   net::Stream client_;
   UpstreamConnection* upstream_ = nullptr;  // while there is one
@@ -79,6 +84,7 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   std::optional<net::ProxyAddresses> named_;  // by the PROXY header
   std::string early_;         // bytes that were looked at and belong to the upstream
   std::string greeting_;      // of an SMTP or MySQL server, where the client is to see it
+  bool has_hello_ = false;    // it was read before the stream was chosen; in `early_`
   net::ClientHello hello_;    // of a port with TLS
   std::string tls_failure_;   // of the last handshake; empty where it was right
   base::TcpEndpoint server_;  // where it is asked for

@@ -9,7 +9,9 @@
 namespace penstock::session {
 
 base::Task<bool> TcpSession::secure_client() {
-  auto entry = co_await enter_tls(worker_, client_, part_, std::move(early_));
+  const bool is_read = has_hello_ && stream_->tls.mode == snapshot::StreamTlsMode::kPassthrough;
+  if (is_read) co_return true;
+  auto entry = co_await enter_tls(worker_, client_, part_, std::move(early_), has_hello_);
   early_ = std::move(entry.early);
   hello_ = std::move(entry.hello);
   tls_failure_ = std::move(entry.failure);
@@ -26,11 +28,11 @@ base::IoResult<void> bad_greeting() {
 }  // namespace
 
 bool TcpSession::needs_preparing(const snapshot::StreamBackend& backend) const {
-  return backend.tls.is_enabled || stream_.tls.start_tls == snapshot::StartTls::kSmtp;
+  return backend.tls.is_enabled || stream_->tls.start_tls == snapshot::StartTls::kSmtp;
 }
 
 bool TcpSession::is_greeted_by_server() const {
-  return stream_.tls.start_tls == snapshot::StartTls::kMySql;
+  return stream_->tls.start_tls == snapshot::StartTls::kMySql;
 }
 
 /// The PROXY header goes before all else, as whoever reads it must know the client before a
@@ -65,12 +67,12 @@ base::Task<std::optional<base::EndReason>> TcpSession::secure_both(
   }
   const auto greeting = std::exchange(greeting_, {});
   std::string nothing;
-  auto entry = co_await enter_tls(worker_, client_, part_, std::move(nothing), greeting);
+  auto entry = co_await enter_tls(worker_, client_, part_, std::move(nothing), false, greeting);
   tls_failure_ = std::move(entry.failure);
   if (!entry.is_through) co_return base::EndReason::kTlsFailure;
   hello_ = std::move(entry.hello);
   phase_ = Phase::kConnecting;
-  upstream.deadline.expire_in(stream_.connect_timeout);
+  upstream.deadline.expire_in(stream_->connect_timeout);
   auto secured = co_await upstream.stream.write(entry.request);
   if (secured) secured = co_await secure_upstream(worker_, upstream.stream, part_, backend.tls);
   upstream.deadline.cancel();

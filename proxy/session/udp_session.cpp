@@ -245,11 +245,13 @@ void UdpSession::finish(base::EndReason reason) {
   series_->end(reason, time);
   // What an endpoint did has had its line.
   if (base::is_failure(reason) && tries_.empty()) write_error(reason);
-  if (wants_log(worker_, port_.stream().log)) write_log(reason, time);
+  note_stream(worker_.errors, port_.stream().name, reason, client_, tries_, worker_.clock.wall());
+  const bool is_logged = wants_log(worker_, port_.stream().log);
+  if (is_logged || !worker_.log_rules.empty()) write_log(reason, time, is_logged);
   pass_.reset();
 }
 
-void UdpSession::write_log(base::EndReason reason, base::Duration time) {
+void UdpSession::write_log(base::EndReason reason, base::Duration time, bool is_logged) {
   if (!tries_.empty() && tries_.back().total.count() < 0) tries_.back().total = time;
   telemetry::StreamRecord record;
   const auto address = client_.to_string();
@@ -262,7 +264,8 @@ void UdpSession::write_log(base::EndReason reason, base::Duration time) {
   record.now = worker_.clock.wall();
   record.time = time;
   record.tries = tries_;
-  session::write_log(worker_, port_.stream().log, record);
+  worker_.log_rules.apply(record, worker_.clock.now());
+  if (is_logged) session::write_log(worker_, port_.stream().log, record);
 }
 
 void UdpSession::write_error(base::EndReason reason, base::error_code code) {

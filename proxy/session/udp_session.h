@@ -73,7 +73,7 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   void fail(base::error_code code);
   void touch();
   bool is_done() const;
-  void write_log(base::EndReason reason, base::Duration time);
+  void write_log(base::EndReason reason, base::Duration time, bool is_logged);
   void write_error(base::EndReason reason, base::error_code code = {});
   std::string proxy_header() const;
   upstream::UpstreamState* state() const;

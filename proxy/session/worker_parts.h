@@ -4,6 +4,7 @@
 #include <boost/intrusive/list.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "proxy/net/tls_context.h"
 #include "proxy/routing/routing_table.h"
 #include "proxy/session/buffer_pool.h"
+#include "proxy/session/diagnosis.h"
 #include "proxy/session/limit_cache.h"
 #include "proxy/session/stream_tls.h"
 #include "proxy/session/upstream_connection.h"
@@ -21,6 +23,8 @@
 #include "proxy/telemetry/access_log.h"
 #include "proxy/telemetry/log_format.h"
 #include "proxy/telemetry/metrics.h"
+#include "proxy/telemetry/recent_errors.h"
+#include "proxy/telemetry/trace_exporter.h"
 #include "proxy/upstream/pool.h"
 #include "proxy/upstream/upstream_state.h"
 
@@ -33,6 +37,7 @@ struct Logs {
   bool logs_default_backend = false;
   telemetry::HttpLogFormat http;
   telemetry::StreamLogFormat stream;
+  std::optional<telemetry::HttpLogFormat> span_name = {};  // none: by the route
 };
 
 /// A client's connection while it waits for its next request.
@@ -42,6 +47,8 @@ struct IdleClient
   net::Stream& stream;
 };
 using IdleClients = boost::intrusive::list<IdleClient, boost::intrusive::constant_time_size<false>>;
+
+class TcpPort;
 
 struct WorkerParts {
   WorkerParts(net::Reactor& loop, telemetry::WorkerMetrics& counters, telemetry::LogWriter* writer)
@@ -59,8 +66,15 @@ struct WorkerParts {
   net::TlsClientContext tls_client;
   std::shared_ptr<net::TlsServerContext> tls_server;  // held by each handshake
   StreamTlsCache stream_tls;
+  // Who has names of HTTPS connections that are not to be decrypted; null: nobody, and no hello is
+  // looked at.
+  std::shared_ptr<TcpPort> https_names;
   telemetry::WorkerMetrics& metrics;
   telemetry::LogBuffer log;
+  telemetry::RecentErrors errors;
+  LogRules log_rules;
+  telemetry::SpanBuffer spans;
+  telemetry::TraceIds trace_ids;
   Logs logs;
   base::LineRate error_lines{10};  // of sessions that failed
   std::uint64_t connections = 0;   // serial number of the last one

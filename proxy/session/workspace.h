@@ -10,6 +10,7 @@
 #include "proxy/filters/exchange.h"
 #include "proxy/http/message.h"
 #include "proxy/session/input.h"
+#include "proxy/telemetry/trace.h"
 #include "proxy/upstream/endpoint.h"
 
 namespace penstock::session {
@@ -20,7 +21,8 @@ struct Workspace {
   filters::Exchange exchange;
   std::string buffered;  // of the body, where it had to be gathered
   http::ResponseHead response;
-  std::string out;  // a head, or a chunk, on its way out
+  telemetry::RequestTrace trace;  // where the route has one
+  std::string out;                // a head, or a chunk, on its way out
   std::vector<upstream::EndpointPtr> tried;
   std::string pipelined;  // what came behind a request's body
 

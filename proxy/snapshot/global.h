@@ -8,6 +8,7 @@
 
 #include "proxy/base/duration.h"
 #include "proxy/snapshot/archive.h"
+#include "proxy/snapshot/policy/trace.h"
 
 namespace penstock::snapshot {
 
@@ -164,12 +165,14 @@ struct Global {
   Syslog syslog;
   ForwardedHeaders forwarded;
   TlsSettings tls;
+  TraceSettings traces;
 
   template <class Archive>
   void describe(Archive& archive) {
     archive("instance", instance)("listeners", listeners)("workers", workers)(
         "shutdown_timeout", shutdown_timeout)("client", client)("keepalive", keepalive)(
-        "access_log", access_log)("syslog", syslog)("forwarded", forwarded)("tls", tls);
+        "access_log", access_log)("syslog", syslog)("forwarded", forwarded)("tls", tls)("traces",
+                                                                                        traces);
   }
   bool operator==(const Global&) const = default;
 };

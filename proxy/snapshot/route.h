@@ -12,6 +12,7 @@
 #include "proxy/snapshot/policy/next_upstream.h"
 #include "proxy/snapshot/policy/proxy_timeouts.h"
 #include "proxy/snapshot/policy/request_body.h"
+#include "proxy/snapshot/policy/trace.h"
 
 namespace penstock::snapshot {
 
@@ -23,11 +24,13 @@ struct RoutePolicy {
   HttpsRedirect https_redirect;
   IpAccess ip_access;
   Backend backend;
+  Trace trace;
 
   template <class Archive>
   void describe(Archive& archive) {
     archive("body", body)("timeouts", timeouts)("next_upstream", next_upstream)(
-        "https_redirect", https_redirect)("ip_access", ip_access)("backend", backend);
+        "https_redirect", https_redirect)("ip_access", ip_access)("backend", backend)("trace",
+                                                                                      trace);
   }
   bool operator==(const RoutePolicy&) const = default;
 };

@@ -15,6 +15,7 @@
 #include "proxy/snapshot/policy/stream_drain.h"
 #include "proxy/snapshot/policy/stream_log.h"
 #include "proxy/snapshot/policy/tcp_keepalive.h"
+#include "proxy/snapshot/stream_names.h"
 #include "proxy/snapshot/stream_tls.h"
 
 namespace penstock::snapshot {
@@ -63,7 +64,8 @@ struct StreamRule {
   bool operator==(const StreamRule&) const = default;
 };
 
-/// Named "tcp/<port>" or "tcp/<address>:<port>" as a part.
+/// Named "tcp/<port>" or "tcp/<address>:<port>" as a part; one that has connections of the port by
+/// name, "tcp/<port>/<namespace>/<object>" or, of a host of Ingresses, "tcp/<port>/<host>".
 struct Stream {
   std::string name;
   std::string address;  // empty = every address, IPv4 and IPv6
@@ -93,6 +95,11 @@ struct Stream {
   StreamDrain drain;
   TcpKeepalive keepalive;
   StreamLog log;
+  StreamEntrance entrance = StreamEntrance::kPort;
+  // Not empty: the hello is read, and the stream that has the name takes the connection from there;
+  // nothing but the PROXY header, STARTTLS and what is said of connections that nobody has is this
+  // stream's own. Sorted by name.
+  std::vector<StreamDelegate> delegates;
 
   template <class Archive>
   void describe(Archive& archive) {
@@ -103,8 +110,8 @@ struct Stream {
         "client_idle_timeout", client_idle_timeout)("upstream_idle_timeout", upstream_idle_timeout)(
         "half_close_timeout", half_close_timeout)("retries_next_upstream", retries_next_upstream)(
         "tries", tries)("retry_timeout", retry_timeout)("longest_session", longest_session)(
-        "limits", limits)("bandwidth", bandwidth)("drain", drain)("keepalive", keepalive)("log",
-                                                                                          log);
+        "limits", limits)("bandwidth", bandwidth)("drain", drain)("keepalive", keepalive)(
+        "log", log)("entrance", entrance)("delegates", delegates);
   }
   bool operator==(const Stream&) const = default;
 };

@@ -22,6 +22,11 @@ class Check {
       expect(listener.port != 0, "listeners: expected a port from 1 to 65535, got 0");
       check_address("listeners", listener.address);
     }
+    const auto& traces = global.traces;
+    expect(traces.max_queue != 0 && traces.max_batch != 0 && traces.delay.count() > 0,
+           "traces: expected a queue, a batch and a delay above zero");
+    expect(traces.collector_host.empty() || traces.collector_port != 0,
+           "traces: expected a port from 1 to 65535, got 0");
   }
   void operator()(const Certificate& certificate) {
     check_name(certificate.name);
@@ -70,6 +75,7 @@ class Check {
         if (!backend.tls.certificate.empty()) check_certificate(backend.tls.certificate);
       }
     }
+    check_delegates(stream);
     expect(stream.drain.on_endpoint_removal != EndpointRemoval::kCloseAfter ||
                stream.drain.after.count() > 0,
            "drain: expected a time for close_after, got none");
@@ -85,6 +91,20 @@ class Check {
   }
 
  private:
+  void check_delegates(const Stream& stream) {
+    expect(stream.entrance != StreamEntrance::kHttps || !stream.delegates.empty(),
+           "entrance: expected delegates with https, got none");
+    const StreamDelegate* before = nullptr;
+    for (const auto& delegate : stream.delegates) {
+      const auto* found = after_.find<Stream>(PartKind::kStream, delegate.stream);
+      expect(found != nullptr && found->entrance == StreamEntrance::kNames,
+             "delegates: expected a stream that is entered by names, got '{}'", delegate.stream);
+      expect(before == nullptr || before->server_name < delegate.server_name,
+             "delegates: expected to be sorted without repeats, at '{}'", delegate.server_name);
+      before = &delegate;
+    }
+  }
+
   template <class T>
   void check_stream(const T& stream) {
     check_name(stream.name);

@@ -207,6 +207,20 @@ void add_health(const EndpointHealth::All& all, Families& out) {
   }
 }
 
+void add_traces(const TraceCounts& counts, Families& out) {
+  family(out, "penstock_trace_spans_exported_total", "Spans that the collector took.",
+         MetricType::Counter)
+      .metric.push_back(value_of(MetricType::Counter, counts.exported.get(), {}));
+  auto& dropped = family(out, "penstock_trace_spans_dropped_total",
+                         "Spans that were dropped, by the reason.", MetricType::Counter);
+  const auto add = [&](const char* reason, const Counter& counter) {
+    dropped.metric.push_back(value_of(MetricType::Counter, counter.get(), {{"reason", reason}}));
+  };
+  add("queue_full", counts.queue_full);
+  add("refused", counts.refused);
+  add("unreachable", counts.unreachable);
+}
+
 /// Dashboards of ingress-nginx tell its instances apart by these.
 void add_instance(const snapshot::Instance& instance, Families& families) {
   Labels labels;
@@ -248,6 +262,7 @@ Families Metrics::collect(std::uint64_t access_log_dropped, std::uint64_t versio
   family(out, "penstock_access_log_dropped_total", "Access log lines that were dropped.",
          MetricType::Counter)
       .metric.push_back(value_of(MetricType::Counter, access_log_dropped, {}));
+  add_traces(traces_, out);
   family(out, "penstock_snapshot_version", "The version that every worker serves.",
          MetricType::Gauge)
       .metric.push_back(value_of(MetricType::Gauge, version, {}));

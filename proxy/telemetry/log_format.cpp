@@ -11,6 +11,7 @@
 
 #include "proxy/base/ip_net.h"
 #include "proxy/base/text.h"
+#include "proxy/telemetry/trace.h"
 
 namespace penstock::telemetry {
 
@@ -165,6 +166,12 @@ void write_upstream_name(const H& record, W& out, V) {
   text.append(record.service_port);
 }
 
+template <class Write>
+void write_trace(const H& record, W& out, Write write) {
+  if (record.trace == nullptr) return out.absent();
+  write(out.out(), record.trace->server);
+}
+
 // Sorted by name.
 constexpr Variable<H> kHttpVariables[] = {
     {"args", [](const H& r, W& w, V) { w.text(r.query); }},
@@ -177,6 +184,16 @@ constexpr Variable<H> kHttpVariables[] = {
     {"ingress_name", [](const H& r, W& w, V) { w.plain(r.ingress); }},
     {"msec", [](const H& r, W& w, V) { write_msec(r.now, w); }},
     {"namespace", [](const H& r, W& w, V) { w.plain(r.name_space); }},
+    {"opentelemetry_context_traceparent",
+     [](const H& r, W& w, V) { write_trace(r, w, append_traceparent); }},
+    {"opentelemetry_span_id",
+     [](const H& r, W& w, V) {
+       write_trace(r, w, [](auto& out, const auto& server) { append_hex(out, server.span); });
+     }},
+    {"opentelemetry_trace_id",
+     [](const H& r, W& w, V) {
+       write_trace(r, w, [](auto& out, const auto& server) { append_hex(out, server.trace); });
+     }},
     {"pid", [](const H&, W& w, V) { w.number(static_cast<std::uint64_t>(getpid())); }},
     {"proxy_add_x_forwarded_for",
      [](const H& r, W& w, V) {

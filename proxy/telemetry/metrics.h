@@ -20,6 +20,7 @@
 #include "proxy/telemetry/endpoint_health.h"
 #include "proxy/telemetry/record.h"
 #include "proxy/telemetry/stream_series.h"
+#include "proxy/telemetry/trace_counts.h"
 #include "proxy/telemetry/upstream_series.h"
 
 namespace penstock::telemetry {
@@ -84,6 +85,14 @@ class WorkerMetrics {
                       std::string_view method, std::uint16_t status);
   /// Null where there are too many. Asked for once for each port, which holds it.
   std::shared_ptr<StreamSeries> stream(const StreamLabels& labels);
+  /// Visits what is counted of a port: one for each object that has had it.
+  template <class Visit>
+  void for_each_stream(const std::string& name, Visit visit) const {
+    for (auto each = streams_.lower_bound({name, "", ""});
+         each != streams_.end() && each->first.stream == name; ++each) {
+      visit(*each->second);
+    }
+  }
   /// Shared by all beyond a bound, so that sums stay right.
   std::shared_ptr<UpstreamSeries> upstream(const std::string& name);
   void observe(RequestSeries& series, const HttpRecord& record);
@@ -117,6 +126,7 @@ class Metrics {
  public:
   WorkerMetrics& worker(std::size_t index);
   EndpointHealth& endpoint_health() { return endpoint_health_; }
+  TraceCounts& traces() { return traces_; }
   /// The labels that the metrics of ingress-nginx carry in addition to their own. From any thread.
   void set_instance(const snapshot::Instance& instance);
   /// From any thread. `access_log_dropped` and `version` come from their owners.
@@ -130,6 +140,7 @@ class Metrics {
   snapshot::Instance instance_;
   std::vector<std::unique_ptr<WorkerMetrics>> workers_;
   EndpointHealth endpoint_health_;
+  TraceCounts traces_;
 };
 
 }  // namespace penstock::telemetry

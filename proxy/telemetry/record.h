@@ -13,6 +13,8 @@
 
 namespace penstock::telemetry {
 
+struct RequestTrace;
+
 /// One attempt on one endpoint. Times are negative where that point was not reached.
 struct UpstreamTry {
   base::TcpEndpoint address;
@@ -81,7 +83,8 @@ struct HttpRecord {
   std::string_view service;
   std::string_view service_port;
   std::string_view route_path;
-  std::string_view host_name;  // of the host that took the request: "*.example.com"
+  std::string_view host_name;           // of the host that took the request: "*.example.com"
+  const RequestTrace* trace = nullptr;  // null: it has none
 };
 
 struct StreamRecord {

@@ -33,6 +33,10 @@ struct Endpoint {
   base::SteadyTime ramp_from;  // the epoch: from its first use
   base::Duration ramp{0};      // how long; 0 = it has its full share
   bool was_down = false;       // by its active checks, when last looked at
+  std::uint64_t failures = 0;  // of all attempts
+  std::uint64_t answers = 0;   // good ones; for a stream, connections that were made
+  double answer_seconds = 0;   // the time to all of them
+  std::uint64_t requests = 0;  // attempts that were given to it
   double ewma_seconds = 0;     // peak-sensitive response time; 0 = none yet
   base::SteadyTime ewma_touched;
   IdleConnection* last_idle = nullptr;  // kept connections, the one used last first (pool.h)

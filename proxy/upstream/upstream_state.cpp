@@ -12,32 +12,32 @@ namespace penstock::upstream {
 void UpstreamState::reconcile(const snapshot::Upstream& upstream,
                               const snapshot::Endpoints& endpoints, base::HealthTable* health) {
   std::vector<EndpointPtr> next;
-  bool is_changed = endpoints.endpoints.size() != endpoints_.size();
+  bool is_changed = false;
   for (const auto& wanted : endpoints.endpoints) {
     const auto address = base::parse_address(wanted.address);
     if (!address) continue;
     const base::TcpEndpoint key(*address, wanted.port);
-    const auto known = std::ranges::find(endpoints_, key, [](const auto& e) { return e->address; });
-    if (known != endpoints_.end()) {
+    const auto known = std::ranges::find(all_, key, [](const auto& e) { return e->address; });
+    if (known != all_.end()) {
       is_changed |= (*known)->weight != wanted.weight;
       (*known)->weight = wanted.weight;
       next.push_back(*known);
       continue;
     }
-    is_changed = true;
     auto fresh = std::make_shared<Endpoint>();
     fresh->address = key;
     fresh->text = base::format_endpoint(*address, wanted.port);
     fresh->weight = wanted.weight;
     fresh->series = series_;
     // The first endpoints have nobody to leave their share to.
-    if (!endpoints_.empty()) fresh->ramp = upstream.balancing.slow_start;
+    if (!all_.empty()) fresh->ramp = upstream.balancing.slow_start;
     next.push_back(std::move(fresh));
   }
-  for (const auto& old : endpoints_) {
+  for (const auto& old : all_) {
     if (std::ranges::find(next, old) == next.end()) old->is_retired = true;
   }
-  endpoints_ = std::move(next);
+  all_ = std::move(next);
+  is_changed |= select();
   health_ = upstream.passive_health;
   watch_health(upstream.health_check, health);
   if (balancing_ != upstream.balancing) {
@@ -53,14 +53,31 @@ void UpstreamState::watch_health(const snapshot::HealthCheck& check, base::Healt
   const bool is_same = health_check_ == check;
   health_check_ = check;
   if (!is_wanted && is_same) return;
-  for (const auto& each : endpoints_) {
+  for (const auto& each : all_) {
     if (is_wanted && is_same && each->health) continue;
     each->health = is_wanted ? health->of(health_name(each->address, check)) : nullptr;
   }
 }
 
+bool UpstreamState::select() {
+  std::vector<EndpointPtr> next;
+  next.reserve(all_.size());
+  std::ranges::copy_if(all_, std::back_inserter(next),
+                       [&](const auto& each) { return !is_drained(*each); });
+  if (next == endpoints_) return false;
+  endpoints_ = std::move(next);
+  return true;
+}
+
+void UpstreamState::set_drained(std::set<std::string> texts) {
+  if (drained_ == texts) return;
+  drained_ = std::move(texts);
+  if (select() && balancer_) balancer_->reset(endpoints_);
+}
+
 void UpstreamState::retire() {
-  for (const auto& endpoint : endpoints_) endpoint->is_retired = true;
+  for (const auto& endpoint : all_) endpoint->is_retired = true;
+  all_.clear();
   endpoints_.clear();
 }
 
@@ -120,6 +137,8 @@ std::optional<Lease> UpstreamState::pick(const PickInput& input,
 void UpstreamState::report_success(Endpoint& endpoint, std::chrono::duration<double> response_time,
                                    base::SteadyTime now) const {
   endpoint.fails = 0;
+  ++endpoint.answers;
+  endpoint.answer_seconds += response_time.count();
   if (!balancing_ || balancing_->algorithm != snapshot::Algorithm::kEwma) return;
   // Peak-sensitive: a slower answer counts at once, a faster one by the time since the last.
   const auto sample = response_time.count();
@@ -131,6 +150,7 @@ void UpstreamState::report_success(Endpoint& endpoint, std::chrono::duration<dou
 }
 
 void UpstreamState::report_failure(Endpoint& endpoint, base::SteadyTime now) const {
+  ++endpoint.failures;
   if (health_.max_fails == 0) return;
   if (endpoint.fails == 0 || now - endpoint.first_fail > health_.fail_timeout) {
     endpoint.fails = 0;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <vector>
 
 #include "proxy/snapshot/upstream.h"
@@ -19,6 +21,7 @@ class Lease {
  public:
   explicit Lease(EndpointPtr endpoint) : endpoint_(std::move(endpoint)) {
     ++endpoint_->active;
+    ++endpoint_->requests;
     endpoint_->series->active.add();
   }
   Lease(Lease&& other) noexcept = default;
@@ -56,9 +59,16 @@ class UpstreamState {
   /// Marks every endpoint as retired: the upstream is gone.
   void retire();
 
+  /// Endpoints with these texts ("10.0.0.1:80") take nothing new, whatever the table says, until
+  /// this is called without them. What runs on them goes on.
+  void set_drained(std::set<std::string> texts);
+
   bool empty() const { return endpoints_.empty(); }
   std::size_t size() const { return endpoints_.size(); }
   bool has_up(base::SteadyTime now) const;
+  /// Those that are drained as well.
+  const std::vector<EndpointPtr>& endpoints() const { return all_; }
+  bool is_drained(const Endpoint& endpoint) const { return drained_.contains(endpoint.text); }
   bool is_hashing() const { return balancing_ && upstream::is_hashing(balancing_->algorithm); }
 
   /// An endpoint that is not in `tried`. When all that are left are down they are tried all the
@@ -73,6 +83,8 @@ class UpstreamState {
   bool is_panicking(base::SteadyTime now) const;
   bool may_take(Endpoint& endpoint, base::SteadyTime now);
   void watch_health(const snapshot::HealthCheck& check, base::HealthTable* health);
+  /// Chooses from `all_` who takes something new; true where that has changed.
+  bool select();
 
   Random& random_;
   std::shared_ptr<telemetry::UpstreamSeries> series_;
@@ -80,7 +92,9 @@ class UpstreamState {
   snapshot::PassiveHealth health_;
   snapshot::HealthCheck health_check_;
   std::unique_ptr<Balancer> balancer_;
-  std::vector<EndpointPtr> endpoints_;
+  std::set<std::string> drained_;
+  std::vector<EndpointPtr> all_;
+  std::vector<EndpointPtr> endpoints_;  // those that are not drained
 };
 
 }  // namespace penstock::upstream

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "proxy/base/log.h"
 #include "proxy/session/http_session.h"
 
@@ -15,7 +17,54 @@ constexpr base::Duration kLastWords{100};
 /// A request may be on its way on a connection that looks idle: it is answered, with `close`.
 constexpr base::Duration kIdleInDrain{2'000};
 
+void report_endpoints(const upstream::UpstreamState& state, base::SteadyTime now,
+                      std::map<std::string, EndpointReport>& out) {
+  for (const auto& endpoint : state.endpoints()) {
+    auto& each = out[endpoint->text];
+    each.weight = endpoint->weight;
+    each.active = endpoint->active;
+    each.requests = endpoint->requests;
+    each.failures = endpoint->failures;
+    each.answers = endpoint->answers;
+    each.answer_seconds = endpoint->answer_seconds;
+    each.is_drained = state.is_drained(*endpoint);
+    if (endpoint->is_up(now)) continue;
+    each.down_workers = 1;
+    // One that its active checks have taken out has no end yet.
+    const auto rest = std::chrono::duration_cast<base::Duration>(endpoint->down_until - now);
+    each.down_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(rest.count(), 0));
+  }
+}
+
+void add_to(StreamReport& sum, const telemetry::StreamSeries& series) {
+  for (const auto& row : base::end_reasons()) {
+    const auto count = series.ended[static_cast<std::size_t>(row.reason)].get();
+    sum.sessions += count;
+    sum.failures += row.is_failure ? count : 0;
+  }
+  sum.sessions += series.active.get();
+  sum.active += series.active.get();
+  sum.bytes_received += series.bytes_received.get();
+  sum.bytes_sent += series.bytes_sent.get();
+  sum.dropped += series.dropped.get();
+}
+
+void report_errors(const telemetry::RecentErrors& errors, std::vector<ErrorReport>& out) {
+  out.resize(telemetry::kErrorReasons);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const auto reason = static_cast<telemetry::ErrorReason>(i);
+    out[i].count = errors.count(reason);
+    errors.for_each(reason,
+                    [&](const telemetry::RecentError& each) { out[i].last.push_back(each); });
+  }
+}
+
 }  // namespace
+
+std::string listener_name(const snapshot::HttpListener& listener) {
+  return fmt::format("{} [{}]:{}", listener.is_tls ? "https" : "http",
+                     listener.address.empty() ? "*" : listener.address, listener.port);
+}
 
 Worker::Worker(Telemetry telemetry)
     : own_metrics_(telemetry.metrics == nullptr ? std::make_unique<telemetry::WorkerMetrics>()
@@ -25,7 +74,7 @@ Worker::Worker(Telemetry telemetry)
       sweep_timer_(reactor_, [this] { sweep(); }),
       log_timer_(reactor_,
                  [this] {
-                   parts_.log.flush();
+                   flush();
                    log_timer_.start(kLogFlush);
                  }),
       drain_timer_(reactor_, [this] { end(); }),
@@ -33,20 +82,26 @@ Worker::Worker(Telemetry telemetry)
       tcp_ports_(parts_, connections_),
       udp_ports_(parts_, connections_) {
   parts_.limits.use(std::move(telemetry.limits));
+  parts_.spans.use(telemetry.traces);
   sweep_timer_.start(kSweep);
-  if (telemetry.log != nullptr) log_timer_.start(kLogFlush);
+  if (telemetry.log != nullptr || telemetry.traces != nullptr) log_timer_.start(kLogFlush);
 }
 
 Worker::~Worker() {
   join();
-  parts_.log.flush();
+  flush();
 }
 
 void Worker::start() {
   thread_ = std::thread([this] {
     reactor_.run();
-    parts_.log.flush();
+    flush();
   });
+}
+
+void Worker::flush() {
+  parts_.log.flush();
+  parts_.spans.flush();
 }
 
 void Worker::join() {
@@ -94,6 +149,8 @@ void Worker::reconcile_upstream(std::uint32_t slot) {
     state = std::make_unique<upstream::UpstreamState>(
         parts_.random, parts_.metrics.upstream(compiled->upstream().name));
   }
+  const auto& name = compiled->upstream().name;
+  if (!drained_.empty() && drained_.contains(name)) state->set_drained(drained_.at(name));
   state->reconcile(compiled->upstream(), compiled->endpoints(), health_.get());
 }
 
@@ -110,17 +167,21 @@ void Worker::make_tls() {
 
 void Worker::make_logs() {
   const auto& settings = parts_.table->global().access_log;
-  parts_.logs = {settings.http_is_enabled, settings.stream_is_enabled,
+  const auto& operation = parts_.table->global().traces.operation;
+  parts_.logs = {settings.http_is_enabled,
+                 settings.stream_is_enabled,
                  settings.logs_default_backend,
                  telemetry::HttpLogFormat(settings.http_format, settings.escape),
-                 telemetry::StreamLogFormat(settings.stream_format, settings.escape)};
+                 telemetry::StreamLogFormat(settings.stream_format, settings.escape),
+                 std::nullopt};
+  if (operation.empty()) return;
+  parts_.logs.span_name.emplace(operation, snapshot::LogEscape::kNone);
 }
 
 void Worker::reconcile_http_listeners(std::vector<ListenProblem>& problems) {
   std::map<std::string, std::unique_ptr<net::Listener>> next;
   for (const auto& wanted : parts_.table->global().listeners) {
-    const auto key = fmt::format("{} [{}]:{}", wanted.is_tls ? "https" : "http",
-                                 wanted.address.empty() ? "*" : wanted.address, wanted.port);
+    const auto key = listener_name(wanted);
     if (auto node = http_listeners_.extract(key)) {
       next.insert(std::move(node));
       continue;
@@ -185,6 +246,57 @@ void Worker::end() {
   if (std::exchange(is_ending_, true)) return reactor_.stop();
   tcp_ports_.end_all(base::EndReason::kDrained);
   drain_timer_.start(kLastWords);
+}
+
+void Worker::report(ReportRequest request, std::function<void(Report)> done) {
+  reactor_.post(
+      [this, request = std::move(request), done = std::move(done)] { done(report_now(request)); });
+}
+
+Report Worker::report_now(const ReportRequest& request) const {
+  const auto& metrics = parts_.metrics;
+  Report out;
+  out.workers = 1;
+  out.connections_accepted = metrics.connections_accepted.get();
+  out.connections_active = metrics.connections_active.get();
+  out.connections_waiting = metrics.connections_waiting.get();
+  out.requests = metrics.requests.get();
+  out.handshake_failures = metrics.handshake_failures.get();
+  out.idle_upstream_connections = parts_.pool.size();
+  for (const auto slot : request.upstreams) {
+    if (const auto* state = parts_.upstream(slot)) {
+      report_endpoints(*state, parts_.clock.now(), out.upstreams[slot]);
+    }
+  }
+  for (const auto& name : request.streams) {
+    metrics.for_each_stream(name, [&](const telemetry::StreamSeries& series) {
+      add_to(out.streams[name], series);
+    });
+  }
+  if (request.wants_errors) report_errors(parts_.errors, out.errors);
+  return out;
+}
+
+void Worker::set_log_rules(std::vector<session::LogRule> rules) {
+  reactor_.post(
+      [this, rules = std::move(rules)]() mutable { parts_.log_rules.set(std::move(rules)); });
+}
+
+void Worker::set_drained(std::map<std::string, std::set<std::string>> endpoints) {
+  reactor_.post([this, endpoints = std::move(endpoints)]() mutable {
+    const auto before = std::exchange(drained_, std::move(endpoints));
+    for (const auto& [upstream, texts] : before) apply_drained(upstream);
+    for (const auto& [upstream, texts] : drained_) apply_drained(upstream);
+  });
+}
+
+void Worker::apply_drained(const std::string& upstream) {
+  if (!parts_.table) return;
+  const auto slot = parts_.table->upstream_slot(upstream);
+  auto* state = slot ? parts_.upstream(*slot) : nullptr;
+  const auto found = drained_.find(upstream);
+  if (state == nullptr) return;
+  state->set_drained(found == drained_.end() ? std::set<std::string>() : found->second);
 }
 
 base::Task<void> Worker::drained() {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "proxy/session/tcp_ports.h"
 #include "proxy/session/udp_ports.h"
 #include "proxy/session/worker_parts.h"
+#include "proxy/worker/report.h"
 
 namespace penstock::worker {
 
@@ -26,8 +28,11 @@ struct ListenProblem {
   base::error_code code;
 };
 
-/// Where a worker counts, logs and limits; the first two outlive it. Without them it counts for
-/// itself and logs nothing.
+/// "https [*]:443": how a port of the global settings is named in messages.
+std::string listener_name(const snapshot::HttpListener& listener);
+
+/// Where a worker counts, logs and limits; what it does not own outlives it. Without them it counts
+/// for itself and logs nothing.
 struct Telemetry {
   telemetry::WorkerMetrics* metrics = nullptr;
   telemetry::LogWriter* log = nullptr;
@@ -35,6 +40,8 @@ struct Telemetry {
   std::shared_ptr<base::LimitTable> limits = std::make_shared<base::LimitTable>();
   /// Where active checks write what they find.
   std::shared_ptr<base::HealthTable> health = std::make_shared<base::HealthTable>();
+  /// Where spans go; outlives the worker. Without it there are none.
+  telemetry::TraceExporter* traces = nullptr;
 };
 
 class Worker {
@@ -53,10 +60,19 @@ class Worker {
              Done done);
   /// From any thread: stop accepting, let requests finish, and end what is left after `limit`.
   void drain(base::Duration limit);
+  /// From any thread: tells of itself; `done` runs on the worker.
+  void report(ReportRequest request, std::function<void(Report)> done);
+  /// From any thread: what is logged in detail from now on.
+  void set_log_rules(std::vector<session::LogRule> rules);
+  /// From any thread: endpoints that take nothing new, by the names of their upstreams. It holds
+  /// for tables that come later, too.
+  void set_drained(std::map<std::string, std::set<std::string>> endpoints);
   /// Returns when the worker's thread has ended.
   void join();
 
  private:
+  void apply_drained(const std::string& upstream);
+  Report report_now(const ReportRequest& request) const;
   std::vector<ListenProblem> take(const std::shared_ptr<const routing::RoutingTable>& table,
                                   const routing::TableChange& change);
   void reconcile_upstream(std::uint32_t slot);
@@ -64,6 +80,7 @@ class Worker {
   void reconcile_stream(const std::string& name, std::vector<ListenProblem>& problems);
   void make_tls();
   void make_logs();
+  void flush();
   void sweep();
   void end();
   void close_idle_clients();
@@ -80,6 +97,7 @@ class Worker {
   base::Gate connections_;
   session::TcpPorts tcp_ports_;
   session::UdpPorts udp_ports_;
+  std::map<std::string, std::set<std::string>> drained_;
   std::map<std::string, std::unique_ptr<net::Listener>> http_listeners_;
   bool is_ending_ = false;
   std::thread thread_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 namespace penstock::worker {
 namespace {
@@ -10,16 +11,31 @@ namespace {
 constexpr base::Duration kFirstRetry{1'000};
 constexpr base::Duration kLongestRetry{30'000};
 
-/// "TCPService db/mysql: cannot open tcp/3306: Address already in use (errno 98)".
-std::string sentence_of(const ListenProblem& problem, const routing::RoutingTable& table) {
-  const auto text = fmt::format("cannot open {}: {} (errno {})", problem.listener,
-                                problem.code.message(), problem.code.value());
-  const auto* part = table.streams().find(problem.listener);
-  if (part == nullptr) return text;
-  const auto* stream = std::get_if<snapshot::Stream>(part->get());
-  const auto& owner =
-      stream != nullptr ? stream->owner : std::get<snapshot::UdpStream>(**part).owner;
-  return owner + ": " + text;
+std::string text_of(const ListenProblem& problem) {
+  return fmt::format("cannot open {}: {} (errno {})", problem.listener, problem.code.message(),
+                     problem.code.value());
+}
+
+/// Of a stream, and of those that share its port.
+std::set<std::string> owners_of(const std::string& listener, const routing::RoutingTable& table) {
+  const auto* part = table.streams().find(listener);
+  if (part == nullptr) return {};
+  if (const auto* udp = std::get_if<snapshot::UdpStream>(part->get())) return {udp->owner};
+  const auto& stream = std::get<snapshot::Stream>(**part);
+  std::set<std::string> out{stream.owner};
+  for (const auto& delegate : stream.delegates) {
+    const auto* other = table.streams().find(delegate.stream);
+    if (other != nullptr) out.insert(std::get<snapshot::Stream>(**other).owner);
+  }
+  return out;
+}
+
+/// "TCPService db/mysql: cannot open tcp/3306: Address already in use (errno 98)", to each owner.
+void add_sentences(const std::string& listener, const std::string& text,
+                   const routing::RoutingTable& table, std::vector<std::string>& out) {
+  const auto owners = owners_of(listener, table);
+  if (owners.empty()) out.push_back(text);
+  for (const auto& owner : owners) out.push_back(owner + ": " + text);
 }
 
 }  // namespace
@@ -60,6 +76,28 @@ void WorkerPool::drain(base::Duration limit) {
   for (const auto& worker : workers_) worker->drain(limit);
 }
 
+void WorkerPool::report(const ReportRequest& request, std::function<void(Report)> done) {
+  auto sum = std::make_shared<Report>();
+  const auto answer = std::make_shared<std::function<void(Report)>>(std::move(done));
+  for (const auto& worker : workers_) {
+    worker->report(request, [this, sum, answer, alive = is_alive_](const Report& each) {
+      asio::post(control_, [this, sum, answer, alive, each] {
+        if (!*alive) return;
+        sum->add(each);
+        if (sum->workers == workers_.size()) (*answer)(std::move(*sum));
+      });
+    });
+  }
+}
+
+void WorkerPool::set_log_rules(const std::vector<session::LogRule>& rules) {
+  for (const auto& worker : workers_) worker->set_log_rules(rules);
+}
+
+void WorkerPool::set_drained(const std::map<std::string, std::set<std::string>>& endpoints) {
+  for (const auto& worker : workers_) worker->set_drained(endpoints);
+}
+
 void WorkerPool::adopt(std::shared_ptr<const routing::RoutingTable> table,
                        const routing::TableChange& change) {
   table_ = std::move(table);
@@ -78,7 +116,7 @@ void WorkerPool::send(routing::TableChange change, bool is_retry) {
                     asio::post(control_, [this, round, alive, problems = std::move(problems)] {
                       if (!*alive) return;
                       for (const auto& each : problems) {
-                        round->problems[each.listener] = sentence_of(each, *round->table);
+                        round->problems[each.listener] = text_of(each);
                       }
                       if (--round->missing == 0) finish(round);
                     });
@@ -103,7 +141,9 @@ void WorkerPool::finish(const std::shared_ptr<Round>& round) {
   }
   if (round->is_retry && problems_ == before) return;
   std::vector<std::string> sentences;
-  for (const auto& [listener, sentence] : problems_) sentences.push_back(sentence);
+  for (const auto& [listener, text] : problems_) {
+    add_sentences(listener, text, *round->table, sentences);
+  }
   on_serving_(round->table->version(), std::move(sentences));
 }
 
@@ -113,7 +153,7 @@ void WorkerPool::schedule_retry() {
   retry_timer_.async_wait([this, alive = is_alive_](base::error_code code) {
     if (code || !*alive || problems_.empty()) return;
     routing::TableChange change;
-    for (const auto& [listener, sentence] : problems_) {
+    for (const auto& [listener, text] : problems_) {
       if (listener.starts_with("http")) {
         change.is_global_changed = true;
       } else {

@@ -31,6 +31,19 @@ class WorkerPool {
   /// Answered by OnServing. Tables are adopted in the order of these calls.
   void adopt(std::shared_ptr<const routing::RoutingTable> table,
              const routing::TableChange& change);
+  /// What all workers tell of themselves, once all have; never where one has ended. `done` runs on
+  /// the control thread.
+  void report(const ReportRequest& request, std::function<void(Report)> done);
+  /// See Worker.
+  void set_log_rules(const std::vector<session::LogRule>& rules);
+  void set_drained(const std::map<std::string, std::set<std::string>>& endpoints);
+  /// The ports that are not open by listener: one sentence each.
+  const std::map<std::string, std::string>& problems() const { return problems_; }
+  /// Why this listener is not open; null where it is.
+  const std::string* problem_of(const std::string& listener) const {
+    const auto found = problems_.find(listener);
+    return found == problems_.end() ? nullptr : &found->second;
+  }
   /// Returns at once; a second call ends what is left.
   void drain(base::Duration limit);
   /// Returns when all threads have ended.
@@ -47,7 +60,7 @@ class WorkerPool {
   std::vector<std::unique_ptr<Worker>> workers_;
   OnServing on_serving_;
   std::shared_ptr<const routing::RoutingTable> table_;
-  std::map<std::string, std::string> problems_;  // by listener: its sentence
+  std::map<std::string, std::string> problems_;  // by listener: what went wrong
   asio::steady_timer retry_timer_;
   base::Duration retry_after_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);

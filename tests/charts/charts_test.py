@@ -223,11 +223,64 @@ class Rights(unittest.TestCase):
             with self.subTest(values=name, settings=settings):
                 self.assertEqual(self.patched_services(name, *settings), ([], False))
 
+    def test_the_webhook_may_write_its_certificate_and_tell_its_authority_and_nothing_else(self):
+        def rules(found):
+            return {each['kind']: each['rules'] for each in found
+                    if each['kind'] in ('Role', 'ClusterRole') and
+                    each['metadata']['name'] == 'penstock-admission'}
+        self.assertEqual(rules(objects_of('admission')), {
+            'Role': [{'apiGroups': [''], 'resources': ['secrets'],
+                      'resourceNames': ['penstock-admission'], 'verbs': ['get', 'patch']}],
+            'ClusterRole': [{'apiGroups': ['admissionregistration.k8s.io'],
+                             'resources': ['validatingwebhookconfigurations'],
+                             'resourceNames': ['penstock-admission'], 'verbs': ['get', 'patch']}]})
+        self.assertEqual(rules(objects_of('admission-cert-manager')), {})
+
     def test_namespaces_are_watched_where_a_selector_is_given(self):
         self.assertNotIn('namespaces]', render())
         text = render(None, 'controller.scope.namespaceSelector=team in (shop\\,pay)')
         self.assertIn('resources: [namespaces]', text)
         self.assertIn('"--watch-namespace-selector=team in (shop,pay)"', text)
+
+
+class Admission(unittest.TestCase):
+    """What the API server asks the webhook about, and where that finds its certificate."""
+
+    def webhook(self, *settings):
+        found = objects_of(None, 'controller.admissionWebhooks.enabled=true', *settings)
+        return of_kind(found, 'ValidatingWebhookConfiguration')[0]['webhooks'][0]
+
+    def test_only_objects_of_our_classes(self):
+        def condition(*settings):
+            return self.webhook(*settings)['matchConditions'][0]['expression']
+        self.assertEqual(
+            condition(),
+            'has(object.spec) && has(object.spec.ingressClassName) ? '
+            'object.spec.ingressClassName in ["nginx"] : request.kind.group == \'penstock.dev\' || '
+            'has(object.metadata.annotations) && '
+            '\'kubernetes.io/ingress.class\' in object.metadata.annotations && '
+            'object.metadata.annotations[\'kubernetes.io/ingress.class\'] == "nginx"')
+        self.assertIn('in ["edge","nginx","more"] : true', condition(
+            'controller.ingressClassResource.name=edge', 'controller.watchIngressWithoutClass=true',
+            'controller.admissionWebhooks.classes={more}'))
+
+    def test_only_objects_of_the_scope(self):
+        self.assertNotIn('namespaceSelector', self.webhook())
+        self.assertEqual(
+            self.webhook('controller.scope.enabled=true', 'controller.scope.namespace=team-a')
+            ['namespaceSelector'], {'matchLabels': {'kubernetes.io/metadata.name': 'team-a'}})
+
+    def test_the_certificate_of_a_secret_is_where_the_flags_say(self):
+        for name, keys in (('admission-cert-manager', ['tls.crt', 'tls.key']),):
+            pod = pod_of(objects_of(name))
+            arguments = pod['containers'][0]['args']
+            mounts = {each['name']: each['mountPath'] for each in pod['containers'][0]['volumeMounts']}
+            items = {each['name']: each for each in pod['volumes']}['webhook-certificate']['secret']
+            self.assertEqual([each['key'] for each in items['items']], keys)
+            for flag, item in zip(('certificate', 'key'), items['items']):
+                self.assertIn(f'--validating-webhook-{flag}={mounts["webhook-certificate"]}/'
+                              f'{item["path"]}', arguments)
+            self.assertNotIn('webhook-certificate', json.dumps(pod['containers'][1]))
 
 
 class Refusals(unittest.TestCase):
@@ -255,7 +308,7 @@ class Refusals(unittest.TestCase):
             'controller.enableMimalloc': ['controller.enableMimalloc=true'],
             'controller.customTemplate': ['controller.customTemplate.configMapName=tmpl'],
             'controller.shareProcessNamespace': ['controller.shareProcessNamespace=true'],
-            'controller.admissionWebhooks.enabled': ['controller.admissionWebhooks.enabled=true'],
+            'controller.admissionWebhooks.key': ['controller.admissionWebhooks.key=/elsewhere/key'],
             'dhParam': ['dhParam=abc'],
             'serviceAccount.automountServiceAccountToken':
                 ['serviceAccount.automountServiceAccountToken=true'],

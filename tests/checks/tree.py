@@ -14,11 +14,12 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROXY = ['main', 'control', 'worker', 'session', 'routing', 'filters', 'health', 'upstream', 'http', 'net',
          'telemetry', 'snapshot', 'base']
-CONTROLLER = ['cli', 'main', 'program', 'publish', 'status', 'kube', 'directory', 'dns',
+CONTROLLER = ['cli', 'main', 'program', 'admin', 'admission', 'publish', 'status', 'kube', 'directory', 'dns',
               'translate', 'annotations', 'settings', 'world', 'objects']
 SHARED = {'snapshot', 'base'}
 # `explain` answers with the code that serves.
@@ -136,33 +137,58 @@ def sizes():
                 yield path, number, f'has {len(line)} columns'
 
 
+def includes(path, known={}):
+    """The headers of ours that this one includes, and those that they include."""
+    if path not in known:
+        known[path] = set()
+        for name in re.findall(r'^#include "([^"]+)"', path.read_text(), re.M):
+            found = ROOT / name
+            if found.exists():
+                known[path] |= {found} | includes(found)
+    return known[path]
+
+
+def alone(command):
+    """The command of a build, without its output, its precompiled header and its source."""
+    kept = []
+    words_of = iter(command.split())
+    for word in words_of:
+        if word in ('-o', '-MT', '-MF', '-include', '-c'):
+            next(words_of)
+        elif not word.startswith(('-M', '-Winvalid-pch', '-fpch', '-g', '-O', '-D_FORTIFY')) and \
+                'ccache' not in word and not word.startswith('CCACHE'):
+            kept.append(word.replace('\\"', '"'))
+    return kept[next(i for i, word in enumerate(kept) if word.endswith(('++', '++-19'))):]
+
+
 def headers():
-    """With the flags of the build, without its precompiled header."""
+    """With the flags of the build, without its precompiled header. Where a header includes Asio,
+    ours or through another, it comes precompiled: it is seen before the header's own lines anyway,
+    and each of the others is looked at for itself."""
     folder = pathlib.Path(os.environ.get('PENSTOCK_BUILD', ROOT / 'build/dev'))
     commands = json.loads((folder / 'compile_commands.json').read_text())
     by_folder = {pathlib.Path(each['file']).parent: each['command'] for each in commands}
     fallback = next(iter(by_folder.values()))
+    asio = ROOT / 'proxy/base/asio.h'
+    with tempfile.TemporaryDirectory() as temporary:
+        prefix = pathlib.Path(temporary) / 'asio.h'
+        prefix.write_text(f'#include "{asio.relative_to(ROOT)}"\n')
+        subprocess.run(alone(by_folder[asio.parent]) + ['-x', 'c++-header', str(prefix), '-o',
+                                                        f'{prefix}.gch'], check=True)
 
-    def compile_alone(path):
-        command = by_folder.get(path.parent, fallback)
-        kept = []
-        words_of = iter(command.split())
-        for word in words_of:
-            if word in ('-o', '-MT', '-MF', '-include', '-c'):
-                next(words_of)
-            elif not word.startswith(('-M', '-Winvalid-pch', '-fpch', '-g', '-O')) and \
-                    'ccache' not in word and not word.startswith('CCACHE'):
-                kept.append(word.replace('\\"', '"'))
-        start = next(i for i, word in enumerate(kept) if word.endswith(('++', '++-19')))
-        done = subprocess.run(kept[start:] + ['-fsyntax-only', '-x', 'c++', '-include', str(path),
-                                              '/dev/null'], capture_output=True, text=True)
-        first = next((line for line in done.stderr.splitlines() if 'error' in line), '')
-        return path, done.returncode, first
-    found = [path for path in sources() if path.suffix == '.h' and place(path)[0]]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, code, first in pool.map(compile_alone, found):
-            if code != 0:
-                yield path, 1, 'does not compile alone: ' + first
+        def compile_alone(path):
+            command = alone(by_folder.get(path.parent, fallback)) + ['-fsyntax-only', '-x', 'c++']
+            if asio in includes(path):
+                command += ['-include', str(prefix)]
+            done = subprocess.run(command + ['-include', str(path), '/dev/null'],
+                                  capture_output=True, text=True)
+            first = next((line for line in done.stderr.splitlines() if 'error' in line), '')
+            return path, done.returncode, first
+        found = [path for path in sources() if path.suffix == '.h' and place(path)[0]]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            for path, code, first in pool.map(compile_alone, found):
+                if code != 0:
+                    yield path, 1, 'does not compile alone: ' + first
 
 
 def main():

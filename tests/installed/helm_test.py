@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import unittest
+import urllib.error
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from image import use_node_with_image  # noqa: E402
@@ -213,6 +214,40 @@ class Lifecycle(Release):
         self.helm('rollback', 'penstock', '-n', 'ingress', '--wait', '--timeout', '120s')
         wait_until('the old limit is served', lambda: self.status_of_upload(3 << 20) == '413', 30)
 
+    def review(self, ingress_class):
+        """What the API server says to an Ingress with a broken annotation; empty where it takes it."""
+        item = {'apiVersion': 'networking.k8s.io/v1', 'kind': 'Ingress',
+                'metadata': {'name': 'new', 'namespace': 'apps', 'annotations': {
+                    'nginx.ingress.kubernetes.io/proxy-body-size': 'much'}},
+                'spec': {'ingressClassName': ingress_class, 'defaultBackend': {
+                    'service': {'name': 'echo', 'port': {'number': 80}}}}}
+        try:
+            self.cluster.call('POST', self.cluster.path_of('Ingress', namespace='apps') +
+                              '?dryRun=All', item)
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        return ''
+
+    def test_the_admission_webhook_comes_and_goes(self):
+        """With a certificate that it makes by the rights that the chart gives it."""
+        self.assertEqual(self.review('nginx'), '')
+        self.helm('upgrade', 'penstock', ROOT / 'charts/penstock', '-n', 'ingress', '--reuse-values',
+                  '--wait', '--timeout', '120s', '--set', 'controller.admissionWebhooks.enabled=true')
+        try:
+            wait_until('the webhook refuses', lambda: 'proxy-body-size contains invalid value' in
+                       self.review('nginx'), 120)
+            secret = self.cluster.get('Secret', 'penstock-admission', 'ingress')
+            self.assertEqual(set(secret['data']), {'ca', 'cert', 'key'})
+            self.assertEqual(secret['metadata']['labels']['app.kubernetes.io/instance'], 'penstock')
+            # The conditions of the chart: of another class the API server does not even ask.
+            self.kubectl('-n', 'ingress', 'patch', 'service', 'penstock-admission', '--type', 'merge',
+                         '--patch', json.dumps({'spec': {'selector': {'nobody': 'here'}}}))
+            wait_until('nobody answers', lambda: 'failed calling webhook' in self.review('nginx'), 30)
+            self.assertEqual(self.review('other'), '')
+        finally:
+            self.helm('rollback', 'penstock', '-n', 'ingress', '--wait', '--timeout', '120s')
+        self.assertEqual(self.review('nginx'), '')
+
     def test_an_upgrade_that_the_chart_refuses_changes_nothing(self):
         done = self.try_helm('upgrade', 'penstock', ROOT / 'charts/penstock', '-n', 'ingress',
                              '--reuse-values', '--set', 'controller.allowSnippetAnnotations=true')
@@ -230,7 +265,8 @@ class Uninstalled(Release):
     def left(self):
         """What still carries the release's label, in every kind that the chart renders."""
         kinds = ('daemonsets,deployments,pods,services,configmaps,serviceaccounts,roles,rolebindings,'
-                 'clusterroles,clusterrolebindings,ingressclasses,leases')
+                 'clusterroles,clusterrolebindings,ingressclasses,leases,secrets,'
+                 'validatingwebhookconfigurations')
         found = json.loads(self.kubectl('get', kinds, '-A', '-o', 'json', '-l',
                                         'app.kubernetes.io/instance=penstock'))['items']
         return [f'{each["kind"]} {each["metadata"]["name"]}' for each in found]

@@ -29,6 +29,8 @@ PATHS = {  # kind: (path of the API group, plural, namespaced)
     'ReplicaReport': ('/apis/penstock.dev/v1alpha1', 'replicareports', True),
     'StreamPortPolicy': ('/apis/penstock.dev/v1alpha1', 'streamportpolicies', False),
     'CustomResourceDefinition': ('/apis/apiextensions.k8s.io/v1', 'customresourcedefinitions', False),
+    'ValidatingWebhookConfiguration': ('/apis/admissionregistration.k8s.io/v1',
+                                       'validatingwebhookconfigurations', False),
     'Lease': ('/apis/coordination.k8s.io/v1', 'leases', True),
 }
 

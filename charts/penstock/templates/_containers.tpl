@@ -50,6 +50,17 @@
 {{- if $c.streamPortPolicies }}
 - --stream-port-policies
 {{- end }}
+{{- if $c.admissionWebhooks.enabled }}
+- --validating-webhook=:{{ $c.admissionWebhooks.port }}
+- --validating-webhook-name={{ include "penstock.admission" . }}
+{{- if ne (include "penstock.makesCertificate" .) "true" }}
+- --validating-webhook-certificate={{ $c.admissionWebhooks.certificate }}
+- --validating-webhook-key={{ $c.admissionWebhooks.key }}
+{{- end }}
+{{- if $c.admissionWebhooks.refuseTakenPorts }}
+- --validating-webhook-strict
+{{- end }}
+{{- end }}
 {{- with include "penstock.publishService" . }}
 - --publish-service={{ . }}
 {{- end }}
@@ -62,6 +73,7 @@
 {{- with $c.defaultSslCertificate }}
 - --default-ssl-certificate={{ . }}
 {{- end }}
+{{- with include "penstock.admin.args" . | trim }}{{ . | nindent 0 }}{{- end }}
 {{- include "penstock.extraArgs" (dict "args" $c.extraArgs "root" .) }}
 {{- end }}
 
@@ -83,6 +95,10 @@ env:
 {{- end }}
 ports:
 - {name: {{ $c.metrics.portName }}, containerPort: {{ $c.metrics.port }}}
+{{- with include "penstock.admin.port" . | trim }}{{ . | nindent 0 }}{{- end }}
+{{- if $c.admissionWebhooks.enabled }}
+- {name: webhook, containerPort: {{ $c.admissionWebhooks.port }}}
+{{- end }}
 {{- with $c.startupProbe }}
 startupProbe: {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -96,6 +112,10 @@ resizePolicy: {{- toYaml . | nindent 2 }}
 volumeMounts:
 - {name: socket, mountPath: /run/penstock}
 - {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- with include "penstock.admin.mounts" . | trim }}{{ . | nindent 0 }}{{- end }}
+{{- if and $c.admissionWebhooks.enabled (ne (include "penstock.makesCertificate" .) "true") }}
+- {name: webhook-certificate, mountPath: {{ dir $c.admissionWebhooks.certificate }}, readOnly: true}
+{{- end }}
 {{- with $c.extraVolumeMounts }}
 {{ toYaml . }}
 {{- end }}

@@ -17,6 +17,33 @@
 {{ include "penstock.fullname" . }}-{{ .Values.defaultBackend.name }}
 {{- end }}
 
+{{- /* Of all that the admission webhook has. */}}
+{{- define "penstock.admission" -}}
+{{ include "penstock.fullname" . }}-{{ .Values.controller.admissionWebhooks.name }}
+{{- end }}
+
+{{- define "penstock.admissionLabels" -}}
+{{ include "penstock.labels" . }}
+{{- with .Values.controller.admissionWebhooks.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- /* Whether the controller makes the webhook's certificate; else it reads files of a Secret. */}}
+{{- define "penstock.makesCertificate" -}}
+{{- with .Values.controller.admissionWebhooks }}{{ and .patch.enabled (not .certManager.enabled) }}{{ end }}
+{{- end }}
+
+{{- /* In the Common Expression Language: is the object one of our class? */}}
+{{- define "penstock.admissionClass" -}}
+{{- $c := .Values.controller }}
+{{- $names := concat (list $c.ingressClassResource.name $c.ingressClass) $c.ingressClassResource.aliases $c.admissionWebhooks.classes | compact | uniq -}}
+has(object.spec) && has(object.spec.ingressClassName) ? object.spec.ingressClassName in {{ toJson $names }} :
+{{- if $c.watchIngressWithoutClass }} true
+{{- else }} request.kind.group == 'penstock.dev' || has(object.metadata.annotations) && 'kubernetes.io/ingress.class' in object.metadata.annotations && object.metadata.annotations['kubernetes.io/ingress.class'] == {{ toJson $c.ingressClass }}
+{{- end }}
+{{- end }}
+
 {{- define "penstock.namespace" -}}
 {{ default .Release.Namespace .Values.namespaceOverride }}
 {{- end }}

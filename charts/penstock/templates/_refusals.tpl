@@ -18,7 +18,7 @@
   (list $c.enableMimalloc "controller.enableMimalloc" "the proxy needs no other allocator: remove the value")
   (list (or $c.customTemplate.configMapName $c.customTemplate.configMapKey) "controller.customTemplate" "there is no nginx.conf and so no template of it: use controller.config and annotations")
   (list $c.shareProcessNamespace "controller.shareProcessNamespace" "it would let the proxy reach the controller and its token: use kubectl debug --target")
-  (list $c.admissionWebhooks.enabled "controller.admissionWebhooks.enabled" "this version has no admission webhook: set it to false and ask penstock check")
+  (list (ne (dir $c.admissionWebhooks.certificate) (dir $c.admissionWebhooks.key)) "controller.admissionWebhooks.key" "the certificate and its key come from one Secret: name two files of one folder")
   (list .Values.dhParam "dhParam" "key exchange is by elliptic curves, which need no parameters: remove the value")
   (list .Values.serviceAccount.automountServiceAccountToken "serviceAccount.automountServiceAccountToken" "the pod mounts the token by itself, into the controller alone: remove the value")
   (list (and .Values.rbac.scope (not $c.scope.enabled)) "rbac.scope" "Roles of one namespace serve one namespace: set controller.scope.enabled, too")

@@ -42,6 +42,38 @@ TEST(Annotations, KeepTheDefaultAndSayWhyWhereAValueIsBroken) {
             "31536000, got 'soon'");
 }
 
+TEST(Annotations, OfTracesCountBesideTheFirstOneOnly) {
+  const std::string prefix = std::string(kPrefix) + "/";
+  const auto enable = prefix + "enable-opentelemetry";
+  const auto trust = prefix + "opentelemetry-trust-incoming-span";
+  const auto operation = prefix + "opentelemetry-operation-name";
+  settings::IngressPolicy defaults;
+  defaults.has_trace_collector = true;
+  auto out =
+      read({{enable, "true"}, {trust, "false"}, {operation, "Check_out-1"}}, kPrefix, defaults);
+  EXPECT_THAT(out.problems, testing::IsEmpty());
+  EXPECT_EQ(out.policy.route.trace, (snapshot::Trace{true, false, "Check_out-1"}));
+
+  defaults.route.trace.is_enabled = true;  // by the ConfigMap
+  out = read({{trust, "false"}, {operation, "x"}}, kPrefix, defaults);
+  EXPECT_EQ(out.problems.size(), 2U);
+  EXPECT_EQ(out.policy.route.trace, (snapshot::Trace{true, true, ""}));
+  EXPECT_FALSE(read({{enable, "false"}}, kPrefix, defaults).policy.route.trace.is_enabled);
+
+  out = read({{enable, "true"}, {operation, "a b"}}, kPrefix, defaults);
+  EXPECT_EQ(out.problems.size(), 1U);
+  EXPECT_EQ(out.policy.route.trace.operation, "");
+}
+
+TEST(Annotations, TracesNeedACollector) {
+  const auto out = read_one("enable-opentelemetry", "true");
+  EXPECT_FALSE(out.policy.route.trace.is_enabled);
+  ASSERT_EQ(out.problems.size(), 1U);
+  EXPECT_EQ(out.problems[0].message,
+            "nginx.ingress.kubernetes.io/enable-opentelemetry: expected true or false; true needs "
+            "otlp-collector-host in the ConfigMap, got 'true'");
+}
+
 TEST(Annotations, CloseTheIngressWhereItsAllowlistIsBroken) {
   for (const auto* value : {"10.0.0.0/33", "", "0.0.0.0/0;"}) {
     EXPECT_NE(read_one("whitelist-source-range", value).policy.denied_why, "") << value;

@@ -150,6 +150,22 @@ TEST_F(Kubeconfig, InCluster) {
   EXPECT_EQ(read_in_cluster("fd00::1", "443", folder_)->server, "https://[fd00::1]:443");
 }
 
+TEST_F(Kubeconfig, AFlagNamesAnotherServer) {
+  ClusterAccess access;
+  access.server = "https://10.0.0.1:6443";
+  access.ca_pem = "CA";
+  access.token = "tok";
+  const auto same_authority = with_server(access, "https://api.example:6443//", "");
+  ASSERT_TRUE(same_authority) << same_authority.error().message;
+  EXPECT_EQ(same_authority->server, "https://api.example:6443");
+  EXPECT_EQ(same_authority->ca_pem, "CA");
+  EXPECT_EQ(same_authority->token, "tok");
+  const auto file = write("other.crt", "OTHER");
+  EXPECT_EQ(with_server(access, "https://api.example", file)->ca_pem, "OTHER");
+  EXPECT_FALSE(with_server(access, "https://api.example", folder_ / "none"));
+  EXPECT_FALSE(with_server(access, "http://api.example", "")) << "the token would be readable";
+}
+
 TEST(CheckServer, PlainHttpOnlyOnLoopback) {
   EXPECT_TRUE(check_server("http://127.0.0.1:8001"));
   EXPECT_TRUE(check_server("http://[::1]:8001/prefix"));

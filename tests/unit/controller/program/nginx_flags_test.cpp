@@ -97,6 +97,7 @@ struct Parsed {
     add_kubernetes_flags(app, flags);
     add_translation_flags(app, flags);
     add_program_flags(app, flags);
+    add_webhook_flags(app, flags);
   }
   /// Empty, or why it was refused.
   std::string parse(std::vector<std::string> arguments) {
@@ -146,6 +147,13 @@ TEST(NginxFlags, EachIsTakenAndServedOrMappedOrWarnedOf) {
   }
 }
 
+TEST(NginxFlags, ThatCannotBeAreRefusedWithWhatIsExpected) {
+  EXPECT_EQ(Parsed().parse({"--election-ttl=1s"}),
+            "ValidationError: --election-ttl: expected a duration from 4s to 1h, got '1s'");
+  EXPECT_NE(Parsed().parse({"--election-ttl=soon"}), "");
+  EXPECT_NE(Parsed().parse({"--health-check-path=health"}), "");
+}
+
 TEST(NginxFlags, ThoseThatAreServedChangeWhatTheySay) {
   Parsed parsed;
   std::vector<std::string> arguments;
@@ -162,6 +170,12 @@ TEST(NginxFlags, ThoseThatAreServedChangeWhatTheySay) {
   EXPECT_EQ(flags.translate.default_backend, "ns/fallback");
   EXPECT_EQ(flags.translate.default_certificate, "ns/cert");
   EXPECT_EQ(flags.election_id, "other");
+  EXPECT_EQ(flags.election_ttl, std::chrono::seconds(10));
+  EXPECT_EQ(flags.api_server, "https://10.0.0.1:6443");
+  EXPECT_EQ(flags.api_server_authority, "/ca.pem");
+  EXPECT_EQ(flags.health_path, "/health");
+  EXPECT_TRUE(flags.translate.refuses_catch_all);
+  EXPECT_TRUE(flags.translate.refuses_external_names);
   EXPECT_EQ(flags.translate.http_port, 8080);
   EXPECT_EQ(flags.translate.https_port, 8443);
   EXPECT_EQ(flags.translate.ingress_class, "other");
@@ -174,9 +188,24 @@ TEST(NginxFlags, ThoseThatAreServedChangeWhatTheySay) {
   EXPECT_EQ(flags.translate.udp_services, "ns/udp");
   EXPECT_FALSE(flags.updates_status);
   EXPECT_FALSE(flags.clears_status_on_shutdown);
+  EXPECT_EQ(flags.webhook_address, ":8443");
+  EXPECT_EQ(flags.webhook_certificate, "/cert.pem");
+  EXPECT_EQ(flags.webhook_key, "/key.pem");
   EXPECT_TRUE(flags.translate.takes_without_class);
   EXPECT_EQ(flags.watch_namespace, "ns");
   EXPECT_EQ(flags.watch_namespace_selector, "team=a");
+}
+
+TEST(NginxFlags, ThePortOfTheWebhookIsReservedAndItsFilesGoTogether) {
+  Parsed parsed;
+  EXPECT_EQ(parsed.parse({"--validating-webhook=:9443"}), "");
+  const auto options = to_options(parsed.flags);
+  ASSERT_TRUE(options);
+  EXPECT_NE(std::ranges::find(options->translate.reserved_ports, 9443),
+            options->translate.reserved_ports.end());
+  Parsed half;
+  EXPECT_EQ(half.parse({"--validating-webhook=:9443", "--validating-webhook-key=/key.pem"}), "");
+  EXPECT_FALSE(to_options(half.flags));
 }
 
 TEST(NginxFlags, HealthzHostAndPortAreThoseOfTheStatusAddressInAnyOrder) {

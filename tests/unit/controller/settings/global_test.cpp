@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "controller/settings/kinds.h"
+#include "controller/settings/trace_kinds.h"
 
 namespace penstock::settings {
 namespace {
@@ -55,6 +56,66 @@ TEST(GlobalSettings, SyslogNeedsAHost) {
   ASSERT_EQ(problems.size(), 1U);
   EXPECT_EQ(problems[0].key, "enable-syslog");
   EXPECT_FALSE(settings.proxy.syslog.is_enabled);
+}
+
+TEST(GlobalSettings, TracesNeedACollector) {
+  const auto settings = with({{"enable-opentelemetry", "true"},
+                              {"opentelemetry-operation-name", "HTTP $request_method"},
+                              {"opentelemetry-trust-incoming-span", "false"},
+                              {"otlp-collector-host", "otel.monitoring"},
+                              {"otlp-collector-port", "14318"},
+                              {"otel-service-name", "edge"},
+                              {"otel-sampler", "TraceIdRatioBased"},
+                              {"otel-sampler-ratio", "0.25"},
+                              {"otel-sampler-parent-based", "false"},
+                              {"otel-max-queuesize", "100"},
+                              {"otel-schedule-delay-millis", "250"},
+                              {"otel-max-export-batch-size", "10"}});
+  EXPECT_TRUE(settings.ingress.route.trace.is_enabled);
+  EXPECT_FALSE(settings.ingress.route.trace.trusts_incoming);
+  EXPECT_TRUE(settings.ingress.has_trace_collector);
+  snapshot::TraceSettings expected;
+  expected.collector_host = "otel.monitoring";
+  expected.collector_port = 14318;
+  expected.service_name = "edge";
+  expected.operation = "HTTP $request_method";
+  expected.sampler = snapshot::Sampler::kTraceIdRatio;
+  expected.ratio_per_million = 250'000;
+  expected.follows_parent = false;
+  expected.max_queue = 100;
+  expected.delay = base::Duration(250);
+  expected.max_batch = 10;
+  EXPECT_EQ(settings.proxy.traces, expected);
+  GlobalSettings none;
+  const auto problems = apply_global({{"enable-opentelemetry", "true"}}, none);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].key, "enable-opentelemetry");
+  EXPECT_FALSE(none.ingress.route.trace.is_enabled);
+  EXPECT_FALSE(none.ingress.has_trace_collector);
+}
+
+TEST(GlobalSettings, ThePortOfGrpcIsPointedOut) {
+  GlobalSettings settings;
+  const auto problems =
+      apply_global({{"otlp-collector-host", "otel"}, {"otlp-collector-port", "4317"}}, settings);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(problems[0].key, "otlp-collector-port");
+  EXPECT_EQ(settings.proxy.traces.collector_port, 4317) << "it is used all the same";
+}
+
+TEST(GlobalSettings, BoundsOfTraces) {
+  for (const auto* wrong : {"1.01", "-0.1", "nan", "inf", "1e-1", "0.1x", "", "."}) {
+    EXPECT_FALSE(Ratio::parse(wrong)) << wrong;
+  }
+  EXPECT_EQ(Ratio::parse("1").value_or(0), 1'000'000U);
+  EXPECT_EQ(Ratio::parse("0").value_or(1), 0U);
+  EXPECT_EQ(Ratio::parse("0.000001").value_or(0), 1U);
+  EXPECT_EQ(Ratio::print(10'000), "0.01");
+  EXPECT_EQ(problem("otel-max-queuesize", "0"),
+            "otel-max-queuesize: expected a whole number from 1 to 65536, got '0'");
+  EXPECT_EQ(
+      problem("otel-sampler", "Sometimes"),
+      "otel-sampler: expected one of AlwaysOn, AlwaysOff, TraceIdRatioBased, got 'Sometimes'");
 }
 
 TEST(GlobalSettings, TakesTheKeysOfTheConfigMap) {

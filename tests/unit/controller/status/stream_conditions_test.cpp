@@ -125,6 +125,19 @@ TEST(StreamConditions, AConflictNamesTheOwner) {
   EXPECT_EQ(status.reason, "PortConflict");
 }
 
+TEST(StreamConditions, ANameThatAnotherHasIsAConflictOfItsOwn) {
+  auto view = all_well();
+  view.ports = {};
+  view.diagnostics = {
+      {kObject, "/spec/listeners/0/port",
+       "the server name a.test of port 443 is already taken by the Ingress shop/web",
+       Reason::kSniConflict}};
+  const auto status = make_status({}, view, "now");
+  EXPECT_EQ(text(status.conditions[0]), "Accepted=False SNIConflict");
+  EXPECT_EQ(text(status.conditions[4]), "Conflicted=True SNIConflict");
+  EXPECT_THAT(status.conditions[4].message, HasSubstr("taken by the Ingress shop/web"));
+}
+
 TEST(StreamConditions, EachFailureHasItsReason) {
   auto view = all_well();
   view.diagnostics = {{kObject, "", "m", Reason::kPortNotFound}};

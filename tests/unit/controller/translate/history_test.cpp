@@ -37,6 +37,8 @@ class History {
     out.tcp_services = "n0/tcp";
     out.udp_services = "n0/udp";
     out.default_backend = "n0/s0";
+    out.https_port = 9002;  // where TCPServices can have names
+    out.passes_tls_through = true;
     out.default_certificate = "n0/c0";
     out.fallback_chain_pem = "chain";
     out.fallback_key_pem = "key";
@@ -96,6 +98,7 @@ class History {
         R"("nginx.ingress.kubernetes.io/proxy-body-size":"2m")",
         R"("nginx.ingress.kubernetes.io/proxy-body-size":"soon")",
         R"("nginx.ingress.kubernetes.io/canary":"true")",
+        R"("nginx.ingress.kubernetes.io/ssl-passthrough":"true")",
         R"("nginx.ingress.kubernetes.io/whitelist-source-range":"x")"};
     std::string spec = R"("rules":[)";
     const auto count = pick(3);
@@ -115,7 +118,7 @@ class History {
       spec += fmt::format(R"(,"tls":[{{"hosts":["{}"],"secretName":"c{}"}}])", host(), pick(2));
     }
     if (pick(8) == 0) spec += R"(,"rules":7)";
-    cluster_.ingress(path, spec, kAnnotations[static_cast<std::size_t>(pick(6))], pick(4));
+    cluster_.ingress(path, spec, kAnnotations[static_cast<std::size_t>(pick(7))], pick(4));
   }
   void change_service() {
     const auto path = name("s", 3);
@@ -172,14 +175,24 @@ class History {
     static constexpr std::array kAddresses = {"", R"(,"address":"10.0.0.1")",
                                               R"(,"address":"10.0.0.2")"};
     const auto backends = fmt::format(R"("backends":[{{{}}}])", backend);
+    std::string tls;
+    std::string match;
+    if (kind == Kind::kTcpService && pick(2) == 0) {
+      tls = R"(,"tls":{"mode":"Passthrough"})";
+      const auto first = host();
+      const auto second = host();
+      if (!first.empty() && !second.empty()) {
+        match = fmt::format(R"("match":{{"sni":["{}","{}"]}},)", first, second);
+      }
+    }
     cluster_.put(
         kind, path,
         fmt::format(
-            R"("spec":{{"listeners":[{{"name":"main","port":{}{}}},{{"name":"more","portRange":{{"start":{},"end":{}}}}}],
+            R"("spec":{{"listeners":[{{"name":"main","port":{}{}{}}},{{"name":"more","portRange":{{"start":{},"end":{}}}{}}}],
                    {}}})",
-            9000 + pick(3), kAddresses[static_cast<std::size_t>(pick(3))], 9000 + pick(2),
-            9001 + pick(2),
-            kind == Kind::kTcpService ? R"("rules":[{)" + backends + "}]" : backends),
+            9000 + pick(3), kAddresses[static_cast<std::size_t>(pick(3))], tls, 9000 + pick(2),
+            9001 + pick(2), tls,
+            kind == Kind::kTcpService ? R"("rules":[{)" + match + backends + "}]" : backends),
         pick(4));
   }
   void change_namespace() {

@@ -56,6 +56,35 @@ TEST(Hosts, ReplaceTheImplicitRootByARealOne) {
 
 constexpr char kDefault[] = R"("defaultBackend":{"service":{"name":"d","port":{"number":80}}})";
 
+TEST(DefaultBackends, AreRefusedWhereAnOperatorSaysSo) {
+  Options options;
+  options.refuses_catch_all = true;
+  auto c = cluster(options);
+  c.ingress("n/default", kDefault);
+  c.ingress("n/both", fmt::format("{},{}", kDefault, rules("x.example", {"Prefix /a a"})));
+  c.ingress("n/empty", rules("", {"Prefix /e a"})).translate();
+  EXPECT_THAT(c.routes("_"), ElementsAre("prefix / 404", "prefix /e a"));
+  EXPECT_EQ(c.host("x.example"), nullptr);
+  EXPECT_THAT(c.diagnostics(),
+              ElementsAre(HasSubstr("Ingress n/both: spec.defaultBackend: an Ingress with"),
+                          HasSubstr("Ingress n/default: spec.defaultBackend: an Ingress with")));
+  EXPECT_THAT(c.translator.served_ingresses(), ElementsAre("n/empty"));
+}
+
+TEST(ExternalNames, AreRefusedWhereAnOperatorSaysSo) {
+  Options options;
+  options.refuses_external_names = true;
+  auto c = cluster(options);
+  c.put(Kind::kService, "n/out", R"("spec":{"type":"ExternalName","externalName":"192.0.2.1"})");
+  c.ingress("n/i", rules("x.example", {"Prefix /a out"})).translate();
+  EXPECT_THAT(
+      c.diagnostics(),
+      ElementsAre(HasSubstr("Service 'n/out' is of type ExternalName, which is not served")));
+  const auto* endpoints = c.part<snapshot::Endpoints>(snapshot::PartKind::kEndpoints, "n/out/80");
+  ASSERT_NE(endpoints, nullptr);
+  EXPECT_THAT(endpoints->endpoints, IsEmpty());
+}
+
 TEST(DefaultBackends, TakeOverTheCatchAllWithoutRules) {
   auto c = cluster();
   c.ingress("n/i", kDefault).translate();

@@ -209,7 +209,8 @@ class WorkerTest : public testing::Test {
   decltype(snapshot::Update::parts) pending_;
   telemetry::Metrics metrics_;
   telemetry::LogWriter log_;
-  Worker worker_{Telemetry{&metrics_.worker(0), &log_}};
+  telemetry::TraceExporter traces_{metrics_.traces()};
+  Worker worker_{Telemetry{.metrics = &metrics_.worker(0), .log = &log_, .traces = &traces_}};
   bool is_stopped_ = false;
 };
 

@@ -1,0 +1,191 @@
+"""The proxy's admin socket: what it tells, and what it can be told."""
+import os
+import stat
+import socket
+import unittest
+
+import running
+
+
+class Socket(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.one, cls.two, cls.gone, cls.tcp = (running.free_port() for _ in range(4))
+        tcp = f'''---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: tcp, namespace: default}}
+data: {{"{cls.tcp}": "default/web:80"}}
+'''
+        cls.site = running.Running(
+            running.service('web', cls.one, cls.two) + running.service('down', cls.gone) +
+            running.service('none') + running.ingress('web', 'web.test', 'web') +
+            running.ingress('down', 'down.test', 'down', '/d') +
+            running.ingress('none', 'none.test', 'none') + tcp,
+            '--tcp-services-configmap', 'default/tcp')
+        cls.site.backend('one', cls.one)
+        cls.site.backend('two', cls.two)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.site.stop()
+
+    def endpoints(self, name='default/web/80'):
+        found = self.site.local('/v1/upstreams', q=name)[1]['items']
+        return {each['address']: each for each in found[0]['endpoints']}
+
+    def error(self, reason):
+        items = self.site.local('/v1/errors')[1]['items']
+        return next(each for each in items if each['reason'] == reason)
+
+    def servers(self, count=20):
+        """Who answers: the first line of penstock-demo's answers."""
+        return {self.site.ask('web.test')[1].splitlines()[0] for _ in range(count)}
+
+    def test_only_its_user_may_connect(self):
+        mode = os.stat(self.site.path / 'admin.sock').st_mode
+        self.assertEqual(stat.S_IMODE(mode), 0o600)
+
+    def test_summary(self):
+        status, summary, _ = self.site.local('/v1/summary')
+        self.assertEqual(status, 200)
+        self.assertEqual(summary['traffic']['workers'], 2)
+        self.assertTrue(summary['is_controller_connected'])
+        self.assertEqual(summary['table']['version'], summary['table']['adopting'])
+        self.assertEqual(summary['counts']['streams'], 1)
+        self.assertEqual(summary['problems'], [])
+        self.assertEqual({each['name'] for each in summary['listeners']},
+                         {f'http [127.0.0.1]:{self.site.http}',
+                          f'https [127.0.0.1]:{self.site.https}'})
+
+    def test_pages_follow_each_other(self):
+        names, after = [], ''
+        while after is not None:
+            page = self.site.local('/v1/hosts', limit=1, after=after)[1]
+            self.assertLessEqual(len(page['items']), 1)
+            names += [each['name'] for each in page['items']]
+            after = page['next']
+        whole = self.site.local('/v1/hosts')[1]
+        self.assertEqual(names, [each['name'] for each in whole['items']])
+        self.assertEqual(whole['total'], len(names))
+        self.assertIn('web.test', names)
+        only = self.site.local('/v1/hosts', q='DOWN.')[1]
+        self.assertEqual([each['name'] for each in only['items']], ['down.test'])
+        self.assertEqual(only['items'][0]['routes'][0]['path'], '/d')
+        self.assertEqual(self.site.local('/v1/hosts', limit=0)[0], 400)
+        self.assertEqual(self.site.local('/v1/hosts', limit='many')[0], 400)
+
+    def test_endpoints_count_what_they_do(self):
+        before = self.endpoints()
+        for _ in range(10):
+            self.assertEqual(self.site.ask('web.test')[0], 200)
+        after = self.endpoints()
+        more = {each: after[each]['requests'] - before[each]['requests'] for each in after}
+        self.assertEqual(set(more), {f'127.0.0.1:{self.one}', f'127.0.0.1:{self.two}'})
+        self.assertEqual(sum(more.values()), 10)
+        self.assertGreater(min(each['average_ms'] for each in after.values()), 0)
+        self.assertTrue(all(each['is_up'] for each in after.values()))
+
+    def test_streams(self):
+        with socket.create_connection(('127.0.0.1', self.tcp), 5):
+            stream = self.site.wait('a session', lambda: [
+                each for each in self.site.local('/v1/streams')[1]['items']
+                if each['active'] == 1])[0]
+        self.assertEqual((stream['name'], stream['protocol'], stream['problem']),
+                         (f'tcp/{self.tcp}', 'TCP', ''))
+        self.assertEqual(stream['upstreams'], ['default/web/80'])
+
+    def test_certificates(self):
+        found = self.site.local('/v1/certificates')[1]['items']
+        self.assertEqual([each['name'] for each in found], ['default'])
+        self.assertRegex(found[0]['not_after'], r'^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$')
+        self.assertNotIn('PRIVATE', str(found))
+
+    def test_errors_by_reason(self):
+        before = self.error('no_route')['count']
+        self.assertEqual(self.site.ask('nobody.test', '/a<b>?secret')[0], 404)
+        error = self.error('no_route')
+        self.assertEqual(error['count'], before + 1)
+        self.assertEqual((error['last'][0]['what'], error['last'][0]['client']),
+                         ('nobody.test/a<b>', '127.0.0.1'))
+        self.assertEqual(self.site.ask('down.test', '/d')[0], 502)
+        self.assertEqual(self.error('upstream_failed')['last'][0]['endpoint'],
+                         f'127.0.0.1:{self.gone}')
+        self.assertEqual(self.site.ask('none.test')[0], 503)
+        self.assertEqual(self.error('no_endpoint')['last'][0]['what'], 'none.test/')
+        for _ in range(50):
+            self.site.ask('nobody.test')
+        self.assertLessEqual(len(self.error('no_route')['last']), 8)
+        self.assertEqual(self.error('upstream_failed')['last'][0]['what'], 'down.test/d')
+
+    def test_a_drained_endpoint_takes_nothing_new_until_it_is_undrained(self):
+        endpoint = f'127.0.0.1:{self.one}'
+        self.assertEqual(len(self.servers()), 2)
+        status, actions, _ = self.site.local('/v1/drain', 'POST', endpoint=endpoint,
+                                             upstream='default/web/80')
+        self.assertEqual((status, actions['drained'][0]['endpoint']), (200, endpoint))
+        try:
+            self.site.wait('it takes nothing new', lambda: len(self.servers()) == 1)
+            self.assertTrue(self.endpoints()[endpoint]['is_drained'])
+            # Another table does not bring it back.
+            version = self.site.local('/v1/summary')[1]['table']['version']
+            self.site.write(running.ingress('more', 'more.test', 'web'), 'more.yaml')
+            self.site.wait('another table', lambda: self.site.local('/v1/summary')[1]['table'][
+                'version'] > version)
+            self.assertEqual(len(self.servers()), 1)
+            status, answer, _ = self.site.local('/v1/drain', 'POST',
+                                                endpoint=f'127.0.0.1:{self.two}')
+            self.assertEqual(status, 409)
+            self.assertIn('is the last endpoint of default/web/80', answer['error'])
+            self.site.local('/v1/drain', 'POST', endpoint=f'127.0.0.1:{self.two}', force='true')
+            self.site.wait('nobody takes anything', lambda: self.site.ask('web.test')[0] == 503)
+        finally:
+            for port in (self.one, self.two):
+                self.site.local('/v1/undrain', 'POST', endpoint=f'127.0.0.1:{port}')
+        self.site.wait('both take requests', lambda: len(self.servers()) == 2)
+        self.assertEqual(self.site.local('/v1/actions')[1]['drained'], [])
+        self.assertEqual(self.site.local('/v1/drain', 'POST', endpoint='10.0.0.1:1')[0], 404)
+        self.assertEqual(self.site.local('/v1/undrain', 'POST', endpoint='10.0.0.1:1')[0], 404)
+
+    def lines(self, text):
+        return [line for line in self.site.log.read_text().splitlines()
+                if ' detail: ' in line and text in line]
+
+    def test_detailed_lines_for_one_host_for_a_while(self):
+        self.site.ask('web.test', '/quiet')
+        status, actions, _ = self.site.local('/v1/log-level', 'POST', host='WEB.test',
+                                             level='debug', seconds=60)
+        self.assertEqual((status, actions['log_rules'][0]['match']), (200, 'host web.test'))
+
+        def asked():
+            self.site.ask('web.test', '/loud')
+            return self.lines('path=/loud')
+        line = self.site.wait('a detailed line', asked)[0]
+        self.assertIn('host=web.test method=GET path=/loud status=200', line)
+        self.site.ask('down.test', '/d')
+        self.assertEqual(self.lines('path=/quiet') + self.lines('host=down.test'), [])
+        self.site.local('/v1/log-level', 'POST', host='web.test', level='off')
+        self.assertEqual(self.site.local('/v1/actions')[1]['log_rules'], [])
+        # It ends by itself.
+        self.site.local('/v1/log-level', 'POST', client='127.0.0.0/8', level='error', seconds=1)
+        self.site.wait('it has ended',
+                       lambda: not self.site.local('/v1/actions')[1]['log_rules'])
+        count = len(self.lines(''))
+        self.site.ask('down.test', '/d')
+        self.assertEqual(len(self.lines('')), count)
+
+    def test_what_is_refused(self):
+        post = lambda **parameters: self.site.local('/v1/log-level', 'POST', **parameters)
+        self.assertEqual(post(level='debug')[0], 400)
+        self.assertEqual(post(host='a', port=1, level='debug')[0], 400)
+        self.assertEqual(post(host='a', level='loud')[0], 400)
+        self.assertEqual(post(host='a', level='debug', seconds=3601)[0], 400)
+        self.assertEqual(post(client='10.0.0.0/40', level='debug')[0], 400)
+        self.assertEqual(post(port=0, level='debug')[0], 400)
+        self.assertEqual(self.site.local('/v1/drain')[0], 405)
+        self.assertEqual(self.site.local('/v1/summary', 'POST')[0], 405)
+        self.assertEqual(self.site.local('/v1/nothing')[0], 404)
+
+
+if __name__ == '__main__':
+    unittest.main(verbosity=2, warnings='ignore')

@@ -1,0 +1,209 @@
+#include "controller/admission/judge.h"
+
+#include "tests/unit/controller/translate/fixture.h"
+
+namespace penstock::admission {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr char kRule[] =
+    R"("rules":[{"host":"one.test","http":{"paths":[{"path":"/","backend":{"service":{"name":"web","port":{"number":80}}}}]}}])";
+
+class JudgeTest : public testing::Test {
+ protected:
+  JudgeTest() { cluster.ingress_class(); }
+
+  Verdict ask(std::string_view kind, std::string_view object, bool is_strict = false,
+              std::string_view operation = "CREATE") {
+    cluster.translate();
+    const bool is_ingress = kind == "Ingress";
+    const auto review = ReviewReader().read(fmt::format(
+        R"({{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{{"uid":"u","operation":"{}","namespace":"shop","name":"new","kind":{{"group":"{}","version":"{}","kind":"{}"}},"object":{}}}}})",
+        operation, is_ingress ? "networking.k8s.io" : "penstock.dev",
+        is_ingress ? "v1" : "v1alpha1", kind, object));
+    EXPECT_TRUE(review) << review.error().message;
+    return judge({cluster.world, cluster.translator, is_strict, watched}, *review);
+  }
+  Verdict ask_ingress(std::string_view spec, std::string_view annotations = "",
+                      std::string_view more = "") {
+    return ask(
+        "Ingress",
+        fmt::format(
+            R"({{"metadata":{{"namespace":"shop","name":"new","annotations":{{{}}}{}}},"spec":{{"ingressClassName":"nginx",{}}}}})",
+            annotations, more, spec));
+  }
+  Verdict ask_tcp(int port, bool is_strict = false) {
+    return ask("TCPService", tcp(port), is_strict);
+  }
+  static std::string tcp(int port) {
+    return fmt::format(
+        R"({{"metadata":{{"namespace":"shop","name":"new"}},"spec":{{"listeners":[{{"name":"a","port":{}}}],"rules":[{{"backends":[{{"service":{{"name":"web","port":80}}}}]}}]}}}})",
+        port);
+  }
+
+  translate::Cluster cluster;
+  std::string watched;
+};
+
+TEST_F(JudgeTest, TakesWhatIsRight) { EXPECT_EQ(ask_ingress(kRule), Verdict()); }
+
+TEST_F(JudgeTest, RefusesAHostAndPathOfAnother) {
+  cluster.ingress("shop/web", kRule);
+  const auto verdict = ask_ingress(kRule);
+  EXPECT_FALSE(verdict.is_allowed);
+  EXPECT_EQ(verdict.message,
+            R"(host "one.test" and path "/" is already defined in ingress shop/web)");
+  cluster.remove(objects::Kind::kIngress, "shop/web").ingress("shop/new", kRule);
+  EXPECT_EQ(ask_ingress(kRule), Verdict());  // itself
+}
+
+TEST_F(JudgeTest, ACanaryMayShareThePathOfOneThatIsNone) {
+  cluster.ingress("shop/web", kRule);
+  constexpr char kCanary[] = R"("nginx.ingress.kubernetes.io/canary":"true")";
+  EXPECT_TRUE(ask_ingress(kRule, kCanary).is_allowed);
+  EXPECT_TRUE(ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/canary":"false")").is_allowed);
+  cluster.ingress("shop/other", kRule, kCanary);
+  EXPECT_FALSE(ask_ingress(kRule, kCanary).is_allowed);
+}
+
+TEST_F(JudgeTest, RefusesAValueAndWarnsOfWhatIsIgnored) {
+  const auto bad = ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/proxy-body-size":"much")");
+  EXPECT_FALSE(bad.is_allowed);
+  EXPECT_THAT(bad.message, HasSubstr("annotation nginx.ingress.kubernetes.io/proxy-body-size "
+                                     "contains invalid value: "));
+  const auto ignored = ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/no-such-thing":"1")");
+  EXPECT_TRUE(ignored.is_allowed);
+  EXPECT_THAT(ignored.warnings, testing::ElementsAre(HasSubstr("no-such-thing")));
+}
+
+TEST_F(JudgeTest, RefusesSnippetsAndText) {
+  EXPECT_THAT(ask_ingress(kRule, R"("any.prefix/server-snippet":"return 200;")").message,
+              HasSubstr("any.prefix/server-snippet annotation cannot be used"));
+  EXPECT_THAT(ask_ingress(R"("tls":[{"secretName":"a","hosts":["x root /; y"]}])").message,
+              HasSubstr("invalid object: invalid rule in ingress shop/new: invalid host in ingress "
+                        "tls config"));
+  const auto path = [](std::string_view text) {
+    return fmt::format(R"("rules":[{{"host":"a.test","http":{{"paths":[{{"path":"{}"}}]}}}}])",
+                       text);
+  };
+  EXPECT_EQ(ask_ingress(path("/etc/passwd")).message,
+            "invalid object: invalid rule in ingress shop/new: invalid http path: invalid value "
+            "found: /etc/passwd");
+  EXPECT_FALSE(ask_ingress(path("/roots/x;} root /;")).is_allowed);
+  EXPECT_FALSE(ask_ingress(path(R"(/x;alias\t/;)")).is_allowed);
+  EXPECT_TRUE(ask_ingress(path("/roots/alias;v=1")).is_allowed);
+}
+
+TEST_F(JudgeTest, LeavesAloneWhatIsNotOurs) {
+  cluster.put(objects::Kind::kIngressClass, "other", R"("spec":{"controller":"other"})");
+  EXPECT_EQ(
+      ask("Ingress",
+          R"({"metadata":{"namespace":"shop","name":"new","annotations":{"nginx.ingress.kubernetes.io/proxy-body-size":"much"}},"spec":{"ingressClassName":"other"}})"),
+      Verdict());
+  // Also where it cannot be read, and where it looks like an attack on another controller.
+  EXPECT_TRUE(
+      ask("Ingress", R"({"metadata":{"name":"new"},"spec":{"ingressClassName":"other","rules":7}})")
+          .is_allowed);
+  EXPECT_TRUE(
+      ask("Ingress",
+          R"({"metadata":{"name":"new"},"spec":{"ingressClassName":"other","tls":[{"secretName":"/etc/passwd"}]}})")
+          .is_allowed);
+  EXPECT_TRUE(ask("TCPService",
+                  R"({"metadata":{"name":"new"},"spec":{"ingressClassName":"other","rules":7}})")
+                  .is_allowed);
+  EXPECT_TRUE(ask("NetworkPolicy", "{}").is_allowed);
+  EXPECT_TRUE(ask("Ingress", R"({"spec":7})", false, "DELETE").is_allowed);
+  EXPECT_TRUE(
+      ask_ingress(R"("rules":7)", "", R"(,"deletionTimestamp":"2026-01-01T00:00:00Z")").is_allowed);
+}
+
+TEST_F(JudgeTest, LeavesAloneWhatIsOutsideOfItsNamespace) {
+  constexpr char kBad[] =
+      R"({"metadata":{"namespace":"shop","name":"new","annotations":{"a/b-snippet":"x"}},"spec":{"ingressClassName":"nginx"}})";
+  EXPECT_FALSE(ask("Ingress", kBad).is_allowed);
+  watched = "elsewhere";
+  EXPECT_TRUE(ask("Ingress", kBad).is_allowed);
+  watched = "shop";
+  EXPECT_FALSE(ask("Ingress", kBad).is_allowed);
+}
+
+TEST_F(JudgeTest, NamesTheFirstPathThatIsTaken) {
+  const auto rules = [](std::initializer_list<std::string> paths) {
+    std::string out;
+    for (const auto& each : paths) {
+      out += fmt::format(R"({}{{"path":"{}"}})", out.empty() ? "" : ",", each);
+    }
+    return fmt::format(R"("rules":[{{"host":"ONE.test","http":{{"paths":[{}]}}}}])", out);
+  };
+  cluster.ingress("shop/b", rules({"/b"})).ingress("shop/c", rules({"/c", "/d"}));
+  EXPECT_EQ(ask_ingress(rules({"/a", "/d", "/b"})).message,
+            R"(host "one.test" and path "/d" is already defined in ingress shop/c)");
+  EXPECT_EQ(ask_ingress(rules({"/b", "/d"})).message,
+            R"(host "one.test" and path "/b" is already defined in ingress shop/b)");
+  EXPECT_TRUE(ask_ingress(rules({"/a"})).is_allowed);
+  cluster.ingress("shop/any", R"("rules":[{"http":{"paths":[{"path":"/"}]}}])");
+  EXPECT_EQ(ask_ingress(R"("rules":[{"http":{"paths":[{"path":"/"}]}}])").message,
+            R"(host "_" and path "/" is already defined in ingress shop/any)");
+}
+
+TEST_F(JudgeTest, ThousandsOfPathsOfOneHostAreQuick) {
+  const auto rules = [](char letter) {
+    std::string paths;
+    for (int i = 0; i < 20'000; ++i) {
+      paths += fmt::format(R"({}{{"path":"/{}{}"}})", i == 0 ? "" : ",", letter, i);
+    }
+    return fmt::format(R"("rules":[{{"host":"one.test","http":{{"paths":[{}]}}}}])", paths);
+  };
+  cluster.ingress("shop/large", rules('a'));
+  cluster.translate();
+  const auto text = fmt::format(
+      R"({{"metadata":{{"namespace":"shop","name":"new"}},"spec":{{"ingressClassName":"nginx",{}}}}})",
+      rules('b'));
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_TRUE(ask("Ingress", text).is_allowed);
+  // Their product would take minutes.
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
+}
+
+TEST_F(JudgeTest, RefusesWhatCannotBeRead) {
+  const auto verdict = ask("TCPService", R"({"metadata":{"name":"new"},"spec":{"rules":7}})");
+  EXPECT_FALSE(verdict.is_allowed);
+  EXPECT_THAT(verdict.message, HasSubstr("TCPService shop/new: spec.rules: expected a list"));
+}
+
+TEST_F(JudgeTest, WarnsOfAPortOfAnotherOrRefusesIt) {
+  EXPECT_EQ(ask_tcp(5000), Verdict());
+  cluster.put(
+      objects::Kind::kTcpService, "shop/owner",
+      R"("spec":{"listeners":[{"name":"a","port":5000}],"rules":[{"backends":[{"service":{"name":"web","port":80}}]}]})");
+  const auto warned = ask_tcp(5000);
+  EXPECT_TRUE(warned.is_allowed);
+  EXPECT_THAT(warned.warnings, testing::ElementsAre(HasSubstr("port 5000 is held by shop/owner")));
+  EXPECT_FALSE(ask_tcp(5000, true).is_allowed);
+  EXPECT_THAT(ask_tcp(443).warnings, testing::ElementsAre(HasSubstr("reserved for HTTPS")));
+}
+
+TEST(ReviewTest, AnswersWithinBounds) {
+  const Verdict verdict{true, "", std::vector<std::string>(100, std::string(1000, 'x'))};
+  const auto text = write_answer("a\"b", verdict);
+  EXPECT_LT(text.size(), 4500);
+  EXPECT_THAT(text, HasSubstr(R"("uid":"a\"b","allowed":true,"warnings":[)"));
+  EXPECT_THAT(text, HasSubstr("and 86 more"));
+  EXPECT_EQ(
+      write_answer("u", refuse("no")),
+      R"({"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"u","allowed":false,"status":{"code":400,"reason":"BadRequest","message":"no"}}})");
+}
+
+TEST(ReviewTest, TellsWhatIsNoReview) {
+  ReviewReader reader;
+  for (const auto* text :
+       {"", "{", "7", R"({"kind":"Pod"})",
+        R"({"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1"})",
+        R"({"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":7})"}) {
+    EXPECT_FALSE(reader.read(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace penstock::admission

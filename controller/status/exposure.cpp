@@ -19,6 +19,7 @@ constexpr std::size_t kMostInCommand = 8;
 constexpr std::size_t kMostAddresses = 16;
 constexpr std::size_t kLongestAddress = 253;
 constexpr std::size_t kLongestPorts = 200;
+constexpr std::size_t kLongestError = 300;
 
 Condition condition(bool holds, std::string_view reason, std::string message) {
   return {"Exposed", holds ? "True" : "False", std::string(reason), std::move(message), 0, {}};
@@ -45,8 +46,14 @@ struct Lack {
   std::string message;  // of the first
 };
 
-/// Why the Service does not lead to this port of ours.
+/// Why the Service does not lead to this port of ours; without a reason where it does.
 Refusal refusal_of(const Exposure& exposure, const PortKey& key) {
+  if (const auto* entry = exposure.entries.leading_to(key)) {
+    const auto error = exposure.entries.error_of(*entry);
+    if (error.empty()) return {};
+    return {"ServicePortRefused",
+            "the load balancer says: " + shortened(base::escape_controls(error), kLongestError)};
+  }
   if (const auto found = exposure.refusals.find(key); found != exposure.refusals.end()) {
     return found->second;
   }
@@ -62,8 +69,8 @@ Condition by_service(const Exposure& exposure, Protocol protocol, const Ports& p
   std::map<std::string, Lack> lacks;
   for (const auto port : ports) {
     const PortKey key{protocol, port};
-    if (exposure.entries.leading_to(key) != nullptr) continue;
     auto [reason, message] = refusal_of(exposure, key);
+    if (reason.empty()) continue;
     auto& lack = lacks[reason];
     if (lack.ports.empty()) lack.message = std::move(message);
     lack.ports.push_back(port);

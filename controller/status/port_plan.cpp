@@ -85,6 +85,9 @@ HeldPorts held_ports(const std::map<snapshot::PartKey, snapshot::PartPtr>& parts
 
 ServiceEntries::ServiceEntries(const world::World& world, const objects::Service& service) {
   const auto slices = world.slices_of(service.meta.name_space + "/" + service.meta.name);
+  for (const auto& each : service.port_errors) {
+    errors_[{each.protocol, each.number}] = each.error;
+  }
   for (const auto& port : service.ports) {
     by_number_[{port.protocol, port.number}] = &port;
     if (!port.name.empty()) names_.insert(port.name);
@@ -102,6 +105,11 @@ const ServicePort* ServiceEntries::leading_to(const PortKey& key) const {
 const ServicePort* ServiceEntries::at(const PortKey& key) const {
   const auto found = by_number_.find(key);
   return found == by_number_.end() ? nullptr : found->second;
+}
+
+std::string ServiceEntries::error_of(const ServicePort& entry) const {
+  const auto found = errors_.find({entry.protocol, entry.number});
+  return found == errors_.end() ? "" : found->second;
 }
 
 std::set<PortKey> ServiceEntries::ours() const {

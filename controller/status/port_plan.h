@@ -46,6 +46,8 @@ class ServiceEntries {
   const objects::ServicePort* leading_to(const PortKey& key) const;
   /// The one with this number, wherever it leads.
   const objects::ServicePort* at(const PortKey& key) const;
+  /// What the load balancer says of the entry, where it does not carry it.
+  std::string error_of(const objects::ServicePort& entry) const;
   bool has_name(const std::string& name) const { return names_.contains(name); }
   /// Those that look like ours.
   std::set<PortKey> ours() const;
@@ -53,6 +55,7 @@ class ServiceEntries {
  private:
   std::map<PortKey, const objects::ServicePort*> by_target_;
   std::map<PortKey, const objects::ServicePort*> by_number_;
+  std::map<PortKey, std::string> errors_;  // by number
   std::set<std::string> names_;
 };
 

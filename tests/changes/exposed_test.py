@@ -7,7 +7,7 @@ import sys
 import urllib.error
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from penstock_testing import TestCase, main, wait_until  # noqa: E402
+from penstock_testing import ROOT, TestCase, main, wait_until  # noqa: E402
 
 
 class Exposure(TestCase):
@@ -216,7 +216,9 @@ class ByHand(Exposure):
 
     def patch(self, message):
         """Runs the command as it is printed."""
-        command = re.search(r'kubectl patch service .*', message).group()
+        self.shell(re.search(r'kubectl patch service .*', message).group())
+
+    def shell(self, command):
         environment = {'PATH': os.environ['PENSTOCK_CLUSTER_BIN'] + ':' + os.environ['PATH'],
                        'KUBECONFIG': str(self.cluster.folder / 'admin.conf')}
         subprocess.run(['bash', '-c', command], check=True, env=dict(os.environ, **environment))
@@ -230,6 +232,23 @@ class ByHand(Exposure):
         self.patch(found['message'])
         self.wait_exposed('db', 'True', 'ServicePort')
         self.assertIn(('tcp-8001', 8001, 'TCP', 8001), self.entries())
+
+    def test_what_the_flag_has_left_is_taken_out_as_the_manual_says(self):
+        path = self.cluster.path_of('Service', 'edge', self.name)
+        body = {'apiVersion': 'v1', 'kind': 'Service', 'metadata': {'name': 'edge'},
+                'spec': {'ports': [{'name': 'tcp-8031', 'port': 8031, 'protocol': 'TCP',
+                                    'targetPort': 8031}]}}
+        self.cluster.call('PATCH', path + '?fieldManager=penstock-streams', body,
+                          'application/apply-patch+yaml')
+        self.assertIn(('tcp-8031', 8031, 'TCP', 8031), self.entries())
+        manual = (ROOT / 'docs/operations.md').read_text()
+        command = re.search(r'    kubectl apply --server-side --field-manager=penstock-streams.*?END\n',
+                            manual, re.S).group()
+        command = command.replace('penstock-controller', 'edge').replace(
+            'namespace: ingress', f'namespace: {self.name}')
+        self.shell('\n'.join(line.strip() for line in command.splitlines()) + '\n')
+        self.assertNotIn('tcp-8031', {each[0] for each in self.entries()})
+        self.assertIn('http', {each[0] for each in self.entries()})
 
     def test_a_port_without_a_name_gets_one(self):
         self.cluster.delete('Service', 'edge', self.name)
@@ -257,6 +276,12 @@ class ByHand(Exposure):
         self.assertEqual(self.status_of('waits')['addresses'],
                          [{'type': 'IPAddress', 'value': '192.0.2.80'},
                           {'type': 'Hostname', 'value': 'edge.test'}])
+        self.cluster.call('PATCH', path, {'status': {'loadBalancer': {'ingress': [
+            {'ip': '192.0.2.80', 'ports': [{'port': 80, 'protocol': 'TCP'}, {
+                'port': 8021, 'protocol': 'TCP', 'error': 'PortNotSupported'}]}]}}},
+                          'application/merge-patch+json')
+        found = self.wait_exposed('waits', 'False', 'ServicePortRefused')
+        self.assertIn('the load balancer says: PortNotSupported', found['message'])
 
 
 class ByPod(Exposure):

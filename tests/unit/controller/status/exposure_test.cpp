@@ -90,6 +90,12 @@ TEST_F(Exposed, WaitsForTheLoadBalancer) {
   EXPECT_EQ(text(by_service({5432})), "False LoadBalancerPending");
   service_.load_balancer = {"192.0.2.1"};
   EXPECT_EQ(text(by_service({5432})), "True ServicePort");
+  service_.port_errors = {{5432, Protocol::kUdp, "MixedProtocolNotSupported"}};
+  EXPECT_EQ(text(by_service({5432})), "True ServicePort");
+  service_.port_errors[0].protocol = Protocol::kTcp;
+  const auto refused = by_service({5432});
+  EXPECT_EQ(text(refused), "False ServicePortRefused");
+  EXPECT_THAT(refused.message, HasSubstr("the load balancer says: MixedProtocolNotSupported"));
 }
 
 TEST_F(Exposed, IsSilentWhereNothingIsKnown) {

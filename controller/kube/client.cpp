@@ -296,7 +296,8 @@ Call Client::merge_patch(std::string path, std::string json, OnResponse on_respo
 }
 
 Call Client::apply(std::string path, std::string json, OnResponse on_response) {
-  Request request{"PATCH", std::move(path), std::move(json), "application/apply-patch+yaml"};
+  Request request{"PATCH", std::move(path), std::move(json),
+                  "application/apply-patch+yaml"};  // JSON is YAML
   return send(std::move(request), std::move(on_response));
 }
 

@@ -295,6 +295,12 @@ Call Client::merge_patch(std::string path, std::string json, OnResponse on_respo
   return send(std::move(request), std::move(on_response));
 }
 
+Call Client::apply(std::string path, std::string json, OnResponse on_response) {
+  Request request{"PATCH", std::move(path), std::move(json),
+                  "application/apply-patch+yaml"};  // JSON is YAML
+  return send(std::move(request), std::move(on_response));
+}
+
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view text) {
   const auto seconds = base::parse_integer<std::uint32_t>(base::trim(text));
   if (!seconds) return std::nullopt;

@@ -92,6 +92,8 @@ class Client {
   /// RFC 7396; with metadata.resourceVersion inside it is refused (409) when the object has
   /// changed.
   Call merge_patch(std::string path, std::string json, OnResponse on_response);
+  /// Server-side apply; the path's query names the field manager.
+  Call apply(std::string path, std::string json, OnResponse on_response);
   Call stream(Request request, StreamEvents events);
 
  private:

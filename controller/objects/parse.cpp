@@ -104,6 +104,19 @@ constexpr std::array kServiceTypes = {
     Named<ServiceType>{"ExternalName", ServiceType::kExternalName},
 };
 
+std::vector<ServicePortError> parse_port_errors(const Json& json) {
+  std::vector<ServicePortError> out;
+  json.get("status").get("loadBalancer").for_each("ingress", [&](const Json& item) {
+    item.for_each("ports", [&](const Json& port) {
+      auto error = port.text("error");
+      if (error.empty()) return;
+      out.push_back({static_cast<std::uint16_t>(port.integer("port", 0, kMaxPort, 0)),
+                     choose(port, "protocol", kProtocols, Protocol::kTcp), std::move(error)});
+    });
+  });
+  return out;
+}
+
 Service parse_service(const Json& json) {
   Service service;
   service.meta = parse_meta(json);
@@ -124,6 +137,7 @@ Service parse_service(const Json& json) {
     service.ports.push_back(std::move(port));
   });
   service.load_balancer = parse_load_balancer(json);
+  service.port_errors = parse_port_errors(json);
   return service;
 }
 

@@ -18,6 +18,13 @@ struct ServicePort {
   PortRef target;  // equals `number` where the manifest does not say
 };
 
+/// Of a port that the load balancer does not carry.
+struct ServicePortError {
+  std::uint16_t number = 0;
+  Protocol protocol = Protocol::kTcp;
+  std::string error;
+};
+
 enum class ServiceType : std::uint8_t { kClusterIp, kNodePort, kLoadBalancer, kExternalName };
 
 struct Service {
@@ -28,6 +35,7 @@ struct Service {
   std::vector<ServicePort> ports;
   std::vector<std::string> external_ips;
   std::vector<std::string> load_balancer;  // addresses and names of its status
+  std::vector<ServicePortError> port_errors;
 };
 
 struct SlicePort {

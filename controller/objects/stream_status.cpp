@@ -37,6 +37,9 @@ StreamStatus parse_stream_status(const Json& object) {
   status.reason = json.text("reason");
   status.columns = {json.text("class"), json.text("address"), json.text("algorithm"),
                     json.text("conflictWith")};
+  json.for_each("addresses", [&](const Json& item) {
+    status.addresses.push_back({item.text("type"), item.text("value")});
+  });
   json.for_each("conditions", [&](const Json& item) {
     status.conditions.push_back(
         {item.text("type"), item.text("status"), item.text("reason"), item.text("message"),
@@ -59,6 +62,11 @@ std::string print_ports(const std::vector<std::uint16_t>& ports) {
 }
 
 std::string status_json(const StreamStatus& status) {
+  std::string addresses;
+  for (const auto& each : status.addresses) {
+    addresses += fmt::format(R"({}{{"type":"{}","value":"{}"}})", addresses.empty() ? "" : ",",
+                             each.type, base::escape_json(each.value));
+  }
   std::string conditions;
   for (const auto& each : status.conditions) {
     conditions += fmt::format(
@@ -67,11 +75,11 @@ std::string status_json(const StreamStatus& status) {
         base::escape_json(each.message), each.generation, base::escape_json(each.since));
   }
   return fmt::format(
-      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","configVersion":"{}","reason":"{}","class":"{}","address":"{}","algorithm":"{}","conflictWith":"{}","conditions":[{}]}})",
+      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","configVersion":"{}","reason":"{}","class":"{}","address":"{}","algorithm":"{}","conflictWith":"{}","addresses":[{}],"conditions":[{}]}})",
       status.generation, status.ports, status.backends, status.replicas,
       base::escape_json(status.config), status.reason, base::escape_json(status.columns.class_name),
       status.columns.address, status.columns.algorithm,
-      base::escape_json(status.columns.conflict_with), conditions);
+      base::escape_json(status.columns.conflict_with), addresses, conditions);
 }
 
 }  // namespace penstock::objects

@@ -30,6 +30,13 @@ struct StreamColumns {
   bool operator==(const StreamColumns&) const = default;
 };
 
+struct StreamAddress {
+  std::string type;  // "IPAddress", "Hostname"
+  std::string value;
+
+  bool operator==(const StreamAddress&) const = default;
+};
+
 struct StreamStatus {
   std::int64_t generation = 0;  // observedGeneration; 0: never written
   std::string ports;            // that the object has: "5432, 6000-6100"
@@ -38,6 +45,7 @@ struct StreamStatus {
   std::string config;           // name of the first table that held this generation
   std::string reason;           // of the worst condition
   StreamColumns columns;
+  std::vector<StreamAddress> addresses;  // where clients reach the ports
   std::vector<Condition> conditions;
 
   const Condition* find(std::string_view type) const;

@@ -81,6 +81,7 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
       clearing_(io) {
   if (!flags.updates_status) return;
   publish_addresses(io, flags);
+  expose(io, flags);
   report(io, flags);
   elect(io, flags, access);
 }
@@ -95,7 +96,10 @@ void Cluster::publish_addresses(asio::io_context& io, const Flags& flags) {
     nodes_.emplace(
         io, client_,
         status::NodeAddresses::Options{pod.name_space, pod.name, flags.reports_internal_addresses},
-        make_random(), [this] { status_->update({}); });
+        make_random(), [this] {
+          status_->update({});
+          streams_->update();
+        });
     options.nodes = [this] { return nodes_->addresses(); };
   }
   status_.emplace(io, client_, std::move(options), [this] {
@@ -104,10 +108,45 @@ void Cluster::publish_addresses(asio::io_context& io, const Flags& flags) {
   });
 }
 
+/// How clients reach the ports of streams.
+void Cluster::expose(asio::io_context& io, const Flags& flags) {
+  publish_service_ = flags.publish_service;
+  const auto update = [this] { streams_->update(); };
+  if (flags.publishes_stream_ports) {
+    service_ports_.emplace(
+        io, client_, publish_service_,
+        [this] {
+          return status::ServicePorts::View{&controller_.world(), &controller_.translator()};
+        },
+        update);
+  }
+  const auto pod = this_pod();
+  if (!publish_service_.empty() || pod.name.empty() || pod.name_space.empty()) return;
+  own_pod_.emplace(io, client_, pod.name_space, pod.name, update);
+}
+
+status::Exposure Cluster::exposure() {
+  const auto& world = controller_.world();
+  status::Exposure out;
+  out.service_path = publish_service_;
+  out.service = world.find<objects::Service>(publish_service_);
+  if (out.service != nullptr) out.entries = {world, *out.service};
+  if (service_ports_) {
+    const auto& translator = controller_.translator();
+    out.written = status::held_ports(translator.parts(), translator.options());
+    out.refusals = service_ports_->refusals();
+  }
+  if (own_pod_) out.pod = own_pod_->ports();
+  out.is_pod_unread = own_pod_ && !out.pod;
+  out.addresses = status_ ? status_->addresses(world) : status::Addresses();
+  return out;
+}
+
 void Cluster::report(asio::io_context& io, const Flags& flags) {
   talk_to_replicas(io, flags);
   streams_.emplace(io, client_, [this] {
-    return status::StreamWriter::View{&controller_.world(), &controller_.translator(), live()};
+    return status::StreamWriter::View{&controller_.world(), &controller_.translator(), live(),
+                                      exposure()};
   });
   reports_.emplace(
       io, client_, status::ReportWriter::Options{.watch_namespace = flags.watch_namespace},
@@ -116,6 +155,7 @@ void Cluster::report(asio::io_context& io, const Flags& flags) {
       });
   controller_.on_translated = [this] {
     if (status_) status_->update(controller_.translator().reviewed_ingresses());
+    if (service_ports_) service_ports_->update();
     streams_->update();
     reports_->update();
   };
@@ -223,6 +263,8 @@ void Cluster::set_leading(bool is_leading) {
   metrics_.set_leading(is_leading);
   if (nodes_) is_leading ? nodes_->start() : nodes_->stop();
   if (status_) status_->set_leading(is_leading);
+  if (own_pod_) is_leading ? own_pod_->start() : own_pod_->stop();
+  if (service_ports_) service_ports_->set_leading(is_leading);
   if (board_) board_->set_leading(is_leading);
   streams_->set_leading(is_leading);
   reports_->set_leading(is_leading);

@@ -10,9 +10,11 @@
 #include "controller/program/flags.h"
 #include "controller/status/ingress_status.h"
 #include "controller/status/node_addresses.h"
+#include "controller/status/own_pod.h"
 #include "controller/status/replica_board.h"
 #include "controller/status/replicas.h"
 #include "controller/status/report_writer.h"
+#include "controller/status/service_ports.h"
 #include "controller/status/stream_writer.h"
 
 namespace penstock::program {
@@ -34,9 +36,11 @@ class Cluster {
   Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAccess& access,
           Controller& controller, Metrics& metrics);
   void publish_addresses(asio::io_context& io, const Flags& flags);
+  void expose(asio::io_context& io, const Flags& flags);
   void report(asio::io_context& io, const Flags& flags);
   void talk_to_replicas(asio::io_context& io, const Flags& flags);
   status::Live live();
+  status::Exposure exposure();
   void clear_statuses();
   void release();
   void let_go_of_lease();
@@ -51,6 +55,9 @@ class Cluster {
   kube::KubeSource source_;
   std::optional<status::NodeAddresses> nodes_;
   std::optional<status::IngressStatus> status_;
+  std::string publish_service_;
+  std::optional<status::OwnPod> own_pod_;
+  std::optional<status::ServicePorts> service_ports_;
   std::optional<status::ReplicaBoard> board_;
   std::optional<status::StreamWriter> streams_;
   std::optional<status::ReportWriter> reports_;

@@ -94,6 +94,9 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
   app.add_option("--publish-service", flags.publish_service,
                  "Service whose address goes into the status of Ingresses")
       ->check(check_path);
+  app.add_flag("--publish-stream-ports", flags.publishes_stream_ports,
+               "Add the ports of TCPServices, UDPServices and the ConfigMaps of ports to that "
+               "Service, and take them out again; what others have in it stays as it is");
   app.add_option("--publish-status-address", flags.publish_status_address,
                  "Addresses for the status of Ingresses, separated by commas");
   app.add_flag("--report-node-internal-ip-address", flags.reports_internal_addresses,
@@ -178,6 +181,9 @@ void add_admin_flags(CLI::App& app, Flags& flags) {
 base::Result<Controller::Options> to_options(const Flags& flags) {
   if (!flags.publish_service.empty() && !flags.publish_status_address.empty()) {
     return base::fail("--publish-service and --publish-status-address exclude each other");
+  }
+  if (flags.publishes_stream_ports && flags.publish_service.empty()) {
+    return base::fail("--publish-stream-ports needs --publish-service");
   }
   if (!flags.watch_namespace.empty() && !flags.watch_namespace_selector.empty()) {
     return base::fail("--watch-namespace and --watch-namespace-selector exclude each other");

@@ -24,6 +24,7 @@ struct Flags {
   std::string resolv_conf = "/etc/resolv.conf";
   std::string status_address = "127.0.0.1:10254";
   std::string publish_service;
+  bool publishes_stream_ports = false;
   std::string publish_status_address;
   bool reports_internal_addresses = false;
   std::string election_id = "penstock-leader";

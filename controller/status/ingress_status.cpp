@@ -76,20 +76,19 @@ void IngressStatus::look_soon() {
   });
 }
 
+std::optional<Addresses> IngressStatus::addresses(const world::World& world) const {
+  if (options_.nodes) return options_.nodes();
+  if (options_.publish_service.empty()) return options_.addresses;
+  const auto* service = world.find<objects::Service>(options_.publish_service);
+  if (service == nullptr) return std::nullopt;
+  return addresses_of(*service);
+}
+
 /// False where what has the addresses is not there: the last ones stay.
 bool IngressStatus::find_wanted(const View& view) {
-  if (options_.nodes) {
-    const auto known = options_.nodes();
-    if (known) wanted_ = *known;
-    return known.has_value();
-  }
-  if (options_.publish_service.empty()) {
-    wanted_ = options_.addresses;
-    return true;
-  }
-  const auto* service = view.world->find<objects::Service>(options_.publish_service);
-  if (service != nullptr) wanted_ = addresses_of(*service);
-  return service != nullptr;
+  const auto known = addresses(*view.world);
+  if (known) wanted_ = *known;
+  return known.has_value();
 }
 
 void IngressStatus::clear(std::function<void()> on_done) {

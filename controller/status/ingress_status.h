@@ -47,6 +47,8 @@ class IngressStatus {
                 std::function<View()> view);
 
   void set_leading(bool is_leading);
+  /// Nothing where what has the addresses is not there.
+  std::optional<Addresses> addresses(const world::World& world) const;
   /// These Ingresses may have changed, or the Service that has the addresses.
   void update(const std::set<std::string>& changed);
   /// Takes the address out of every status that has it, once; then `on_done`. Nothing is written

@@ -65,15 +65,11 @@ void ReplicaBoard::say() {
   const bool is_renewal = now - said_at_ >= options_.renew_every;
   if (!is_renewal && mine.says_the_same(said_)) return;
   mine.renewed = rfc3339_now();
-  kube::Request request;
-  request.method = "PATCH";
-  request.path = path_of(options_.pod) + "?fieldManager=penstock&force=true";
-  request.content_type = "application/apply-patch+yaml";  // JSON is YAML
-  request.body = replica_json(options_.name_space, options_.pod, mine);
   is_saying_ = true;
-  saying_ = client_.send(std::move(request), [this, mine](const kube::Response& response) {
-    take_said(mine, response);
-  });
+  saying_ =
+      client_.apply(path_of(options_.pod) + "?fieldManager=penstock&force=true",
+                    replica_json(options_.name_space, options_.pod, mine),
+                    [this, mine](const kube::Response& response) { take_said(mine, response); });
 }
 
 void ReplicaBoard::take_said(const ReplicaReport& said, const kube::Response& response) {

@@ -122,6 +122,13 @@ std::string conflict_with(const StreamView& view) {
   return "-";
 }
 
+/// A controller that starts has not read its own pod yet.
+std::optional<Condition> exposure_of(const objects::StreamStatus& before, const StreamView& view) {
+  if (!view.may_be_exposed || view.ports.empty()) return view.exposed;
+  const auto* stands = before.find("Exposed");
+  return stands == nullptr ? std::nullopt : std::optional(*stands);
+}
+
 }  // namespace
 
 bool is_good(const Condition& condition) {
@@ -138,8 +145,13 @@ objects::StreamStatus make_status(const objects::StreamStatus& before, const Str
   out.columns = view.columns;
   out.columns.conflict_with = conflict_with(view);
   out.conditions = {judged("Accepted", "Accepted", view),
-                    judged("ResolvedRefs", "ResolvedRefs", view), programmed(view),
-                    backends_healthy(view), conflicted(view)};
+                    judged("ResolvedRefs", "ResolvedRefs", view), programmed(view)};
+  if (const auto exposure = exposure_of(before, view)) {
+    out.conditions.push_back(*exposure);
+    if (is_good(*exposure)) out.addresses = view.addresses.value_or(before.addresses);
+  }
+  out.conditions.push_back(backends_healthy(view));
+  out.conditions.push_back(conflicted(view));
   // The table has other parts, too: its name tells of this object as long as the object stands.
   const bool is_same_object = before.generation == out.generation && before.ports == out.ports;
   out.config = is_same_object && !before.config.empty() ? before.config : view.config;

@@ -1,6 +1,7 @@
 #pragma once
 // From what is known of a TCPService or UDPService to the conditions of its status. Pure.
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,12 @@ struct StreamView {
   std::size_t endpoints = 0;
   std::size_t programmed = 0;  // proxies that serve it as it is
   std::size_t proxies = 0;
-  objects::StreamColumns columns;  // but for conflict_with
-  std::string config;              // name of the table that holds it now
-  std::string bind_problem;        // of one of its ports; empty: all are open
+  objects::StreamColumns columns;             // but for conflict_with
+  std::string config;                         // name of the table that holds it now
+  std::string bind_problem;                   // of one of its ports; empty: all are open
+  std::optional<objects::Condition> exposed;  // nothing: nobody can tell
+  bool may_be_exposed = false;                // it is not read yet: what stands holds on
+  std::optional<std::vector<objects::StreamAddress>> addresses;  // nothing: the same
 };
 
 /// `before` is the status that stands: a condition that does not change its status keeps its time.

@@ -124,7 +124,7 @@ void StreamWriter::set_leading(bool is_leading) {
   is_leading_ = is_leading;
   if (is_leading) return update();
   timer_.cancel();
-  is_due_ = false;
+  due_at_.reset();
   due_.clear();
   writing_.clear();
   events_.stop();
@@ -133,11 +133,11 @@ void StreamWriter::set_leading(bool is_leading) {
 void StreamWriter::update() { update_after(kSettle); }
 
 void StreamWriter::update_after(std::chrono::milliseconds delay) {
-  if (!is_leading_ || (is_due_ && delay > kSettle)) return;
-  if (is_due_ && delay == kSettle) return;
-  is_due_ = true;
+  const auto at = std::chrono::steady_clock::now() + delay;
+  if (!is_leading_ || (due_at_ && *due_at_ <= at)) return;
+  due_at_ = at;
   timer_.after(delay, [this] {
-    is_due_ = false;
+    due_at_.reset();
     compare();
   });
 }
@@ -210,6 +210,11 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
   out.proxies = view.live.proxies;
   out.programmed = view.live.proxies_at(remembered.version);
   out.config = view.live.config;
+  const bool is_tcp = transport.object_kind == objects::Kind::kTcpService;
+  out.exposed =
+      exposed(view.exposure, is_tcp ? objects::Protocol::kTcp : objects::Protocol::kUdp, out.ports);
+  out.may_be_exposed = view.exposure.is_pod_unread;
+  if (const auto& known = view.exposure.addresses) out.addresses = stream_addresses(*known);
   return out;
 }
 
@@ -250,7 +255,8 @@ void StreamWriter::consider(const objects::ObjectKey& object, const objects::Met
 }
 
 bool StreamWriter::may_catch_up(Known& known, const StreamView& view, base::SteadyTime now) {
-  if (view.ports.empty() || view.programmed == view.proxies) {
+  const bool is_pending = view.exposed && view.exposed->reason == kServicePortPending;
+  if (view.ports.empty() || (view.programmed == view.proxies && !is_pending)) {
     known.lags_since.reset();
     return false;
   }

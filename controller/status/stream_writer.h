@@ -16,6 +16,7 @@
 #include "controller/kube/client.h"
 #include "controller/kube/one_timer.h"
 #include "controller/status/events.h"
+#include "controller/status/exposure.h"
 #include "controller/status/stream_conditions.h"
 #include "controller/translate/stream_port.h"
 #include "controller/translate/translator.h"
@@ -43,6 +44,7 @@ class StreamWriter {
     const world::World* world;
     const translate::Translator* translator;
     Live live;
+    Exposure exposure = {};
   };
 
   StreamWriter(asio::io_context& io, kube::Client& client, std::function<View()> view);
@@ -88,7 +90,7 @@ class StreamWriter {
   EventWriter events_;
   std::function<View()> view_;
   bool is_leading_ = false;
-  bool is_due_ = false;
+  std::optional<base::SteadyTime> due_at_;
   std::map<std::string, Known> known_;                       // by uid
   std::map<std::string, std::vector<std::uint16_t>> ports_;  // by owner, for one comparison
   std::set<std::string> said_;                               // names of Events about ConfigMaps

@@ -201,6 +201,28 @@ class Rights(unittest.TestCase):
         self.assertEqual([(rule['resources'], rule['verbs']) for rule in rules],
                          [(['ingressclasses'], ['list', 'watch']), (['nodes'], ['get'])])
 
+    def patched_services(self, name=None, *settings):
+        """(kind of role, namespace, names, verbs) that may change Services, and whether the flag is there."""
+        found = objects_of(name, *settings)
+        rights = [(each['kind'], each['metadata'].get('namespace'), rule.get('resourceNames'), rule['verbs'])
+                  for each in found if each['kind'] in ('Role', 'ClusterRole')
+                  for rule in each['rules']
+                  if 'services' in rule['resources'] and set(rule['verbs']) - {'get', 'list', 'watch'}]
+        return rights, '--publish-stream-ports' in pod_of(found)['containers'][0]['args']
+
+    def test_no_service_is_changed_but_the_published_one_of_the_chart(self):
+        role = ('Role', 'ingress', ['penstock-controller'], ['patch'])
+        self.assertEqual(self.patched_services(), ([role], True))
+        internal = ('Role', 'ingress', ['penstock-controller-internal'], ['patch'])
+        self.assertEqual(self.patched_services('internal-service'), ([internal], True))
+        for name, *settings in ((None, 'controller.service.publishStreamPorts=false'),
+                                (None, 'controller.publishService.enabled=false'),
+                                (None, 'controller.service.enabled=false'),
+                                (None, 'controller.disableLeaderElection=true'),
+                                ('side-by-side',), ('scoped',), ('host-network',)):
+            with self.subTest(values=name, settings=settings):
+                self.assertEqual(self.patched_services(name, *settings), ([], False))
+
     def test_the_webhook_may_write_its_certificate_and_tell_its_authority_and_nothing_else(self):
         def rules(found):
             return {each['kind']: each['rules'] for each in found

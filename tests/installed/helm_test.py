@@ -66,6 +66,12 @@ class Release(unittest.TestCase):
                                f'http://{NODE}/'], input='x' * size, capture_output=True, text=True)
         return done.stdout
 
+    def service_with_stream(self):
+        """With the port of the TCPService beside that of the values."""
+        found = self.cluster.get('Service', 'penstock-controller', 'ingress')
+        names = {each['name'] for each in found['spec']['ports']}
+        return found if {'tcp-9100', '9000-tcp', 'http', 'https'} == names else None
+
     def addresses(self):
         found = self.cluster.get('Ingress', 'echo', 'apps')
         return found.get('status', {}).get('loadBalancer', {}).get('ingress')
@@ -131,6 +137,11 @@ class Installed(Release):
 
     def test_a_tcp_service_on_the_pod(self):
         self.wait_curl('-H', 'Host: echo.test', f'http://{self.pod_ip()}:9100/')
+
+    def test_a_tcp_service_through_the_service(self):
+        service = wait_until('the Service has the port', self.service_with_stream, 60)
+        self.wait_curl('-H', 'Host: echo.test', f'http://{service["spec"]["clusterIP"]}:9100/')
+        self.kubectl('-n', 'apps', 'wait', '--for=condition=Exposed', '--timeout=60s', 'tcpsvc/echo')
 
     def test_the_status_has_the_address_of_the_service(self):
         service = self.cluster.get('Service', 'penstock-controller', 'ingress')
@@ -199,6 +210,7 @@ class Lifecycle(Release):
                   '--wait', '--timeout', '120s', '--set', 'controller.config.proxy-body-size=4m')
         wait_until('the new limit is served', lambda: self.status_of_upload(3 << 20) == '200', 30)
         self.assertEqual(self.pod_ip(), pod, 'a setting needs no new pod')
+        self.assertTrue(self.service_with_stream(), 'Helm leaves the port of the TCPService')
         self.helm('rollback', 'penstock', '-n', 'ingress', '--wait', '--timeout', '120s')
         wait_until('the old limit is served', lambda: self.status_of_upload(3 << 20) == '413', 30)
 

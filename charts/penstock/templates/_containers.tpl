@@ -64,6 +64,9 @@
 {{- with include "penstock.publishService" . }}
 - --publish-service={{ . }}
 {{- end }}
+{{- if include "penstock.streamPortsService" . }}
+- --publish-stream-ports
+{{- end }}
 {{- with include "penstock.defaultBackendService" . }}
 - --default-backend-service={{ . }}
 {{- end }}

@@ -115,6 +115,16 @@ app.kubernetes.io/component: controller
 {{- end }}
 {{- end }}
 
+{{- /* The Service of ours that gets the ports of streams, or nothing: with a scope elsewhere it is not seen. */}}
+{{- define "penstock.streamPortsService" -}}
+{{- $c := .Values.controller }}
+{{- $scope := include "penstock.scope" . }}
+{{- $isSeen := or (not $scope) (eq $scope (include "penstock.namespace" .)) }}
+{{- if and $c.service.publishStreamPorts $isSeen (not $c.publishService.pathOverride) (not $c.disableLeaderElection) }}
+{{- include "penstock.publishService" . | trimPrefix "$(POD_NAMESPACE)/" }}
+{{- end }}
+{{- end }}
+
 {{- define "penstock.defaultBackendService" -}}
 {{- if .Values.defaultBackend.enabled }}$(POD_NAMESPACE)/{{ include "penstock.defaultBackend" . }}
 {{- else }}{{ .Values.controller.defaultBackendService }}{{ end }}

@@ -16,6 +16,8 @@ using translate::Reason;
 
 const objects::ObjectKey kObject{objects::Kind::kTcpService, "db", "mysql"};
 
+const objects::StreamAddress kAddress{"IPAddress", "192.0.2.1"};
+
 StreamView all_well() {
   StreamView view;
   view.generation = 3;
@@ -75,6 +77,38 @@ TEST(StreamConditions, AllUnhealthySaysWhy) {
   EXPECT_EQ(text(status.conditions[3]), "BackendsHealthy=False AllUnhealthy");
   EXPECT_THAT(status.conditions[3].message, HasSubstr("10.0.0.1:80: connect: Connection refused"));
   EXPECT_EQ(status.backends, "0/3");
+}
+
+TEST(StreamConditions, ExposedIsOneOfThemWhereItIsKnown) {
+  auto view = all_well();
+  view.addresses = std::vector{kAddress};
+  EXPECT_EQ(make_status({}, view, "now").find("Exposed"), nullptr);
+  EXPECT_TRUE(make_status({}, view, "now").addresses.empty());
+  view.exposed = {"Exposed", "True", "ServicePort", "m", 0, {}};
+  const auto first = make_status({}, view, "then");
+  EXPECT_EQ(first.find("Exposed")->since, "then");
+  EXPECT_EQ(first.addresses, *view.addresses);
+  EXPECT_EQ(first.reason, "Programmed");
+  view.exposed = {"Exposed", "False", "ServicePortMissing", "m", 0, {}};
+  const auto second = make_status(first, view, "now");
+  EXPECT_EQ(second.reason, "ServicePortMissing");
+  EXPECT_EQ(second.find("Programmed")->status, "True") << "it is served, whoever gets there";
+  EXPECT_TRUE(second.addresses.empty());
+  EXPECT_THAT(texts(transitions(first, second)), ElementsAre("Exposed=False ServicePortMissing"));
+}
+
+TEST(StreamConditions, WhatIsNotReadYetLeavesExposedAsItStands) {
+  auto view = all_well();
+  view.exposed = {"Exposed", "True", "HostPort", "m", 0, {}};
+  view.addresses = std::vector{kAddress};
+  const auto first = make_status({}, view, "then");
+  view.exposed.reset();
+  view.addresses.reset();
+  view.may_be_exposed = true;
+  EXPECT_EQ(make_status(first, view, "now"), first) << "a restart rewrites nothing";
+  EXPECT_EQ(make_status({}, view, "now").find("Exposed"), nullptr);
+  view.ports.clear();
+  EXPECT_EQ(make_status(first, view, "now").find("Exposed"), nullptr);
 }
 
 TEST(StreamConditions, AConflictNamesTheOwner) {
@@ -150,7 +184,10 @@ TEST(StreamConditions, EventsAreForTransitionsOnly) {
 }
 
 TEST(StreamStatus, IsReadAsItWasWritten) {
-  const auto status = make_status({}, all_well(), "2026-01-31T12:00:00Z");
+  auto view = all_well();
+  view.exposed = {"Exposed", "True", "ServicePort", "m", 0, {}};
+  view.addresses = std::vector{kAddress, {"Hostname", "edge.test"}};
+  const auto status = make_status({}, view, "2026-01-31T12:00:00Z");
   objects::Parser parser;
   const auto json =
       R"({"metadata":{"namespace":"db","name":"mysql"},"spec":{"listeners":[{"name":"main","port":1}],"rules":[

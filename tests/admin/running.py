@@ -14,6 +14,11 @@ import urllib.parse
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get('PENSTOCK_BIN', ROOT / 'build/dev/bin'))
 TOKEN = 'a-secret-of-this-test-alone'
+CLASS = '''apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: {name: nginx}
+spec: {controller: k8s.io/ingress-nginx}
+'''
 
 
 def free_port():
@@ -89,6 +94,7 @@ class Running:
         self.manifests.mkdir()
         self.http, self.https, self.admin = free_port(), free_port(), free_port()
         self.backends = []
+        self.write(CLASS, 'class.yaml')
         self.write(manifests)
         self.token_file = self.path / 'token'
         self.token_file.write_text(token + '\n')

@@ -93,7 +93,7 @@ data: {{"{cls.tcp}": "default/web:80"}}
                 if each['active'] == 1])[0]
         self.assertEqual((stream['name'], stream['protocol'], stream['problem']),
                          (f'tcp/{self.tcp}', 'TCP', ''))
-        self.assertEqual(stream['upstreams'], ['default/web/80'])
+        self.assertEqual(stream['upstreams'], ['tcp/default/web/80'])
 
     def test_certificates(self):
         found = self.site.local('/v1/certificates')[1]['items']

@@ -201,8 +201,9 @@ std::string errors_json(const worker::Report& report) {
   json.begin_object().key("items").begin_array();
   for (std::size_t i = 0; i < report.errors.size(); ++i) {
     const auto& each = report.errors[i];
-    const auto& name = telemetry::name_of(static_cast<telemetry::ErrorReason>(i));
-    json.begin_object().member("reason", name.name).member("title", name.title);
+    if (each.count == 0) continue;
+    const auto& row = base::end_reasons()[i];
+    json.begin_object().member("reason", row.word).member("meaning", row.meaning);
     json.member("count", each.count).key("last").begin_array();
     for (const auto& last : each.last) {
       json.begin_object()

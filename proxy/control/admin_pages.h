@@ -48,7 +48,8 @@ void write_certificate(base::JsonWriter& json, const snapshot::Certificate& cert
 void write_upstream(base::JsonWriter& json, const snapshot::Upstream& upstream,
                     const snapshot::Endpoints* endpoints,
                     const std::map<std::string, worker::EndpointReport>& reports);
-/// {"items": [...]}: every reason with its count and the last errors, the latest first.
+/// {"items": [...]}: each reason that there was, with its count and the last errors, the latest
+/// first.
 std::string errors_json(const worker::Report& report);
 /// `problem` says why the port is not open; empty: it is.
 void write_stream(base::JsonWriter& json, const snapshot::Part& part,

@@ -51,9 +51,9 @@ void add_to(StreamReport& sum, const telemetry::StreamSeries& series) {
 }
 
 void report_errors(const telemetry::RecentErrors& errors, std::vector<ErrorReport>& out) {
-  out.resize(telemetry::kErrorReasons);
+  out.resize(base::kEndReasons);
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto reason = static_cast<telemetry::ErrorReason>(i);
+    const auto reason = static_cast<base::EndReason>(i);
     out[i].count = errors.count(reason);
     errors.for_each(reason,
                     [&](const telemetry::RecentError& each) { out[i].last.push_back(each); });

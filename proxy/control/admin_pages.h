@@ -38,6 +38,10 @@ struct Page {
 Page page_of(const snapshot::Snapshot& snapshot, snapshot::PartKind first, snapshot::PartKind last,
              const PageRequest& request);
 
+/// Of upstreams. Shorter where they have many endpoints: workers tell of each one, and serve nobody
+/// for as long as that takes.
+Page page_of_upstreams(const snapshot::Snapshot& snapshot, const PageRequest& request);
+
 /// {"total": n, "next": "name" or null, "items": [...]}
 using WriteItem = std::function<void(base::JsonWriter&, const Page::Item&)>;
 std::string page_json(const Page& page, const WriteItem& write);

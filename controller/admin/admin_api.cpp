@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <string_view>
+#include <vector>
 
 #include "controller/admin/page.h"
 #include "proxy/base/ip_net.h"
@@ -31,12 +32,29 @@ std::string parameters_of(const HttpRequest& request) {
   return out.empty() ? "-" : out.substr(1);
 }
 
+/// So that no text forges a field of the line.
+std::string plain(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, kLongestParameters)) {
+    const bool is_plain = c > ' ' && c < 0x7f && c != '"' && c != '%' && c != '\\';
+    if (is_plain) {
+      out += c;
+    } else {
+      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
 /// One line for each action and each refusal: who, what, with what result.
 void audit(const HttpRequest& request, std::string_view user, int status, std::string_view why) {
-  base::log::info("audit: user={} peer={} request=\"{} {}\" parameters={} result={}{}{}",
-                  user.empty() ? "-" : user, request.peer.to_string(), request.method,
-                  request.path.substr(0, kLongestParameters), parameters_of(request), status,
-                  why.empty() ? "" : " ", why);
+  std::vector<base::log::Field> fields{
+      {"user", user.empty() ? "-" : plain(user)}, {"peer", request.peer.to_string()},
+      {"method", plain(request.method)},          {"path", plain(request.path)},
+      {"parameters", parameters_of(request)},     {"result", static_cast<std::uint64_t>(status)},
+  };
+  if (!why.empty()) fields.emplace_back("why", why);
+  base::log::write(base::log::Level::kInfo, "audit", fields);
 }
 
 HttpReply refusal(const Verdict& verdict) {
@@ -121,7 +139,18 @@ Guard::Review AdminApi::posted_review() {
   };
 }
 
+void AdminApi::audit_refusal(const HttpRequest& request, const Verdict& verdict) {
+  const auto left_out = refusals_.admit(std::chrono::steady_clock::now());
+  if (!left_out) return;
+  if (*left_out != 0) base::log::info("audit: {} refusals were left out", *left_out);
+  audit(request, verdict.user, verdict.status, verdict.why);
+}
+
 void AdminApi::handle(const HttpRequest& request, const Answer& answer) {
+  // With TLS no browser comes as far as this: the certificate is not of that name.
+  if (!options_.tls && is_foreign_name(request.host)) {
+    return answer(base::http_error(421, "expected localhost or an address as Host"));
+  }
   const bool is_get = request.method == "GET" || request.method == "HEAD";
   if (request.path == "/") {
     return answer(is_get ? status_page() : base::http_error(405, "not with this method"));
@@ -133,8 +162,8 @@ void AdminApi::handle(const HttpRequest& request, const Answer& answer) {
   const auto right = is_get ? Right::kRead : Right::kAct;
   guard_.check(request, right, [this, request, answer](const Verdict& verdict) {
     if (verdict.status == 200) return serve(request, verdict.user, answer);
-    // Beyond the bound only its beginning is logged, or the log would be what is flooded.
-    if (verdict.status != 429) audit(request, verdict.user, verdict.status, verdict.why);
+    // Beyond the bounds only the beginning is logged, or the log would be what is flooded.
+    if (verdict.status != 429) audit_refusal(request, verdict);
     answer(refusal(verdict));
   });
 }
@@ -144,7 +173,8 @@ void AdminApi::serve(const HttpRequest& request, const std::string& user, const 
   const bool is_action = request.method == "POST";
   const auto finish = [request, user, answer, is_action](HttpReply reply) {
     const bool is_good = reply.status == 200;
-    if (is_action) audit(request, user, reply.status, is_good ? "" : base::trim(reply.body));
+    const auto why = is_good ? std::string_view() : base::trim(reply.body);
+    if (is_action) audit(request, user, reply.status, why);
     answer(std::move(reply));
   };
   if (!is_action && name == "whoami") return finish(whoami(user));

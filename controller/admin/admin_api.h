@@ -11,6 +11,7 @@
 #include "controller/admin/guard.h"
 #include "controller/admin/proxy_client.h"
 #include "proxy/base/http_server.h"
+#include "proxy/base/line_rate.h"
 #include "proxy/base/result.h"
 
 namespace penstock::admin {
@@ -45,6 +46,7 @@ class AdminApi {
 
   AdminApi(asio::io_context& controller, AdminOptions options, AdminSources sources);
   void handle(const base::HttpRequest& request, const Answer& answer);
+  void audit_refusal(const base::HttpRequest& request, const Verdict& verdict);
   void serve(const base::HttpRequest& request, const std::string& user, const Answer& answer);
   void ask_controller(const base::HttpRequest& request, const Answer& answer);
   Guard::Review posted_review();
@@ -54,6 +56,7 @@ class AdminApi {
   AdminOptions options_;
   AdminSources sources_;
   Guard guard_;
+  base::LineRate refusals_{10};
   ProxyClient proxy_;
   std::unique_ptr<base::HttpServer> server_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);  // of the controller's thread

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "proxy/base/ip_net.h"
 #include "proxy/base/log.h"
 #include "proxy/base/text.h"
 
@@ -38,6 +39,15 @@ std::array<unsigned char, 32> digest_of(std::string_view text) {
 }
 
 }  // namespace
+
+bool is_foreign_name(std::string_view host) {
+  if (host.starts_with('[')) {
+    const auto end = host.find(']');
+    return end == host.npos || !base::parse_address(host.substr(1, end - 1));
+  }
+  const auto name = host.substr(0, host.find(':'));
+  return !base::equals_ignoring_case(name, "localhost") && !base::parse_address(name);
+}
 
 base::Result<std::string> read_token(const std::string& path) {
   std::ifstream file(path);

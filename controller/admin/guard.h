@@ -68,6 +68,11 @@ class Guard {
   std::size_t reviews_ = 0;  // under way
 };
 
+/// A name of the Host header that somebody else's DNS may have led to this host: everything but
+/// addresses and localhost. What a page of such a name asks for in a browser would count as its
+/// own.
+bool is_foreign_name(std::string_view host);
+
 /// The first line of a secret file. Errors: it cannot be read, or it is shorter than 16 characters.
 base::Result<std::string> read_token(const std::string& path);
 

@@ -37,6 +37,7 @@ enum class EndReason : std::uint8_t {
   kLimit,
   kEvicted,
   kBadProxyHeader,
+  kBadRequest,
   kTlsFailure,
   kDrained,
   kPortClosed,

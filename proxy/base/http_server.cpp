@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <boost/beast/ssl.hpp>
+#include <chrono>
 #include <list>
 
 #include "proxy/base/http_connection.h"
@@ -22,6 +23,8 @@ using LocalAcceptor = asio::basic_socket_acceptor<Local, Executor>;
 using TlsStream = asio::ssl::stream<TcpSocket>;
 
 constexpr std::size_t kMostConnections = 32;
+/// Where no connection could be taken: descriptors may have run out, and come back.
+constexpr std::chrono::milliseconds kPause{100};
 constexpr std::size_t kMostParameters = 64;
 
 int hex(char c) {
@@ -111,6 +114,7 @@ bool read_request(const Message& message, HttpRequest& out) {
   out.method = std::string(message.method_string());
   out.path = std::string(target.substr(0, mark));
   out.authorization = std::string(message[http::field::authorization]);
+  out.host = std::string(message[http::field::host]);
   auto query = parse_parameters(mark == target.npos ? "" : target.substr(mark + 1));
   auto form = parse_parameters(message.body());
   if (!query || !form) return false;
@@ -150,6 +154,7 @@ class HttpServer::State {
   virtual ~State() = default;
   virtual void stop() {
     is_stopped = true;
+    pause.cancel();
     for (const auto& each : connections) {
       if (const auto connection = each.lock()) connection->close();
     }
@@ -172,7 +177,17 @@ class HttpServer::State {
     return has;
   }
 
+  template <class Self>
+  void accept_again(const std::shared_ptr<Self>& self, error_code code) {
+    if (!code) return self->accept();
+    pause.expires_after(kPause);
+    pause.async_wait([self](error_code is_over) {
+      if (!is_over && !self->is_stopped) self->accept();
+    });
+  }
+
   asio::io_context& io;
+  asio::steady_timer pause{io};
   std::shared_ptr<const Handler> handler;
   std::list<std::weak_ptr<http_detail::AnyConnection>> connections;
   bool is_stopped = false;
@@ -200,14 +215,14 @@ class LocalState final : public StateBase,
           } else if (!code && self->has_room()) {
             self->serve(std::move(socket), Address());
           }
-          self->accept();
+          self->accept_again(self, code);
         });
   }
   void stop() override {
     StateBase::stop();
     error_code ignored;
+    unlink(path_.c_str());  // as long as it is ours: another process waits for it to be closed
     acceptor_.close(ignored);
-    unlink(path_.c_str());
   }
 
  private:
@@ -232,7 +247,7 @@ class TcpState final : public StateBase, public std::enable_shared_from_this<Tcp
                              const auto peer = socket.remote_endpoint(gone).address();
                              if (!code && !gone && self->has_room())
                                self->begin(std::move(socket), peer);
-                             self->accept();
+                             self->accept_again(self, code);
                            });
   }
   void stop() override {

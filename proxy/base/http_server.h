@@ -23,6 +23,7 @@ struct HttpRequest {
   /// Parameters of the query and of a form body, decoded; the last of a name counts.
   std::map<std::string, std::string, std::less<>> parameters;
   std::string authorization;  // the header's value
+  std::string host;           // the same
   Address peer;               // unspecified on a Unix socket
 
   std::string_view parameter(std::string_view name) const {

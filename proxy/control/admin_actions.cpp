@@ -212,6 +212,11 @@ std::string AdminActions::json() const {
   return json.take() + "\n";
 }
 
+void AdminActions::push() {
+  push_drained();
+  push_rules();
+}
+
 void AdminActions::push_drained() {
   std::erase_if(drained_, [](const auto& each) { return each.second.empty(); });
   if (auto* pool = sources_.pool()) pool->set_drained(drained_);

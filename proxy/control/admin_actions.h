@@ -33,6 +33,8 @@ class AdminActions {
   base::HttpReply undrain(const base::HttpRequest& request);
   /// Parameters: one of host, client and port; level (debug, warn, error or off); seconds.
   base::HttpReply set_log_level(const base::HttpRequest& request);
+  /// To workers that have just begun.
+  void push();
   /// {"drained": [...], "log_rules": [...]}
   std::string json() const;
 

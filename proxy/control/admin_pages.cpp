@@ -21,7 +21,8 @@ namespace {
 using base::JsonWriter;
 
 constexpr std::size_t kMostItems = 1000;
-constexpr std::size_t kMostNames = 100;  // of one certificate
+constexpr std::size_t kMostEndpoints = 2000;  // of a page, unless one upstream has more
+constexpr std::size_t kMostNames = 100;       // of one certificate
 
 std::string time_text(const ASN1_TIME* time) {
   std::tm broken{};
@@ -59,6 +60,11 @@ void write_texts(JsonWriter& json, std::string_view name, const auto& texts) {
   json.end_array();
 }
 
+std::string_view word_of(const std::optional<base::Health>& check) {
+  if (!check) return "none";
+  return *check == base::Health::kUp ? "up" : *check == base::Health::kDown ? "down" : "unknown";
+}
+
 std::set<std::string> upstreams_of(const snapshot::Stream& stream) {
   std::set<std::string> out;
   for (const auto& rule : stream.rules) {
@@ -74,6 +80,21 @@ std::set<std::string> upstreams_of(const snapshot::UdpStream& stream) {
 }
 
 }  // namespace
+
+Page page_of_upstreams(const snapshot::Snapshot& snapshot, const PageRequest& request) {
+  const auto kind = snapshot::PartKind::kUpstream;
+  auto page = page_of(snapshot, kind, kind, request);
+  std::size_t endpoints = 0;
+  for (std::size_t i = 0; i < page.items.size(); ++i) {
+    const auto* of = snapshot.find<snapshot::Endpoints>(snapshot::PartKind::kEndpoints,
+                                                        page.items[i].first->name);
+    endpoints += of == nullptr ? 0 : of->endpoints.size();
+    if (i == 0 || endpoints <= kMostEndpoints) continue;
+    page.items.resize(i);
+    page.next = page.items.back().first->name;
+  }
+  return page;
+}
 
 base::Result<PageRequest> PageRequest::from(const base::HttpRequest& request) {
   PageRequest out;
@@ -182,7 +203,8 @@ void write_upstream(JsonWriter& json, const snapshot::Upstream& settings,
     json.begin_object()
         .member("address", text)
         .member("weight", endpoint.weight)
-        .member("is_up", each.down_workers == 0)
+        .member("is_up", each.down_workers == 0 && each.check != base::Health::kDown)
+        .member("check", word_of(each.check))
         .member("down_workers", each.down_workers)
         .member("down_ms", each.down_ms)
         .member("is_drained", each.is_drained)
@@ -201,8 +223,9 @@ std::string errors_json(const worker::Report& report) {
   json.begin_object().key("items").begin_array();
   for (std::size_t i = 0; i < report.errors.size(); ++i) {
     const auto& each = report.errors[i];
-    const auto& name = telemetry::name_of(static_cast<telemetry::ErrorReason>(i));
-    json.begin_object().member("reason", name.name).member("title", name.title);
+    if (each.count == 0) continue;
+    const auto& row = base::end_reasons()[i];
+    json.begin_object().member("reason", row.word).member("meaning", row.meaning);
     json.member("count", each.count).key("last").begin_array();
     for (const auto& last : each.last) {
       json.begin_object()

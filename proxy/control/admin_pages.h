@@ -38,6 +38,10 @@ struct Page {
 Page page_of(const snapshot::Snapshot& snapshot, snapshot::PartKind first, snapshot::PartKind last,
              const PageRequest& request);
 
+/// Of upstreams. Shorter where they have many endpoints: workers tell of each one, and serve nobody
+/// for as long as that takes.
+Page page_of_upstreams(const snapshot::Snapshot& snapshot, const PageRequest& request);
+
 /// {"total": n, "next": "name" or null, "items": [...]}
 using WriteItem = std::function<void(base::JsonWriter&, const Page::Item&)>;
 std::string page_json(const Page& page, const WriteItem& write);
@@ -48,7 +52,8 @@ void write_certificate(base::JsonWriter& json, const snapshot::Certificate& cert
 void write_upstream(base::JsonWriter& json, const snapshot::Upstream& upstream,
                     const snapshot::Endpoints* endpoints,
                     const std::map<std::string, worker::EndpointReport>& reports);
-/// {"items": [...]}: every reason with its count and the last errors, the latest first.
+/// {"items": [...]}: each reason that there was, with its count and the last errors, the latest
+/// first.
 std::string errors_json(const worker::Report& report);
 /// `problem` says why the port is not open; empty: it is.
 void write_stream(base::JsonWriter& json, const snapshot::Part& part,

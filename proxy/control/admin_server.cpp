@@ -74,6 +74,7 @@ void AdminServer::start() {
 
 void AdminServer::on_serving(std::uint64_t version) {
   if (version == live_version_) return;
+  if (live_version_ == 0) actions_.push();  // nobody was there to take them
   live_version_ = version;
   live_since_ = std::chrono::steady_clock::now();
 }
@@ -195,15 +196,14 @@ void AdminServer::certificates(const HttpRequest& request, const Answer& answer)
 void AdminServer::upstreams(const HttpRequest& request, const Answer& answer) {
   const auto wanted = PageRequest::from(request);
   if (!wanted) return answer(base::http_error(400, wanted.error().message));
-  const auto kind = PartKind::kUpstream;
   const auto table = sources_.client().table();
   worker::ReportRequest asked;
-  for (const auto& [key, part] : page_of(sources_.client().snapshot(), kind, kind, *wanted).items) {
+  for (const auto& [key, part] : page_of_upstreams(sources_.client().snapshot(), *wanted).items) {
     if (const auto slot = table->upstream_slot(key->name)) asked.upstreams.push_back(*slot);
   }
   report(asked, [this, answer, table, wanted = *wanted](const worker::Report& report) {
     // The parts may have changed while the workers were asked.
-    const auto page = page_of(sources_.client().snapshot(), kind, kind, wanted);
+    const auto page = page_of_upstreams(sources_.client().snapshot(), wanted);
     answer(ok(page_json(page, [&](base::JsonWriter& json, const Page::Item& item) {
       static const std::map<std::string, worker::EndpointReport> kNone;
       const auto slot = table->upstream_slot(item.first->name);

@@ -44,7 +44,8 @@ struct Exchange {
   const snapshot::PartPtr* host_part = nullptr;  // of the route
   std::string request_id;
   std::uint16_t status = 0;
-  bool is_local = false;  // the answer is our own
+  bool is_local = false;        // the answer is our own
+  bool has_failed = false;      // an endpoint has, whatever the client got in the end
   std::uint64_t head_sent = 0;  // bytes of the response head
   std::vector<telemetry::UpstreamTry> tries;
   telemetry::RequestTrace* trace = nullptr;  // null: the route has none

@@ -10,81 +10,62 @@
 namespace penstock::session {
 namespace {
 
-using telemetry::ErrorReason;
+using base::EndReason;
 
 std::string endpoint_text(const base::TcpEndpoint& endpoint) {
   return base::format_endpoint(endpoint.address(), endpoint.port());
 }
 
+/// The try that has failed last: of a request that another endpoint took, the one before.
+const telemetry::UpstreamTry* culprit_of(const filters::Exchange& exchange) {
+  const auto found =
+      std::ranges::find_if(exchange.tries.rbegin(), exchange.tries.rend(),
+                           [](const auto& each) { return each.failure.has_value(); });
+  return found == exchange.tries.rend() ? nullptr : &*found;
+}
+
+/// Of the last endpoint that was asked.
+EndReason last_failure(const filters::Exchange& exchange, EndReason otherwise) {
+  return exchange.tries.empty() ? otherwise : exchange.tries.back().failure.value_or(otherwise);
+}
+
 /// Of an answer that is our own.
-std::optional<ErrorReason> local_reason(const filters::Exchange& exchange, bool is_parsed) {
+std::optional<EndReason> local_reason(const filters::Exchange& exchange, bool is_parsed) {
   const auto* route = exchange.route;
+  if (exchange.status < 400) return std::nullopt;
   switch (exchange.status) {
     case 403:
-      return ErrorReason::kDenied;
+      return EndReason::kDenied;
     case 404:
-      return is_parsed && route == nullptr ? ErrorReason::kNoRoute : std::optional<ErrorReason>();
+      return is_parsed && route == nullptr ? EndReason::kNoRule : EndReason::kBadRequest;
     case 408:
-      return ErrorReason::kClientTimeout;
-    case 413:
-      return ErrorReason::kTooLarge;
+      return EndReason::kClientIdleTimeout;
     case 429:
-      return ErrorReason::kLimit;
-    case 502:
-      return ErrorReason::kUpstreamFailed;
-    case 503:
-      return route != nullptr && !route->denied_why.empty() ? ErrorReason::kBroken
-                                                            : ErrorReason::kNoEndpoint;
-    case 504:
-      return ErrorReason::kUpstreamTimeout;
+      return EndReason::kLimit;
+    case 503: {
+      const bool is_closed = route != nullptr && !route->denied_why.empty();
+      return is_closed ? EndReason::kDenied : last_failure(exchange, EndReason::kNoEndpoint);
+    }
     default:
-      if (exchange.status < 400) return std::nullopt;
-      return ErrorReason::kMalformed;
+      return exchange.status < 500 ? EndReason::kBadRequest
+                                   : last_failure(exchange, EndReason::kInternal);
   }
 }
 
-std::optional<ErrorReason> reason_of(const filters::Exchange& exchange, bool is_parsed) {
+std::optional<EndReason> reason_of(const filters::Exchange& exchange, bool is_parsed) {
   if (exchange.is_local) return local_reason(exchange, is_parsed);
-  if (exchange.status >= 500) return ErrorReason::kUpstreamStatus;
-  return exchange.tries.size() > 1 ? ErrorReason::kRetried : std::optional<ErrorReason>();
-}
-
-/// What nobody has to look at has none.
-std::optional<ErrorReason> reason_of(base::EndReason why) {
-  using enum base::EndReason;
-  switch (why) {
-    case kNoRule:
-      return ErrorReason::kNoRoute;
-    case kNoEndpoint:
-      return ErrorReason::kNoEndpoint;
-    case kDenied:
-      return ErrorReason::kDenied;
-    case kLimit:
-    case kEvicted:
-      return ErrorReason::kLimit;
-    case kBadProxyHeader:
-      return ErrorReason::kMalformed;
-    case kTlsFailure:
-      return ErrorReason::kTlsHandshake;
-    case kConnectTimeout:
-      return ErrorReason::kUpstreamTimeout;
-    case kOutOfResources:
-    case kInternal:
-      return ErrorReason::kInternal;
-    case kClientReset:
-    case kClientLost:
-      return std::nullopt;
-    default:
-      return base::is_failure(why) ? ErrorReason::kUpstreamFailed : std::optional<ErrorReason>();
-  }
+  if (exchange.status >= 500) return last_failure(exchange, EndReason::kBadStatus);
+  return culprit_of(exchange) == nullptr ? std::nullopt : culprit_of(exchange)->failure;
 }
 
 std::string tries_text(std::span<const telemetry::UpstreamTry> tries) {
   std::string out;
   for (const auto& each : tries) {
-    fmt::format_to(std::back_inserter(out), "{}{} status={} connect_ms={} header_ms={} total_ms={}",
+    fmt::format_to(std::back_inserter(out),
+                   "{}{} status={} reason={} connect_ms={} header_ms={} total_ms={}",
                    out.empty() ? "" : ", ", endpoint_text(each.address), each.status,
-                   each.connect.count(), each.header.count(), each.total.count());
+                   each.failure ? base::word_of(*each.failure) : "-", each.connect.count(),
+                   each.header.count(), each.total.count());
   }
   return out.empty() ? "none" : out;
 }
@@ -100,34 +81,20 @@ void note_exchange(telemetry::RecentErrors& errors, const filters::Exchange& exc
   if (is_parsed) entry.what.append(exchange.host).append(exchange.path);
   entry.client = base::unmapped(exchange.client_address).to_string();
   if (exchange.tries.empty()) return;
-  // Of a retry, the endpoint that failed is what matters.
-  const auto& culprit =
-      *reason == ErrorReason::kRetried ? exchange.tries.front() : exchange.tries.back();
-  entry.endpoint = endpoint_text(culprit.address);
+  const auto* culprit = culprit_of(exchange);
+  entry.endpoint =
+      endpoint_text(culprit == nullptr ? exchange.tries.back().address : culprit->address);
 }
 
-void note_stream(telemetry::RecentErrors& errors, std::string_view name, base::EndReason why,
-                 const base::Address& client, std::span<const telemetry::UpstreamTry> tries,
-                 base::WallTime now) {
-  const auto reason = reason_of(why);
-  if (!reason) return;
-  auto& entry = errors.note(*reason, now);
-  entry.status = base::status_of(why);
-  entry.what.append(name).append(" ").append(base::word_of(why));
-  entry.client = client.to_string();
-  if (!tries.empty()) entry.endpoint = endpoint_text(tries.back().address);
+void note_connection(telemetry::RecentErrors& errors, base::EndReason reason,
+                     const base::Address& client, base::WallTime now) {
+  errors.note(reason, now).client = base::unmapped(client).to_string();
 }
 
 bool LogRules::has_room(base::SteadyTime now) {
-  if (now - second_ >= std::chrono::seconds(1)) {
-    if (dropped_ != 0) base::log::info("detail: {} lines were left out", dropped_);
-    second_ = now;
-    lines_ = 0;
-    dropped_ = 0;
-  }
-  if (++lines_ <= kMostLines) return true;
-  ++dropped_;
-  return false;
+  const auto left_out = rate_.admit(now);
+  if (left_out.value_or(0) != 0) base::log::info("detail: {} lines were left out", *left_out);
+  return left_out.has_value();
 }
 
 bool LogRules::wants(std::string_view host, const telemetry::Client& client, std::uint16_t status,
@@ -156,10 +123,12 @@ void LogRules::apply(const telemetry::HttpRecord& record, base::SteadyTime now) 
 
 void LogRules::apply(const telemetry::StreamRecord& record, base::SteadyTime now) {
   const auto status = base::status_of(record.reason);
-  if (!wants({}, record.client, status, now)) return;
+  constexpr std::uint16_t kFailure = 400;  // a session that failed has 200 where bytes were carried
+  const auto level = base::is_failure(record.reason) ? std::max(status, kFailure) : status;
+  if (!wants({}, record.client, level, now)) return;
   base::log::info(
-      "detail: client={} peer={} connection={} protocol={} port={} stream={} status={} reason={} "
-      "bytes_sent={} bytes_received={} time_ms={} tries: {}",
+      "detail: client={} peer={} connection={} protocol={} port={} stream={} status={} "
+      "reason={} bytes_sent={} bytes_received={} time_ms={} tries: {}",
       record.client.address.to_string(), endpoint_text(record.client.peer), record.client.number,
       record.protocol, record.client.server_port, record.name, status, base::word_of(record.reason),
       record.bytes_sent, record.bytes_received, record.time.count(), tries_text(record.tries));

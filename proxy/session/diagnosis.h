@@ -2,7 +2,6 @@
 // What is noted of exchanges and streams that did not go well, and the detailed lines that somebody
 // has asked for. Nothing here costs a good exchange more than a comparison.
 #include <cstdint>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/end_reason.h"
 #include "proxy/base/ip_net.h"
+#include "proxy/base/line_rate.h"
 #include "proxy/filters/exchange.h"
 #include "proxy/telemetry/recent_errors.h"
 #include "proxy/telemetry/record.h"
@@ -44,17 +44,14 @@ class LogRules {
   bool has_room(base::SteadyTime now);
 
   std::vector<LogRule> rules_;
-  base::SteadyTime second_;
-  std::uint32_t lines_ = 0;
-  std::uint64_t dropped_ = 0;
+  base::LineRate rate_{kMostLines};
 };
 
 /// Notes an exchange that is over, if it is worth it.
 void note_exchange(telemetry::RecentErrors& errors, const filters::Exchange& exchange,
                    bool is_parsed, base::WallTime now);
-/// The same for a session of a stream.
-void note_stream(telemetry::RecentErrors& errors, std::string_view name, base::EndReason reason,
-                 const base::Address& client, std::span<const telemetry::UpstreamTry> tries,
-                 base::WallTime now);
+/// Of a connection that came to no request.
+void note_connection(telemetry::RecentErrors& errors, base::EndReason reason,
+                     const base::Address& client, base::WallTime now);
 
 }  // namespace penstock::session

@@ -56,6 +56,7 @@ Forward::Failure Forward::broken(base::error_code code) const {
 Forward::Result Forward::fail(Failure failure) {
   failure_ = failure;
   current_try().failure = failure.reason;
+  exchange_.has_failed = true;
   return Result::kFailed;
 }
 
@@ -241,6 +242,7 @@ base::Task<Forward::Result> Forward::attempt(upstream::Lease& lease, bool may_re
   current_try().status = work_.response.status;
   if (is_unwanted_status()) {
     current_try().failure = failure_.reason;
+    exchange_.has_failed = true;
     end_try(begun, received_before);
     co_return Result::kFailed;
   }

@@ -95,6 +95,7 @@ base::Task<Forward::Result> Forward::relay_response() {
   client_.deadline.cancel();
   if (relayed == Result::kFailed) {
     current_try().failure = cut_short(reader);
+    exchange_.has_failed = current_try().failure.has_value();
     // The client must see that the answer is cut short, never take it for complete.
     outcome_.keeps_client = false;
     client_.stream.reset_on_close();

@@ -221,10 +221,12 @@ std::string_view HttpSession::tls_cipher() const {
 void HttpSession::finish(bool is_parsed) {
   const auto& exchange = work_->exchange;
   if (exchange.status == 0) return;
-  if (exchange.is_local || exchange.status >= 500 || exchange.tries.size() > 1) {
+  const bool is_looked_at = exchange.is_local | exchange.has_failed | (exchange.status >= 500) |
+                            !worker_.log_rules.empty();
+  if (is_looked_at) {  // one branch for what a good exchange has none of
     note_exchange(worker_.errors, exchange, is_parsed, worker_.clock.wall());
+    worker_.log_rules.apply(record(is_parsed), worker_.clock.now());
   }
-  if (!worker_.log_rules.empty()) worker_.log_rules.apply(record(is_parsed), worker_.clock.now());
   const auto& logs = worker_.logs;
   const bool has_ingress = exchange.route != nullptr && !exchange.route->ingress.empty();
   // What no Ingress matched is not worth a line unless asked for; what could not be read is.

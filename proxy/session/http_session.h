@@ -48,6 +48,10 @@ class HttpSession final : private telemetry::Connection {
   base::Task<void> linger();
   void set_scheme();
   void set_request_id();
+  /// The connection has come to nothing.
+  void note(base::EndReason reason) {
+    note_connection(worker_.errors, reason, side_.peer, worker_.clock.wall());
+  }
   void finish(bool is_parsed);
   telemetry::HttpRecord record(bool is_parsed) const;
 

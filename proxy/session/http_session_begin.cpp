@@ -17,7 +17,10 @@ base::Task<bool> HttpSession::begin(base::Gate::Pass& pass) {
   std::optional<net::ProxyAddresses> named;
   if (table->global().forwarded.uses_proxy_protocol) {
     const bool is_good = co_await read_proxy_header(table->global().forwarded, named);
-    if (!is_good) co_return false;
+    if (!is_good) {
+      note(base::EndReason::kBadProxyHeader);
+      co_return false;
+    }
   }
   if (!side_.is_tls) co_return true;
   std::string early;
@@ -31,8 +34,7 @@ base::Task<bool> HttpSession::begin(base::Gate::Pass& pass) {
   const auto secured = co_await stream_.handshake(context->new_session(), std::move(early));
   if (!secured) {
     worker_.metrics.handshake_failures.add();
-    auto& entry = worker_.errors.note(telemetry::ErrorReason::kTlsHandshake, worker_.clock.wall());
-    entry.client = base::unmapped(side_.peer).to_string();
+    note(base::EndReason::kTlsFailure);
   }
   co_return secured.has_value();
 }

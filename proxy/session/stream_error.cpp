@@ -29,6 +29,14 @@ std::string message_of(const StreamError& error) {
   return text;
 }
 
+void note(WorkerParts& worker, const StreamError& error) {
+  auto& entry = worker.errors.note(error.reason, worker.clock.wall());
+  entry.status = base::status_of(error.reason);
+  entry.what = error.stream;
+  entry.client = error.client;
+  entry.endpoint = error.upstream;
+}
+
 }  // namespace
 
 std::string_view word_of(Phase phase) {
@@ -38,6 +46,7 @@ std::string_view word_of(Phase phase) {
 }
 
 void log_error(WorkerParts& worker, const StreamError& error) {
+  note(worker, error);
   const auto level = level_of(error);
   if (!base::log::is_enabled(level)) return;
   const auto suppressed = worker.error_lines.admit(worker.clock.now());

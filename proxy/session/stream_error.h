@@ -39,6 +39,7 @@ struct StreamError {
   std::uint64_t sent = 0;      // to the client
 };
 
+/// Also one of the recent errors of the admin API, whether it has a line or not.
 void log_error(WorkerParts& worker, const StreamError& error);
 
 }  // namespace penstock::session

@@ -298,7 +298,6 @@ void TcpSession::finish(base::EndReason reason) {
   if (base::is_failure(reason) && (phase_ != Phase::kConnecting || tries_.empty())) {
     write_error(reason);
   }
-  note_stream(worker_.errors, stream_->name, reason, peer_, tries_, worker_.clock.wall());
   if (is_logged_ || !worker_.log_rules.empty()) write_log(reason, time);
 }
 

@@ -245,7 +245,6 @@ void UdpSession::finish(base::EndReason reason) {
   series_->end(reason, time);
   // What an endpoint did has had its line.
   if (base::is_failure(reason) && tries_.empty()) write_error(reason);
-  note_stream(worker_.errors, port_.stream().name, reason, client_, tries_, worker_.clock.wall());
   const bool is_logged = wants_log(worker_, port_.stream().log);
   if (is_logged || !worker_.log_rules.empty()) write_log(reason, time, is_logged);
   pass_.reset();

@@ -10,34 +10,9 @@
 #include <string_view>
 
 #include "proxy/base/clock.h"
+#include "proxy/base/end_reason.h"
 
 namespace penstock::telemetry {
-
-enum class ErrorReason : std::uint8_t {
-  kMalformed,
-  kNoRoute,
-  kDenied,
-  kBroken,
-  kTooLarge,
-  kClientTimeout,
-  kLimit,
-  kNoEndpoint,
-  kUpstreamFailed,
-  kUpstreamTimeout,
-  kUpstreamStatus,
-  kRetried,
-  kTlsHandshake,
-  kInternal,
-  kCount,
-};
-inline constexpr auto kErrorReasons = static_cast<std::size_t>(ErrorReason::kCount);
-
-/// How a reason is called by programs and by people.
-struct ErrorReasonName {
-  std::string_view name;
-  std::string_view title;
-};
-const ErrorReasonName& name_of(ErrorReason reason);
 
 /// Text of a bounded length; what is longer is cut.
 template <std::size_t kSize>
@@ -57,14 +32,14 @@ class ShortText {
 
  private:
   static_assert(kSize <= 255);
-  std::array<char, kSize> text_;
+  std::array<char, kSize> text_{};
   std::uint8_t size_ = 0;
 };
 
 struct RecentError {
   base::WallTime time;
   std::uint16_t status = 0;  // what the client got; 0: nothing
-  ShortText<160> what;       // host and path, or a stream and the word of its reason
+  ShortText<160> what;       // host and path, or the name of a stream
   ShortText<48> client;
   ShortText<56> endpoint;  // the last one that was tried; empty: none
 };
@@ -74,7 +49,7 @@ class RecentErrors {
   static constexpr std::size_t kKept = 8;  // of each reason
 
   /// Where the caller writes the error; valid until the next call.
-  RecentError& note(ErrorReason reason, base::WallTime now) {
+  RecentError& note(base::EndReason reason, base::WallTime now) {
     auto& ring = rings_[static_cast<std::size_t>(reason)];
     auto& entry = ring.entries[ring.count++ % kKept];
     entry.time = now;
@@ -84,12 +59,12 @@ class RecentErrors {
     entry.endpoint = std::string_view();
     return entry;
   }
-  std::uint64_t count(ErrorReason reason) const {
+  std::uint64_t count(base::EndReason reason) const {
     return rings_[static_cast<std::size_t>(reason)].count;
   }
   /// In no particular order.
   template <class Visit>
-  void for_each(ErrorReason reason, Visit visit) const {
+  void for_each(base::EndReason reason, Visit visit) const {
     const auto& ring = rings_[static_cast<std::size_t>(reason)];
     const auto size = std::min<std::uint64_t>(ring.count, kKept);
     for (std::size_t i = 0; i < size; ++i) visit(ring.entries[i]);
@@ -100,7 +75,7 @@ class RecentErrors {
     std::uint64_t count = 0;
     std::array<RecentError, kKept> entries;
   };
-  std::array<Ring, kErrorReasons> rings_;
+  std::array<Ring, base::kEndReasons> rings_;
 };
 
 }  // namespace penstock::telemetry

@@ -16,6 +16,7 @@ void add_to(EndpointReport& sum, const EndpointReport& each) {
   sum.answer_seconds += each.answer_seconds;
   sum.down_ms = std::max(sum.down_ms, each.down_ms);
   sum.is_drained |= each.is_drained;
+  if (each.check) sum.check = each.check;  // the workers read the same cell
 }
 
 void add_to(StreamReport& sum, const StreamReport& each) {

@@ -3,9 +3,11 @@
 // worker's own thread between two turns of its loop: serving pays nothing for it.
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "proxy/base/health.h"
 #include "proxy/telemetry/recent_errors.h"
 
 namespace penstock::worker {
@@ -20,6 +22,7 @@ struct EndpointReport {
   double answer_seconds = 0;
   std::uint64_t down_ms = 0;  // the longest that it stays out from now on
   bool is_drained = false;
+  std::optional<base::Health> check;  // what its active checks have found; none: it has none
 };
 
 struct StreamReport {

@@ -29,10 +29,9 @@ void report_endpoints(const upstream::UpstreamState& state, base::SteadyTime now
     each.answers = endpoint->answers;
     each.answer_seconds = endpoint->answer_seconds;
     each.is_drained = state.is_drained(*endpoint);
-    if (endpoint->is_up(now)) continue;
-    each.down_workers = 1;
-    // One that its active checks have taken out has no end yet.
+    if (endpoint->health) each.check = endpoint->health->get();
     const auto rest = std::chrono::duration_cast<base::Duration>(endpoint->down_until - now);
+    each.down_workers = rest.count() > 0 ? 1 : 0;
     each.down_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(rest.count(), 0));
   }
 }
@@ -51,9 +50,9 @@ void add_to(StreamReport& sum, const telemetry::StreamSeries& series) {
 }
 
 void report_errors(const telemetry::RecentErrors& errors, std::vector<ErrorReport>& out) {
-  out.resize(telemetry::kErrorReasons);
+  out.resize(base::kEndReasons);
   for (std::size_t i = 0; i < out.size(); ++i) {
-    const auto reason = static_cast<telemetry::ErrorReason>(i);
+    const auto reason = static_cast<base::EndReason>(i);
     out[i].count = errors.count(reason);
     errors.for_each(reason,
                     [&](const telemetry::RecentError& each) { out[i].last.push_back(each); });

@@ -23,7 +23,7 @@ class Api(unittest.TestCase):
     def audit(self, text):
         return self.site.wait(f'an audit line with {text}', lambda: [
             line for line in self.site.log.read_text().splitlines()
-            if ' audit: ' in line and text in line])
+            if ' audit ' in line and text in line])
 
     def test_nothing_is_told_without_a_token(self):
         for token in (None, 'x' * 20, ''):
@@ -31,7 +31,7 @@ class Api(unittest.TestCase):
             self.assertEqual((status, list(answer)), (401, ['error']))
             self.assertEqual(headers['WWW-Authenticate'], 'Bearer')
         self.assertEqual(self.site.api('/api/v1/proxy/drain', 'POST', token='x' * 20)[0], 401)
-        self.audit('user=- peer=127.0.0.1 request="POST /api/v1/proxy/drain" parameters=- '
+        self.audit('user=- peer=127.0.0.1 method=POST path=/api/v1/proxy/drain parameters=- '
                    'result=401')
         self.assertNotIn('x' * 20, self.site.log.read_text())
 
@@ -66,12 +66,24 @@ class Api(unittest.TestCase):
         endpoint = f'127.0.0.1:{self.port}'
         status, answer, _ = self.site.api('/api/v1/proxy/drain', 'POST', endpoint=endpoint)
         self.assertEqual((status, answer['drained'][0]['endpoint']), (200, endpoint))
-        self.audit(f'user=token-file peer=127.0.0.1 request="POST /api/v1/proxy/drain" '
+        self.audit(f'user=token-file peer=127.0.0.1 method=POST path=/api/v1/proxy/drain '
                    f'parameters=endpoint=127.0.0.1%3A{self.port} result=200')
         self.assertEqual(self.site.api('/api/v1/proxy/undrain', 'POST', endpoint=endpoint)[0], 200)
         self.assertEqual(self.site.api('/api/v1/proxy/undrain', 'POST', endpoint=endpoint)[0], 404)
-        self.audit('"POST /api/v1/proxy/undrain"')
+        self.audit('method=POST path=/api/v1/proxy/undrain')
         self.assertEqual(self.site.api('/api/v1/proxy/drain', 'DELETE')[0], 405)
+
+    def test_nobody_else_s_name_leads_here(self):
+        for host in ('evil.test', f'evil.test:{self.site.admin}', 'localhost.evil.test', '[::1',
+                     '127.0.0.1.evil.test', ''):
+            for path in ('/', '/api/v1/controller'):
+                self.assertEqual(self.site.api(path, host=host)[0], 421, host)
+        for host in ('localhost', f'LOCALHOST:{self.site.admin}', '127.0.0.1', '[::1]:10258'):
+            self.assertEqual(self.site.api('/api/v1/controller', host=host)[0], 200, host)
+
+    def test_lines_of_the_audit_cannot_be_forged(self):
+        self.site.api('/api/v1/"user=root', 'POST', token='x' * 20)
+        self.audit('path=/api/v1/%22user=root ')
 
     def test_the_page_allows_only_itself(self):
         status, text, headers = self.site.api('/', token=None)

@@ -121,8 +121,8 @@ data: {{"{cls.tcp}": "default/orders:80"}}
                 text = self.text(driver, 'sections')
                 for expected in ('default/shop/80', f'127.0.0.1:{self.one}', 'up', 'no endpoints',
                                  '/cart/checkout', '/<script>alert(1)</script>', f'{self.tcp} TCP',
-                                 'Ingress default/bad', HOSTILE[:30], 'No endpoint',
-                                 'Another endpoint had to be asked', 'nobody.example.com'):
+                                 'Ingress default/bad', HOSTILE[:30], 'no_endpoint',
+                                 'connect_refused', 'no_rule', 'nobody.example.com'):
                     self.assertIn(expected, text)
                 self.assertNotEqual(driver.title, 'owned')
                 self.assertEqual(driver.title, 'Penstock')

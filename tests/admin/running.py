@@ -166,10 +166,12 @@ class Running:
         connection.request(method, path + query)
         return self.finish(connection)
 
-    def api(self, path, method='GET', token=TOKEN, **parameters):
+    def api(self, path, method='GET', token=TOKEN, host=None, **parameters):
         """On the admin port."""
         connection = http.client.HTTPConnection('127.0.0.1', self.admin, timeout=10)
         query = '?' + urllib.parse.urlencode(parameters) if parameters else ''
         headers = {'Authorization': f'Bearer {token}'} if token else {}
+        if host is not None:
+            headers['Host'] = host
         connection.request(method, path + query, headers=headers)
         return self.finish(connection)

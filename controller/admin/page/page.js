@@ -193,10 +193,11 @@ function showDiagnostics(list) {
 }
 
 function showErrors(list) {
-  const seen = list.items.filter((each) => each.count > 0);
+  const seen = list.items;
   const recent = seen.filter((each) => Date.now() - Date.parse(each.last[0].time) < 60000);
   sections.errors.show(seen, seen.length, (each) => each.reason, (each) => [
-    each.title, number(each.count), ago(each.last[0].time),
+    lines([each.reason, element('span', 'quiet', each.meaning)]), number(each.count),
+    ago(each.last[0].time),
     lines(each.last.slice(0, 3).map((last) => element('span', '', code(last.what),
       ` ${last.status || ''} ${last.client}${last.endpoint ? ' → ' + last.endpoint : ''}`))),
   ], recent.length ? pill('warn', 'in the last minute') : '');
@@ -204,7 +205,8 @@ function showErrors(list) {
 
 function endpointState(each, workers) {
   if (each.is_drained) return pill('warn', 'drained');
-  if (each.is_up) return pill('good', 'up');
+  if (each.is_up) return pill('good', each.check === 'unknown' ? 'up, not checked yet' : 'up');
+  if (each.check === 'down') return pill('bad', 'fails its check');
   return pill('bad', each.down_workers < workers ? `out on ${each.down_workers} of ${workers}`
     : `out for ${span(each.down_ms / 1000)}`);
 }

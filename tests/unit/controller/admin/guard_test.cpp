@@ -136,5 +136,16 @@ TEST(TokenReview, WhatDoesNotSayYesIsNo) {
   EXPECT_FALSE(read_access_review(""));
 }
 
+TEST(ForeignName, IsEverythingButAddressesAndLocalhost) {
+  for (const char* host :
+       {"localhost", "LocalHost:10258", "127.0.0.1", "10.0.0.1:10258", "[::1]", "[::1]:10258"}) {
+    EXPECT_FALSE(is_foreign_name(host)) << host;
+  }
+  for (const char* host : {"", ":10258", "evil.example", "evil.example:10258", "localhost.example",
+                           "127.0.0.1.example", "[::1", "[evil.example]:1", "[]"}) {
+    EXPECT_TRUE(is_foreign_name(host)) << host;
+  }
+}
+
 }  // namespace
 }  // namespace penstock::admin

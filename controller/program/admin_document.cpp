@@ -63,6 +63,8 @@ std::size_t objects_of(const world::World& world, objects::Kind kind) {
 /// One entry for each kind, whatever number of watches it takes.
 void write_sources(JsonWriter& json, const Controller& controller) {
   std::map<objects::Kind, objects::WatchStatus> by_kind;
+  // A directory of manifests has no watches.
+  for (const auto& kind : objects::kKinds) by_kind[kind.kind];
   for (const auto& each : controller.watches()) {
     auto& sum = by_kind[each.kind];
     sum.lists += each.lists;

@@ -36,8 +36,11 @@ std::optional<EndReason> local_reason(const filters::Exchange& exchange, bool is
   switch (exchange.status) {
     case 403:
       return EndReason::kDenied;
-    case 404:
-      return is_parsed && route == nullptr ? EndReason::kNoRule : EndReason::kBadRequest;
+    case 404: {
+      // What no Ingress takes may have a route of its own: the one that answers so.
+      const bool has_rule = route != nullptr && !route->ingress.empty();
+      return is_parsed && !has_rule ? EndReason::kNoRule : EndReason::kBadRequest;
+    }
     case 408:
       return EndReason::kClientIdleTimeout;
     case 429:

@@ -72,7 +72,7 @@ data: {{"{cls.tcp}": "default/web:80"}}
         self.assertIn('web.test', names)
         only = self.site.local('/v1/hosts', q='DOWN.')[1]
         self.assertEqual([each['name'] for each in only['items']], ['down.test'])
-        self.assertEqual(only['items'][0]['routes'][0]['path'], '/d')
+        self.assertEqual([each['path'] for each in only['items'][0]['routes']], ['/', '/d'])
         self.assertEqual(self.site.local('/v1/hosts', limit=0)[0], 400)
         self.assertEqual(self.site.local('/v1/hosts', limit='many')[0], 400)
 
@@ -94,14 +94,10 @@ data: {{"{cls.tcp}": "default/web:80"}}
                 if each['active'] == 1])[0]
         self.assertEqual((stream['name'], stream['protocol'], stream['problem']),
                          (f'tcp/{self.tcp}', 'TCP', ''))
-<<<<<<< HEAD
         self.assertEqual(stream['upstreams'], ['tcp/default/web/80'])
-=======
-        self.assertEqual(stream['upstreams'], ['default/web/80'])
         self.site.wait('its end is counted', lambda: [
             each for each in self.site.local('/v1/streams')[1]['items']
             if (each['active'], each['failures']) == (0, 0) and each['sessions'] >= 1])
->>>>>>> page-hardening
 
     def test_certificates(self):
         found = self.site.local('/v1/certificates')[1]['items']

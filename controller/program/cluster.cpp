@@ -203,8 +203,10 @@ status::Live Cluster::live() {
     return out;
   }
   if (!board_->is_known()) return {};  // whoever counts now counts too few
-  const auto others = board_->others(
-      [&server](const std::string& config) { return server.history().last_under(config); });
+  // What stands under a name now may be replaced at any moment: no more than that has been reached.
+  const auto others = board_->others([&server](const std::string& config) {
+    return std::min(server.history().last_under(config), server.version());
+  });
   if (!others.empty()) out.proxies = std::max<std::size_t>(out.proxies, 1);
   for (const auto& other : others) {
     // One that has none is a replica that serves nothing.

@@ -9,7 +9,7 @@
 namespace penstock::status {
 namespace {
 
-constexpr std::chrono::seconds kRetry{5};
+constexpr std::chrono::seconds kRetry{30};
 constexpr std::int64_t kMaxPort = 65'535;
 
 void add_host_ports(const objects::Json& container, PodPorts& out) {
@@ -70,7 +70,9 @@ void OwnPod::take(const kube::Response& response) {
   } else {
     failure = response.status == 0 ? response.failure : fmt::format("status {}", response.status);
   }
-  base::log::warn("pod {}/{}: its host ports are not known: {}", name_space_, name_, failure);
+  if (!std::exchange(has_warned_, true)) {
+    base::log::warn("pod {}/{}: its host ports are not known: {}", name_space_, name_, failure);
+  }
   timer_.after(kRetry, [this] { start(); });
 }
 

@@ -45,6 +45,7 @@ class OwnPod {
   std::optional<PodPorts> ports_;
   kube::Call call_;
   kube::OneTimer timer_;
+  bool has_warned_ = false;
 };
 
 }  // namespace penstock::status

@@ -4,9 +4,7 @@ import http.client
 import json
 import pathlib
 import ssl
-import statistics
 import sys
-import time
 import urllib.error
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
@@ -156,8 +154,8 @@ class Admission(TestCase):
         self.ingress('mended', ('mended.test', [('Prefix', '/', 'web')]))
         self.assertEqual(self.post('{'), 400)
 
-    def test_a_review_is_answered_within_20_ms(self):
-        """Without the API server, whose part is the same with and without us."""
+    def test_a_connection_serves_one_review_after_the_other(self):
+        """How long they take is what `make bench-admission` measures."""
         host = self.connect()
         item = {'apiVersion': 'networking.k8s.io/v1', 'kind': 'Ingress',
                 'metadata': {'name': 'x', 'namespace': self.name}, 'spec': {
@@ -168,16 +166,10 @@ class Admission(TestCase):
             'uid': '1', 'operation': 'CREATE', 'name': 'x', 'namespace': self.name,
             'kind': {'group': 'networking.k8s.io', 'version': 'v1', 'kind': 'Ingress'},
             'object': item}}
-        times = []
         for _ in range(500):
-            began = time.monotonic()
             host.request('POST', '/', json.dumps(review), {'Content-Type': 'application/json'})
             answer = json.loads(host.getresponse().read())
-            times.append(time.monotonic() - began)
             self.assertEqual(answer['response'], {'uid': '1', 'allowed': True})
-        p99 = statistics.quantiles(times, n=100)[98]
-        print(f'admission: p99 {p99 * 1000:.2f} ms of {len(times)} reviews')
-        self.assertLess(p99, 0.02)
         host.close()
 
     def test_what_is_no_review_harms_nothing(self):

@@ -242,7 +242,7 @@ class ByHand(Exposure):
                           'application/apply-patch+yaml')
         self.assertIn(('tcp-8031', 8031, 'TCP', 8031), self.entries())
         manual = (ROOT / 'docs/operations.md').read_text()
-        command = re.search(r'    kubectl apply --server-side --field-manager=penstock-streams.*?END\n',
+        command = re.search(r'    kubectl apply --server-side --field-manager=penstock-streams.*?\n    END\n',
                             manual, re.S).group()
         command = command.replace('penstock-controller', 'edge').replace(
             'namespace: ingress', f'namespace: {self.name}')

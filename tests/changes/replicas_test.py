@@ -133,8 +133,9 @@ class Replicas(TestCase):
 
     def test_4_an_ingress_is_live_on_both(self):
         self.ingress('web', ('web.test', [('Prefix', '/', 'back')]))
-        wait_until('its report says so', lambda: self.cluster.get(
-            'IngressReport', 'web', self.name)['report']['live'] == '2/2')
+        reports = self.cluster.path_of('IngressReport', namespace=self.name)
+        wait_until('its report says so', lambda: [
+            each['report']['live'] for each in self.cluster.call('GET', reports)['items']] == ['2/2'])
 
     def test_5_a_replica_that_vanishes_flips_no_condition(self):
         self.tcp_service('kept', 7806)

@@ -233,7 +233,7 @@ TEST_F(Writer, OnlyTheLeaderWrites) {
   EXPECT_THAT(server_.seen().back().target,
               HasSubstr("/services/edge?fieldManager=penstock-streams&force=false"));
   EXPECT_THAT(base::to_lower(server_.seen().back().head),
-              HasSubstr("content-type: application/apply-patch+yaml"));
+              HasSubstr("content-type:application/apply-patch+yaml"));
   EXPECT_GT(changes_, 0);
 }
 

@@ -102,7 +102,7 @@ TEST_F(HttpsNamesTest, NamesOfStreamsArePassedThroughAndAllElseIsServed) {
   EXPECT_TRUE(text.contains("penstock_stream_sessions_total{stream=\"" + stream_.name +
                             "\",namespace=\"n\",name=\"one\",reason="))
       << text;
-  EXPECT_FALSE(text.contains("namespace=\"\"")) << text;
+  EXPECT_FALSE(text.contains("stream=\"" + stream_.name + "\",namespace=\"\"")) << text;
 }
 
 TEST_F(HttpsNamesTest, EveryByteOfTheHelloIsCarriedAndCounted) {

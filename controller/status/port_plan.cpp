@@ -142,7 +142,9 @@ PortPlan plan_ports(const HeldPorts& held, const ServiceEntries& entries, std::s
       }
     }
   }
-  std::ranges::stable_partition(fresh, [&](const PortKey& key) { return held.at(key); });
+  // What an operator asks for comes first.
+  std::ranges::sort(fresh, {},
+                    [&](const PortKey& key) { return std::pair(!held.at(key), key); });
   for (const auto& key : fresh) {
     if (plan.entries.size() < most) {
       plan.entries.push_back({key, {key.number, {}}});

@@ -31,7 +31,7 @@ void add_to(StreamReport& sum, const StreamReport& each) {
 void add_to(ErrorReport& sum, const ErrorReport& each) {
   sum.count += each.count;
   sum.last.insert(sum.last.end(), each.last.begin(), each.last.end());
-  std::ranges::stable_sort(sum.last, std::greater(), &telemetry::RecentError::time);
+  std::ranges::sort(sum.last, std::greater(), &telemetry::RecentError::time);
   if (sum.last.size() > Report::kMostErrors) sum.last.resize(Report::kMostErrors);
 }
 

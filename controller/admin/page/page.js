@@ -292,12 +292,14 @@ function showSources(controller) {
         : pill('good', 'watched')]);
 }
 
-async function refresh() {
+// False where somebody has signed out or filtered meanwhile: what has come shows nothing.
+async function refresh(round) {
   const page = { limit: kRows, ...(state.filter ? { q: state.filter } : {}) };
   const [controller, summary, errors, upstreams, hosts, streams, certificates, actions] =
     await Promise.all([ask('controller', page), ask('proxy/summary'), ask('proxy/errors'),
       ask('proxy/upstreams', page), ask('proxy/hosts', page), ask('proxy/streams', page),
       ask('proxy/certificates', page), ask('proxy/actions')]);
+  if (round !== state.round) return false;
   showTiles(summary, controller);
   showProblems(summary, controller);
   showDiagnostics(controller.diagnostics);
@@ -311,6 +313,7 @@ async function refresh() {
   const leader = controller.is_leading === null ? '' : controller.is_leading ? ', leader' : ', standby';
   state.title = `version ${summary.version}${controller.pod ? ', pod ' + controller.pod : ''}${leader}`;
   state.loaded = Date.now();
+  return true;
 }
 
 function showAge() {
@@ -330,10 +333,11 @@ async function poll() {
   while (round === state.round && state.token) {
     if (!document.hidden) {
       try {
-        await refresh();
+        if (!await refresh(round)) return;
         state.problem = '';
         signedIn(true);
       } catch (failure) {
+        if (round !== state.round) return;
         if (failure.status === 401 || failure.status === 403) {
           signOut(failure.message);
           return;

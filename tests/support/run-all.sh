@@ -25,10 +25,10 @@ for sanitizer in asan tsan; do
 done
 stage "fuzz"
 ctest --preset asan -L fuzz
-stage "clang-tidy: what has changed, as far as a minute goes"
+stage "clang-tidy: what has changed, as far as 20 seconds go"
 # It tells and does not stop: within this time it reads other files on each machine, and a result must
 # not hang on which. `make tidy` reads them all and fails.
-python3 tests/checks/tidy.py --seconds 60 || echo "clang-tidy: there are findings; see above"
+python3 tests/checks/tidy.py --seconds 20 || echo "clang-tidy: there are findings; see above"
 # The everyday build has the flags of the release: its programs are those that the image is made of.
 install -D -t build/release/bin build/dev/bin/penstock build/dev/bin/penstock-controller \
   build/dev/bin/penstock-proxy

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "controller/admin/token_review.h"
 
@@ -28,9 +29,10 @@ class GuardTest : public testing::Test {
     base::HttpRequest request;
     request.authorization = authorization;
     request.peer = asio::ip::make_address(peer);
-    int status = 0;
-    guard.check(request, right, [&](const Verdict& verdict) { status = verdict.status; });
-    return status;
+    // A verdict may come after this has returned.
+    const auto status = std::make_shared<int>(0);
+    guard.check(request, right, [status](const Verdict& verdict) { *status = verdict.status; });
+    return *status;
   }
   /// Grants "Bearer good" reads alone.
   Guard::Review reviewer() {

@@ -47,36 +47,65 @@ if(MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-if(PENSTOCK_PCH)
-  file(WRITE ${CMAKE_BINARY_DIR}/pch.cpp "")
-  add_library(penstock_pch OBJECT ${CMAKE_BINARY_DIR}/pch.cpp)
-  target_link_libraries(penstock_pch PUBLIC penstock_options)
+# penstock_precompiled(<target> LINK targets... HEADERS headers...): an object library that others take
+# precompiled headers from.
+function(penstock_precompiled name)
+  cmake_parse_arguments(ARG "" "" "LINK;HEADERS;OPTIONS" ${ARGN})
+  file(WRITE ${CMAKE_BINARY_DIR}/${name}.cpp "")
+  add_library(${name} OBJECT ${CMAKE_BINARY_DIR}/${name}.cpp)
+  set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)
+  target_link_libraries(${name} PUBLIC ${ARG_LINK})
+  target_compile_options(${name} PRIVATE ${ARG_OPTIONS})
+  penstock_pch_options(${name})
+  target_precompile_headers(${name} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+function(penstock_pch_options target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    target_compile_options(penstock_pch PRIVATE -fpch-preprocess)
+    target_compile_options(${target} PRIVATE -fpch-preprocess)
   else()
     # With its own time in it, no two would be the same to ccache.
-    target_compile_options(penstock_pch PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-  endif()
-  target_precompile_headers(penstock_pch PRIVATE
-    ${CMAKE_SOURCE_DIR}/proxy/base/asio.h <fmt/format.h> <spdlog/spdlog.h> <algorithm> <chrono>
-    <expected> <functional> <map> <memory> <optional> <string> <string_view> <unordered_map>
-    <variant> <vector>)
-endif()
-
-function(penstock_use_pch target)
-  if(PENSTOCK_PCH)
-    target_precompile_headers(${target} REUSE_FROM penstock_pch)
-    if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-      target_compile_options(${target} PRIVATE -fpch-preprocess)
-    else()
-      target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
-    endif()
+    target_compile_options(${target} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
   endif()
 endfunction()
 
-# penstock_library(<program>_<folder> FOLDER <folder> [LINK targets...])
+# penstock_use_pch(<target> [<whose>])
+function(penstock_use_pch target)
+  set(from penstock_pch)
+  if(ARGC GREATER 1)
+    set(from ${ARGV1})
+  endif()
+  if(PENSTOCK_PCH)
+    target_precompile_headers(${target} REUSE_FROM ${from})
+    penstock_pch_options(${target})
+  endif()
+endfunction()
+
+set(penstock_heavy_headers
+  ${CMAKE_SOURCE_DIR}/proxy/base/asio.h <fmt/format.h> <spdlog/spdlog.h> <algorithm> <chrono>
+  <expected> <functional> <map> <memory> <optional> <string> <string_view> <unordered_map>
+  <variant> <vector>)
+# Tests compile in a third of the time where nobody waits for their speed; -O1 alone would let
+# coroutines that resume each other fill the stack.
+set(penstock_test_options)
+if(NOT PENSTOCK_SANITIZE)
+  set(penstock_test_options -O1 -foptimize-sibling-calls)
+elseif(PENSTOCK_SANITIZE MATCHES "undefined")
+  # Of the programs, not of their tests, whose compile time it would double.
+  set(penstock_test_options -fno-sanitize=undefined)
+endif()
+if(PENSTOCK_PCH)
+  penstock_precompiled(penstock_pch LINK penstock_options HEADERS ${penstock_heavy_headers})
+  if(PENSTOCK_TESTS)
+    penstock_precompiled(penstock_test_pch LINK penstock_options GTest::gtest GTest::gmock
+      OPTIONS ${penstock_test_options}
+      HEADERS ${penstock_heavy_headers} <gmock/gmock.h> <gtest/gtest.h>)
+  endif()
+endif()
+# penstock_library(<program>_<folder> [UNITY] [LINK targets...] [SUBFOLDERS folders...]); UNITY: files
+# are compiled several at a time, also where the preset does not say so.
 function(penstock_library name)
-  cmake_parse_arguments(ARG "" "" "LINK;SUBFOLDERS" ${ARGN})
+  cmake_parse_arguments(ARG "UNITY" "" "LINK;SUBFOLDERS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   foreach(folder ${ARG_SUBFOLDERS})
     file(GLOB more CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
@@ -87,6 +116,13 @@ function(penstock_library name)
     add_library(${name} STATIC ${sources})
     target_link_libraries(${name} PUBLIC penstock_options ${ARG_LINK})
     penstock_use_pch(${name})
+    if(ARG_UNITY)
+      set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
+    endif()
+    if(ARG_UNITY OR CMAKE_UNITY_BUILD)
+      # Names of one file may shadow those of another; within a file, the other builds tell.
+      target_compile_options(${name} PRIVATE -Wno-shadow)
+    endif()
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE penstock_options ${ARG_LINK})
@@ -107,11 +143,10 @@ function(penstock_unit_tests program folder)
     GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     PENSTOCK_SOURCE_DIR="${CMAKE_SOURCE_DIR}" PENSTOCK_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  if(PENSTOCK_SANITIZE MATCHES "undefined")
-    # Of the programs, not of their tests, whose compile time it would double.
-    target_compile_options(${name} PRIVATE -fno-sanitize=undefined)
-  endif()
-  penstock_use_pch(${name})
+  target_compile_options(${name} PRIVATE ${penstock_test_options} -Wno-shadow)
+  # Several files at a time: what they share is read, and instantiated, once.
+  set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+  penstock_use_pch(${name} penstock_test_pch)
   gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120
     LABELS "unit;${ARG_LABELS}")
 endfunction()

@@ -11,7 +11,7 @@
 namespace penstock::admin {
 namespace {
 
-constexpr std::size_t kMostBody = 64 << 10;
+constexpr std::size_t kMostAnswer = 64 << 10;
 constexpr char kPath[] = "/penstock/admin";
 
 std::string token_review(const std::string& token) {
@@ -39,15 +39,13 @@ kube::Request post(std::string path, std::string body) {
   out.path = std::move(path);
   out.body = std::move(body);
   out.content_type = "application/json";
-  out.max_body = kMostBody;
+  out.max_body = kMostAnswer;
   return out;
 }
 
 /// Why the cluster did not decide.
 Verdict undecided(const kube::Response& response, const char* what) {
-  base::log::error(
-      "admin: {} failed: {}", what,
-      response.status == 0 ? response.failure : fmt::format("status {}", response.status));
+  base::log::error("admin: {} failed: {}", what, response.failure_text());
   return {503, "", fmt::format("the cluster did not answer the {}", what)};
 }
 

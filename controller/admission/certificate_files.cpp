@@ -5,7 +5,7 @@
 namespace penstock::admission {
 namespace {
 
-constexpr std::chrono::seconds kCheckEvery{10};
+constexpr std::chrono::seconds kReadEvery{10};
 
 constexpr std::size_t kMostBytes = 1U << 20;  // as of a Secret
 
@@ -34,7 +34,7 @@ void CertificateFiles::check() {
     in_use_ = std::move(now);
     (void)on_certificate_(chain, key);
   }
-  timer_.after(kCheckEvery, [this] { check(); });
+  timer_.after(kReadEvery, [this] { check(); });
 }
 
 }  // namespace penstock::admission

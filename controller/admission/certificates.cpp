@@ -11,23 +11,17 @@
 #include <ctime>
 #include <memory>
 
+#include "proxy/base/openssl.h"
+
 namespace penstock::admission {
 namespace {
 
 constexpr long kYear = 365L * 24 * 3600;
 constexpr long kClockSkew = 3600;
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* value) const {
-    Free(value);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
+using Key = base::EvpKeyPtr;
+using Certificate = base::X509Ptr;
+using Extension = std::unique_ptr<X509_EXTENSION, base::OpenSslDeleter<X509_EXTENSION_free>>;
 
 struct Subject {
   std::string common_name;
@@ -70,31 +64,6 @@ Certificate issue(const Subject& subject, EVP_PKEY* key, X509* issuer, EVP_PKEY*
   return is_made ? std::move(out) : Certificate();
 }
 
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const auto size = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(size)};
-}
-
-std::string pem_of(X509* certificate) {
-  const Bio bio(BIO_new(BIO_s_mem()));
-  return bio && PEM_write_bio_X509(bio.get(), certificate) == 1 ? text_of(bio.get()) : "";
-}
-
-std::string pem_of(EVP_PKEY* key) {
-  const Bio bio(BIO_new(BIO_s_mem()));
-  const bool is_written =
-      bio && PEM_write_bio_PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1;
-  return is_written ? text_of(bio.get()) : "";
-}
-
-Certificate read_first(const std::string& pem) {
-  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  Certificate out(bio ? PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr) : nullptr);
-  ERR_clear_error();
-  return out;
-}
-
 }  // namespace
 
 base::Result<CertificateSet> make_certificates(const std::vector<std::string>& names) {
@@ -113,7 +82,8 @@ base::Result<CertificateSet> make_certificates(const std::vector<std::string>& n
     const auto leaf = authority ? issue({"Penstock admission", alternatives}, key.get(),
                                         authority.get(), authority_key.get())
                                 : Certificate();
-    if (leaf) out = {pem_of(authority.get()), pem_of(leaf.get()), pem_of(key.get())};
+    if (leaf)
+      out = {base::pem_of(authority.get()), base::pem_of(leaf.get()), base::pem_of(key.get())};
   }
   ERR_clear_error();
   if (out.authority_pem.empty() || out.chain_pem.empty() || out.key_pem.empty()) {
@@ -123,7 +93,7 @@ base::Result<CertificateSet> make_certificates(const std::vector<std::string>& n
 }
 
 std::optional<base::WallTime> end_of(const std::string& pem) {
-  const auto certificate = read_first(pem);
+  const auto certificate = base::read_certificate(pem);
   std::tm time{};
   if (!certificate || ASN1_TIME_to_tm(X509_get0_notAfter(certificate.get()), &time) != 1) {
     return std::nullopt;
@@ -133,19 +103,19 @@ std::optional<base::WallTime> end_of(const std::string& pem) {
 
 std::vector<std::string> certificates_of(const std::string& pem, std::size_t most) {
   std::vector<std::string> out;
-  const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const auto bio = base::open_pem(pem);
   while (bio && out.size() < most) {
     const Certificate each(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (!each) break;
-    out.push_back(pem_of(each.get()));
+    out.push_back(base::pem_of(each.get()));
   }
   ERR_clear_error();
   return out;
 }
 
 bool is_signed_by(const std::string& chain_pem, const std::string& authority_pem) {
-  const auto leaf = read_first(chain_pem);
-  const auto authority = read_first(authority_pem);
+  const auto leaf = base::read_certificate(chain_pem);
+  const auto authority = base::read_certificate(authority_pem);
   const bool is_signed =
       leaf && authority && X509_verify(leaf.get(), X509_get0_pubkey(authority.get())) == 1;
   ERR_clear_error();

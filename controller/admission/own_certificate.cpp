@@ -103,9 +103,7 @@ std::chrono::seconds OwnCertificate::retry_delay() {
 }
 
 void OwnCertificate::fail(std::string_view what, const kube::Response& response) {
-  base::log::warn(
-      "admission: {}: {}", what,
-      response.status == 0 ? response.failure : fmt::format("status {}", response.status));
+  base::log::warn("admission: {}: {}", what, response.failure_text());
   timer_.after(retry_delay(), [this] { check(); });
 }
 

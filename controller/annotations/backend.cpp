@@ -20,7 +20,7 @@ struct Protocol {
   }
 };
 
-constexpr Setting kTable[] = {
+constexpr Setting kBackend[] = {
     route<Protocol, &RoutePolicy::backend, &Backend::protocol>(
         "backend-protocol", "What the endpoints speak. Their certificate is not verified."),
     route<settings::HostName, &RoutePolicy::backend, &Backend::virtual_host>(
@@ -29,6 +29,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table backend() { return kTable; }
+Table backend() { return kBackend; }
 
 }  // namespace penstock::annotations

@@ -4,7 +4,7 @@
 namespace penstock::annotations {
 namespace {
 
-constexpr Setting kTable[] = {
+constexpr Setting kBalancing[] = {
     settings::setting<settings::LoadBalance, &settings::IngressPolicy::balancing,
                       &snapshot::Balancing::algorithm>(
         "load-balance", settings::Scope::kUpstream,
@@ -14,6 +14,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table balancing() { return kTable; }
+Table balancing() { return kBalancing; }
 
 }  // namespace penstock::annotations

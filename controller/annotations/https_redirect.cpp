@@ -9,7 +9,7 @@ using settings::Scope;
 using snapshot::HttpsRedirect;
 using snapshot::RoutePolicy;
 
-constexpr Setting kTable[] = {
+constexpr Setting kHttpsRedirect[] = {
     settings::setting<Boolean, &IngressPolicy::redirects_always>(
         "force-ssl-redirect", Scope::kRoute,
         "Redirect plain HTTP to HTTPS even where the host has no certificate."),
@@ -22,6 +22,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table https_redirect() { return kTable; }
+Table https_redirect() { return kHttpsRedirect; }
 
 }  // namespace penstock::annotations

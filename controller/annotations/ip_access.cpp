@@ -8,7 +8,7 @@ using settings::OnBad;
 using snapshot::IpAccess;
 using snapshot::RoutePolicy;
 
-constexpr Setting kTable[] = {
+constexpr Setting kIpAccess[] = {
     route<Networks, &RoutePolicy::ip_access, &IpAccess::allowed>(
         "allowlist-source-range", "Only clients from these networks; others are answered 403.",
         OnBad::kDeny, "whitelist-source-range"),
@@ -20,6 +20,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table ip_access() { return kTable; }
+Table ip_access() { return kIpAccess; }
 
 }  // namespace penstock::annotations

@@ -7,7 +7,7 @@ using settings::IngressPolicy;
 using snapshot::NextUpstream;
 using snapshot::RoutePolicy;
 
-constexpr Setting kTable[] = {
+constexpr Setting kNextUpstream[] = {
     {"proxy-next-upstream", settings::Scope::kRoute, settings::kNextUpstreamExpected,
      [](std::string_view text, IngressPolicy& policy) {
        return settings::parse_next_upstream(text, policy.route.next_upstream);
@@ -25,6 +25,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table next_upstream() { return kTable; }
+Table next_upstream() { return kNextUpstream; }
 
 }  // namespace penstock::annotations

@@ -7,7 +7,7 @@ using settings::PositiveSeconds;
 using snapshot::ProxyTimeouts;
 using snapshot::RoutePolicy;
 
-constexpr Setting kTable[] = {
+constexpr Setting kProxyTimeouts[] = {
     route<PositiveSeconds, &RoutePolicy::timeouts, &ProxyTimeouts::connect>(
         "proxy-connect-timeout", "Longest wait for a connection to an endpoint."),
     route<PositiveSeconds, &RoutePolicy::timeouts, &ProxyTimeouts::read>(
@@ -20,6 +20,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table proxy_timeouts() { return kTable; }
+Table proxy_timeouts() { return kProxyTimeouts; }
 
 }  // namespace penstock::annotations

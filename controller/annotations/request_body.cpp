@@ -6,7 +6,7 @@ namespace {
 using snapshot::RequestBody;
 using snapshot::RoutePolicy;
 
-constexpr Setting kTable[] = {
+constexpr Setting kRequestBody[] = {
     route<settings::BufferSize, &RoutePolicy::body, &RequestBody::buffer_size>(
         "client-body-buffer-size", "Part of a request body that is held in memory."),
     route<settings::Size, &RoutePolicy::body, &RequestBody::max_size>(
@@ -18,6 +18,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table request_body() { return kTable; }
+Table request_body() { return kRequestBody; }
 
 }  // namespace penstock::annotations

@@ -3,7 +3,7 @@
 namespace penstock::annotations {
 namespace {
 
-constexpr Setting kTable[] = {
+constexpr Setting kSslPassthrough[] = {
     settings::setting<settings::Boolean, &settings::IngressPolicy::passes_tls_through>(
         "ssl-passthrough", settings::Scope::kHost,
         "Give TLS connections that ask for the host to the backend of its path / as they are; no "
@@ -13,6 +13,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table ssl_passthrough() { return kTable; }
+Table ssl_passthrough() { return kSslPassthrough; }
 
 }  // namespace penstock::annotations

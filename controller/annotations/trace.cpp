@@ -36,7 +36,7 @@ base::Result<void> apply_operation(std::string_view text, IngressPolicy& policy)
 }
 
 // In the order of application: as in the original the others count beside the first one only.
-constexpr Setting kTable[] = {
+constexpr Setting kTrace[] = {
     {"enable-opentelemetry", Scope::kRoute,
      "true or false; true needs otlp-collector-host in the ConfigMap", apply_enable,
      [](const IngressPolicy& policy) { return Boolean::print(policy.route.trace.is_enabled); },
@@ -53,6 +53,6 @@ constexpr Setting kTable[] = {
 
 }  // namespace
 
-Table trace() { return kTable; }
+Table trace() { return kTrace; }
 
 }  // namespace penstock::annotations

@@ -143,10 +143,8 @@ void KubeSource::take_fetched(const std::string& path, Response response) {
     known_absent_.insert(path);
   } else {
     const auto delay = fetch_backoff_.next(response.retry_after);
-    base::log::warn(
-        "Secret {}: {}; trying again in {} ms", path,
-        response.status == 0 ? response.failure : fmt::format("status {}", response.status),
-        delay.count());
+    base::log::warn("Secret {}: {}; trying again in {} ms", path, response.failure_text(),
+                    delay.count());
     to_fetch_.push_back(path);
     is_fetch_paused_ = true;
     fetch_timer_.after(delay, [this] {

@@ -116,6 +116,8 @@ base::Result<T> read_json(std::string_view text, Read read) {
 template <class E>
 using Named = std::pair<std::string_view, E>;
 
+inline constexpr std::int64_t kMaxPort = 65535;
+
 /// `fallback` where the field is absent; a name that is not in the list is a failure.
 template <class E>
 E choose(const Json& json, std::string_view key,

@@ -10,7 +10,7 @@
 namespace penstock::objects {
 namespace {
 
-constexpr std::size_t kMaxName = 63;
+constexpr std::size_t kMaxLabelText = 63;
 constexpr std::size_t kMaxPrefix = 253;
 
 bool is_alphanumeric(char c) {
@@ -20,7 +20,7 @@ bool is_alphanumeric(char c) {
 
 /// What labels are made of: letters, digits, '-', '_' and '.', the first two at both ends.
 bool is_label_text(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxName && is_alphanumeric(text.front()) &&
+  return !text.empty() && text.size() <= kMaxLabelText && is_alphanumeric(text.front()) &&
          is_alphanumeric(text.back()) && std::ranges::all_of(text, [](char c) {
            return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
          });

@@ -12,7 +12,6 @@
 namespace penstock::objects {
 namespace {
 
-constexpr std::int64_t kMaxPort = 65535;
 constexpr std::string_view kKubectlCopy = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// "2026-01-31T12:00:00Z" (RFC 3339 in UTC, as the API server writes it); 0 where it is not one.

@@ -12,12 +12,11 @@
 namespace penstock::objects {
 namespace {
 
-constexpr std::int64_t kMaxPort = 65535;
 constexpr std::uint16_t kFirstUnprivileged = 1024;
-constexpr std::size_t kMostPorts = 64;
+constexpr std::size_t kMostPolicyPorts = 64;
 constexpr std::size_t kMostLabels = 32;
 constexpr std::size_t kMostValues = 64;
-constexpr std::array kProtocols = {
+constexpr std::array kPolicyProtocols = {
     Named<std::optional<Protocol>>{"TCP", Protocol::kTcp},
     Named<std::optional<Protocol>>{"UDP", Protocol::kUdp},
 };
@@ -29,13 +28,13 @@ PolicyPorts parse_ports(const Json& json) {
   ports.range.last = static_cast<std::uint16_t>(json.integer("end", 1, kMaxPort, 0));
   if (ports.range.first == 0 || ports.range.last == 0) json.fail("expected a start and an end");
   if (ports.range.last < ports.range.first) json.fail("expected an end that is not before start");
-  ports.protocol = choose(json, "protocol", kProtocols, std::optional<Protocol>());
+  ports.protocol = choose(json, "protocol", kPolicyProtocols, std::optional<Protocol>());
   return ports;
 }
 
 /// What the API server takes for keys and values of labels; anything else could end the requirement
 /// that it stands in.
-bool is_label_text(std::string_view text) {
+bool is_selector_text(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
     const auto lower = base::to_lower(c);
     return base::is_digit(c) || (lower >= 'a' && lower <= 'z') || c == '.' || c == '_' ||
@@ -44,7 +43,7 @@ bool is_label_text(std::string_view text) {
 }
 
 std::string label_text(const Json& json, const std::string& text) {
-  if (!is_label_text(text)) json.fail("expected a key or value of a label, got '" + text + "'");
+  if (!is_selector_text(text)) json.fail("expected a key or value of a label, got '" + text + "'");
   return text;
 }
 
@@ -113,7 +112,7 @@ StreamPortPolicy parse_port_policy(const Json& json) {
   spec.allow_only({"ingressClassName", "ports", "namespaceSelector", "allowPrivileged"});
   spec.limit_text("ingressClassName", 0, kLongestName);
   if (spec.get("ports").is_absent()) spec.fail("ports: expected a list, got none");
-  spec.limit_items("ports", 1, kMostPorts);
+  spec.limit_items("ports", 1, kMostPolicyPorts);
   policy.class_name = spec.optional_text("ingressClassName");
   spec.for_each("ports", [&](const Json& item) { policy.ports.push_back(parse_ports(item)); });
   policy.namespaces = parse_selector(spec.get("namespaceSelector"));

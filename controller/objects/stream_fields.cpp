@@ -11,7 +11,6 @@
 namespace penstock::objects {
 namespace {
 
-constexpr std::int64_t kMaxPort = 65535;
 constexpr std::int64_t kMaxWeight = 1'000'000;
 constexpr std::int64_t kMostConnections = 10'000'000;
 /// Every port of a range is a socket of every worker.

@@ -28,10 +28,10 @@ constexpr std::array kSpecChanges = {Named<bool>{"Keep", false}, Named<bool>{"Cl
 constexpr std::size_t kMostTrusted = 64;
 constexpr std::size_t kMostSources = 64;
 constexpr std::size_t kMostRules = 32;
-constexpr std::size_t kMostProtocols = 16;
+constexpr std::size_t kMostRuleProtocols = 16;
 constexpr std::size_t kLongestRuleName = 63;
 
-TcpListener parse_listener(const Json& json) {
+TcpListener parse_tcp_listener(const Json& json) {
   json.allow_only({"name", "port", "portRange", "address", "proxyProtocol", "tls"});
   TcpListener listener;
   parse_stream_listener(json, listener);
@@ -48,7 +48,7 @@ TcpListener parse_listener(const Json& json) {
   return listener;
 }
 
-StreamBackend parse_backend(const Json& json) {
+StreamBackend parse_tcp_backend(const Json& json) {
   json.allow_only(
       {"service", "host", "weight", "backup", "maxConnections", "proxyProtocol", "tls"});
   auto backend = parse_stream_backend(json);
@@ -58,7 +58,7 @@ StreamBackend parse_backend(const Json& json) {
   return backend;
 }
 
-TcpRule parse_rule(const Json& json) {
+TcpRule parse_tcp_rule(const Json& json) {
   json.allow_only({"name", "match", "backends"});
   TcpRule rule;
   json.limit_text("name", 0, kLongestRuleName);
@@ -66,12 +66,12 @@ TcpRule parse_rule(const Json& json) {
   if (!match.is_absent()) {
     match.allow_only({"sourceCIDRs", "sni", "alpn"});
     rule.server_names = parse_server_names(match);
-    if (!match.get("alpn").is_absent()) match.limit_items("alpn", 1, kMostProtocols);
+    if (!match.get("alpn").is_absent()) match.limit_items("alpn", 1, kMostRuleProtocols);
     rule.protocols = parse_protocols(match, "alpn");
     rule.source_networks = parse_networks(match, "sourceCIDRs", kMostSources);
   }
   json.for_each("backends",
-                [&](const Json& item) { rule.backends.push_back(parse_backend(item)); });
+                [&](const Json& item) { rule.backends.push_back(parse_tcp_backend(item)); });
   check_backends(json, rule.backends);
   return rule;
 }
@@ -205,8 +205,8 @@ TcpService parse_tcp_service(const Json& json) {
   service.class_name = spec.optional_text("ingressClassName");
   spec.limit_text("ingressClassName", 0, kLongestName);
   spec.for_each("listeners",
-                [&](const Json& item) { service.listeners.push_back(parse_listener(item)); });
-  spec.for_each("rules", [&](const Json& item) { service.rules.push_back(parse_rule(item)); });
+                [&](const Json& item) { service.listeners.push_back(parse_tcp_listener(item)); });
+  spec.for_each("rules", [&](const Json& item) { service.rules.push_back(parse_tcp_rule(item)); });
   check_listeners(spec, service.listeners);
   check_rules(spec);
   check_tls(spec, service);

@@ -11,27 +11,27 @@ constexpr std::int64_t kMostResponses = 1'000'000;
 constexpr std::int64_t kMostSessions = 1'000'000;
 constexpr std::int64_t kMostPackets = 10'000'000;
 
-constexpr std::array kProxyProtocolVersions = {
+constexpr std::array kUdpProxyProtocolVersions = {
     Named<ProxyProtocolVersion>{"None", ProxyProtocolVersion::kNone},
     Named<ProxyProtocolVersion>{"V2", ProxyProtocolVersion::kV2},
 };
 
-StreamListener parse_listener(const Json& json) {
+StreamListener parse_udp_listener(const Json& json) {
   json.allow_only({"name", "port", "portRange", "address"});
   StreamListener listener;
   parse_stream_listener(json, listener);
   return listener;
 }
 
-StreamBackend parse_backend(const Json& json) {
+StreamBackend parse_udp_backend(const Json& json) {
   json.allow_only({"service", "host", "weight", "backup", "maxConnections", "proxyProtocol"});
   auto backend = parse_stream_backend(json);
   backend.proxy_protocol =
-      choose(json, "proxyProtocol", kProxyProtocolVersions, ProxyProtocolVersion::kNone);
+      choose(json, "proxyProtocol", kUdpProxyProtocolVersions, ProxyProtocolVersion::kNone);
   return backend;
 }
 
-void parse_policies(const Json& spec, UdpService& service) {
+void parse_udp_policies(const Json& spec, UdpService& service) {
   service.load_balancing = parse_stream_balancing(spec);
   service.health = parse_udp_health(spec);
   if (const auto part = spec.get("session"); !part.is_absent()) {
@@ -68,12 +68,12 @@ UdpService parse_udp_service(const Json& json) {
   service.class_name = spec.optional_text("ingressClassName");
   spec.limit_text("ingressClassName", 0, kLongestName);
   spec.for_each("listeners",
-                [&](const Json& item) { service.listeners.push_back(parse_listener(item)); });
+                [&](const Json& item) { service.listeners.push_back(parse_udp_listener(item)); });
   spec.for_each("backends",
-                [&](const Json& item) { service.backends.push_back(parse_backend(item)); });
+                [&](const Json& item) { service.backends.push_back(parse_udp_backend(item)); });
   check_listeners(spec, service.listeners);
   check_backends(spec, service.backends);
-  parse_policies(spec, service);
+  parse_udp_policies(spec, service);
   service.status = parse_stream_status(json);
   return service;
 }

@@ -16,7 +16,7 @@ namespace {
 /// How long an ending controller waits for the API server; others wait for its Lease meanwhile.
 constexpr std::chrono::seconds kLongestClearing{20};
 
-const char* environment(const char* name) {
+const char* environment_of(const char* name) {
   const auto* value = std::getenv(name);
   return value == nullptr ? "" : value;
 }
@@ -39,8 +39,8 @@ base::Result<kube::ClusterAccess> find_access(const Flags& flags) {
   if (!flags.kubeconfig.empty()) {
     access = kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
   } else if (flags.api_server.empty()) {
-    access = kube::read_in_cluster(environment("KUBERNETES_SERVICE_HOST"),
-                                   environment("KUBERNETES_SERVICE_PORT"));
+    access = kube::read_in_cluster(environment_of("KUBERNETES_SERVICE_HOST"),
+                                   environment_of("KUBERNETES_SERVICE_PORT"));
   }
   if (!access || flags.api_server.empty()) return access;
   return kube::with_server(std::move(*access), flags.api_server, flags.api_server_authority);

@@ -1,13 +1,12 @@
 #include "controller/program/self_signed.h"
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/rand.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <memory>
+
+#include "proxy/base/openssl.h"
 
 namespace penstock::program {
 namespace {
@@ -15,23 +14,7 @@ namespace {
 constexpr long kYear = 365L * 24 * 3600;
 constexpr long kClockSkew = 3600;
 
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* value) const {
-    Free(value);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Extension = std::unique_ptr<X509_EXTENSION, Deleter<X509_EXTENSION_free>>;
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const auto size = BIO_get_mem_data(bio, &data);
-  return {data, static_cast<std::size_t>(size)};
-}
+using Extension = std::unique_ptr<X509_EXTENSION, base::OpenSslDeleter<X509_EXTENSION_free>>;
 
 bool fill(X509* certificate, EVP_PKEY* key) {
   std::uint64_t serial = 0;
@@ -54,18 +37,17 @@ bool fill(X509* certificate, EVP_PKEY* key) {
 }  // namespace
 
 base::Result<PemPair> make_self_signed() {
-  const Key key(EVP_EC_gen("P-256"));
-  const Certificate certificate(X509_new());
-  const Bio chain(BIO_new(BIO_s_mem()));
-  const Bio key_text(BIO_new(BIO_s_mem()));
-  const bool is_made =
-      key && certificate && chain && key_text && fill(certificate.get(), key.get()) &&
-      PEM_write_bio_X509(chain.get(), certificate.get()) == 1 &&
-      PEM_write_bio_PrivateKey(key_text.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) ==
-          1;
+  const base::EvpKeyPtr key(EVP_EC_gen("P-256"));
+  const base::X509Ptr certificate(X509_new());
+  PemPair out;
+  if (key && certificate && fill(certificate.get(), key.get())) {
+    out = {base::pem_of(certificate.get()), base::pem_of(key.get())};
+  }
   ERR_clear_error();
-  if (!is_made) return base::fail("a self-signed certificate cannot be made");
-  return PemPair{text_of(chain.get()), text_of(key_text.get())};
+  if (out.chain.empty() || out.key.empty()) {
+    return base::fail("a self-signed certificate cannot be made");
+  }
+  return out;
 }
 
 }  // namespace penstock::program

@@ -59,9 +59,7 @@ void EventWriter::write(const EventText& text) {
         std::list<kube::Call> done;  // dropped last: this runs inside of it
         done.splice(done.end(), calls_, place);
         if (response.is_ok() || response.status == 409) return;
-        base::log::warn(
-            "Event for {}: {}", object,
-            response.status == 0 ? response.failure : fmt::format("status {}", response.status));
+        base::log::warn("Event for {}: {}", object, response.failure_text());
       });
 }
 

@@ -179,9 +179,7 @@ void IngressStatus::take_written(const std::string& path, const std::string& uid
                                  const kube::Response& response) {
   const auto call = writing_.extract(path);  // dropped last: this runs inside of it
   if (!response.is_ok() && response.status != 404) {
-    base::log::warn(
-        "status of Ingress {}: {}", path,
-        response.status == 0 ? response.failure : fmt::format("status {}", response.status));
+    base::log::warn("status of Ingress {}: {}", path, response.failure_text());
   }
   if (written_.size() > kMostRemembered) written_.clear();
   written_[uid] = std::chrono::steady_clock::now();

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "proxy/base/text.h"
+#include "proxy/base/utf8.h"
 
 namespace penstock::status {
 
@@ -15,9 +16,7 @@ inline std::string json_string(std::string_view text) {
 /// At most this many bytes, of whole UTF-8 characters; "..." tells that something is left off.
 inline std::string shortened(std::string_view text, std::size_t longest) {
   if (text.size() <= longest) return std::string(text);
-  auto end = longest - 3;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return std::string(text.substr(0, end)) + "...";
+  return std::string(base::cut_at_character(text, longest - 3)) + "...";
 }
 
 }  // namespace penstock::status

@@ -12,13 +12,9 @@
 namespace penstock::status {
 namespace {
 
-constexpr std::chrono::seconds kRetry{5};
+constexpr std::chrono::seconds kNodesRetry{5};
 /// Of many nodes, each is read more rarely than the options say.
 constexpr std::chrono::seconds kBetweenReads{1};
-
-std::string describe(const kube::Response& response) {
-  return response.status == 0 ? response.failure : fmt::format("status {}", response.status);
-}
 
 }  // namespace
 
@@ -81,7 +77,7 @@ void NodeAddresses::find_labels() {
 }
 
 void NodeAddresses::take_own_pod(const kube::Response& response) {
-  std::string failure = response.is_ok() ? "" : describe(response);
+  std::string failure = response.is_ok() ? "" : response.failure_text();
   if (failure.empty()) {
     const auto labels = pod_labels(response.body);
     auto selector = labels ? replica_selector(*labels) : std::string();
@@ -90,7 +86,7 @@ void NodeAddresses::take_own_pod(const kube::Response& response) {
   }
   base::log::warn("pod {}/{}: the nodes of its replicas cannot be found: {}", options_.name_space,
                   options_.pod, failure);
-  timer_.after(kRetry, [this] { find_labels(); });
+  timer_.after(kNodesRetry, [this] { find_labels(); });
 }
 
 void NodeAddresses::watch(std::string selector) {
@@ -151,7 +147,7 @@ void NodeAddresses::take_node(const std::string& name, const kube::Response& res
   node.is_known = true;
   base::Result<std::string> address;  // of one that is gone: none
   if (response.is_ok()) address = node_address(response.body, options_.is_internal);
-  if (!response.is_ok() && response.status != 404) address = base::fail(describe(response));
+  if (!response.is_ok() && response.status != 404) address = base::fail(response.failure_text());
   if (address) {
     node.address = *address;
   } else {

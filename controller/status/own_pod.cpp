@@ -9,7 +9,7 @@
 namespace penstock::status {
 namespace {
 
-constexpr std::chrono::seconds kRetry{30};
+constexpr std::chrono::seconds kPodRetry{30};
 constexpr std::int64_t kMaxPort = 65'535;
 
 void add_host_ports(const objects::Json& container, PodPorts& out) {
@@ -68,12 +68,12 @@ void OwnPod::take(const kube::Response& response) {
     }
     failure = read.error().message;
   } else {
-    failure = response.status == 0 ? response.failure : fmt::format("status {}", response.status);
+    failure = response.failure_text();
   }
   if (!std::exchange(has_warned_, true)) {
     base::log::warn("pod {}/{}: its host ports are not known: {}", name_space_, name_, failure);
   }
-  timer_.after(kRetry, [this] { start(); });
+  timer_.after(kPodRetry, [this] { start(); });
 }
 
 }  // namespace penstock::status

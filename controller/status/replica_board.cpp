@@ -15,8 +15,8 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 /// Several versions may come in a moment.
-constexpr milliseconds kSettle{100};
-constexpr milliseconds kRetry{5'000};
+constexpr milliseconds kSaySettle{100};
+constexpr milliseconds kSayRetry{5'000};
 constexpr milliseconds kLooksForSilence{5'000};
 constexpr milliseconds kLongestGoodbye{2'000};
 constexpr std::size_t kMostReplicas = 4096;
@@ -39,7 +39,7 @@ std::string ReplicaBoard::path_of(const std::string& pod) const {
   return kube::object_path({objects::Kind::kReplicaReport, options_.name_space, pod});
 }
 
-void ReplicaBoard::update() { say_later(kSettle); }
+void ReplicaBoard::update() { say_later(kSaySettle); }
 
 void ReplicaBoard::say_later(milliseconds delay) {
   if (is_stopped_ || std::exchange(is_due_, true)) return;
@@ -51,7 +51,7 @@ void ReplicaBoard::say_later(milliseconds delay) {
 
 void ReplicaBoard::say() {
   if (is_stopped_) return;
-  if (is_saying_) return say_later(kSettle);
+  if (is_saying_) return say_later(kSaySettle);
   auto mine = events_.mine();
   const auto now = steady_clock::now();
   if (mine.proxies > 0) {
@@ -85,10 +85,10 @@ void ReplicaBoard::take_said(const ReplicaReport& said, const kube::Response& re
   if (!std::exchange(is_absent_logged_, true)) {
     base::log::warn("ReplicaReport {}/{}: {}", options_.name_space, options_.pod,
                     response.status == 404 ? "the kind ReplicaReport is not installed"
-                    : response.status == 0 ? response.failure
-                                           : fmt::format("status {}", response.status));
+                                           : response.failure_text());
   }
-  renew_timer_.after(response.status == 404 ? options_.renew_every * 6 : kRetry, [this] { say(); });
+  renew_timer_.after(response.status == 404 ? options_.renew_every * 6 : kSayRetry,
+                     [this] { say(); });
 }
 
 void ReplicaBoard::set_leading(bool is_leading) {

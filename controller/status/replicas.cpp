@@ -13,10 +13,6 @@ constexpr std::string_view kOfOneGeneration[] = {
     "pod-template-hash", "controller-revision-hash", "pod-template-generation",
     "statefulset.kubernetes.io/pod-name", "apps.kubernetes.io/pod-index"};
 
-std::string describe(const kube::Response& response) {
-  return response.status == 0 ? response.failure : fmt::format("status {}", response.status);
-}
-
 }  // namespace
 
 std::string replica_selector(const std::map<std::string, std::string>& labels) {
@@ -61,7 +57,7 @@ void Replicas::count(Answer on_answer) {
 }
 
 void Replicas::take_pod(const kube::Response& response) {
-  if (!response.is_ok()) return fail(describe(response));
+  if (!response.is_ok()) return fail(response.failure_text());
   const auto labels = pod_labels(response.body);
   if (!labels) return fail(labels.error().message);
   const auto selector = replica_selector(*labels);
@@ -72,7 +68,7 @@ void Replicas::take_pod(const kube::Response& response) {
 }
 
 void Replicas::take_list(const kube::Response& response) {
-  if (!response.is_ok()) return fail(describe(response));
+  if (!response.is_ok()) return fail(response.failure_text());
   const auto others = count_others(response.body, pod_);
   if (!others) return fail(others.error().message);
   answer(*others);

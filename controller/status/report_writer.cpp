@@ -14,10 +14,10 @@ namespace {
 using std::chrono::steady_clock;
 
 /// What stands for a moment only is not worth a write: a Service that comes after its Ingress.
-constexpr std::chrono::milliseconds kSettle{300};
-constexpr std::chrono::seconds kRetry{5};
-constexpr std::chrono::seconds kRetryAbsentKind{60};
-constexpr std::size_t kWritesAtOnce = 8;
+constexpr std::chrono::milliseconds kReportSettle{300};
+constexpr std::chrono::seconds kReportRetry{5};
+constexpr std::chrono::seconds kAbsentKindRetry{60};
+constexpr std::size_t kReportsAtOnce = 8;
 constexpr std::size_t kLooksAtOnce = 500;
 
 objects::ObjectKey key_of(const std::string& path) {
@@ -81,14 +81,14 @@ void ReportWriter::take_standing(const objects::Change& change) {
     known.stands = true;
     known.report = std::move(parsed->report);
   }
-  open_[path] = steady_clock::now() + kSettle;
+  open_[path] = steady_clock::now() + kReportSettle;
   look_at(open_[path]);
 }
 
 void ReportWriter::update() {
   if (!is_leading_) return;
   const auto& translator = *view_().translator;
-  const auto when = steady_clock::now() + kSettle;
+  const auto when = steady_clock::now() + kReportSettle;
   for (const auto* some : {&translator.reviewed_ingresses(), &translator.diagnosed_ingresses()}) {
     for (const auto& path : *some) open_.try_emplace(path, when);
   }
@@ -181,7 +181,7 @@ std::optional<base::SteadyTime> ReportWriter::consider(const View& view, const s
   wanted->version = known.version;
   wanted->live = fmt::format("{}/{}", view.live.proxies_at(known.version), view.live.proxies);
   due_.erase(path);
-  if (writing_.contains(path)) return now + kSettle;
+  if (writing_.contains(path)) return now + kReportSettle;
   const bool is_known = known.stands && wanted->says_the_same(known.report);
   // Other replicas come and go, and bring what is served with them: not worth a write to each.
   const bool is_live_as_before = wanted->is_live() && known.report.is_live();
@@ -194,7 +194,8 @@ std::optional<base::SteadyTime> ReportWriter::consider(const View& view, const s
     const auto settles = *known.lives_differ_since + options_.live_settles;
     if (now < settles) return settles;
   } else {
-    const auto waits = known.changed_at + (wanted->is_live() ? kSettle : options_.longest_wait);
+    const auto waits =
+        known.changed_at + (wanted->is_live() ? kReportSettle : options_.longest_wait);
     if (now < waits) return waits;
   }
   const bool says_anew =
@@ -202,7 +203,7 @@ std::optional<base::SteadyTime> ReportWriter::consider(const View& view, const s
   wanted->since = says_anew ? rfc3339_now() : known.report.since;
   const auto* ingress = view.world->find<objects::Ingress>(path);
   due_[path] = {ingress->meta.uid, std::move(*wanted), says_anew};
-  return now + kRetry;  // until it is known to stand
+  return now + kReportRetry;  // until it is known to stand
 }
 
 /// One that is not ours, or not any more.
@@ -218,7 +219,7 @@ void ReportWriter::let_go(const View& view, const std::string& path) {
 
 void ReportWriter::write_next() {
   if (steady_clock::now() < paused_until_) return;
-  for (auto next = due_.begin(); next != due_.end() && writing_.size() < kWritesAtOnce;) {
+  for (auto next = due_.begin(); next != due_.end() && writing_.size() < kReportsAtOnce;) {
     const auto current = next++;
     if (writing_.contains(current->first)) continue;
     auto taken = due_.extract(current);
@@ -265,12 +266,11 @@ void ReportWriter::pause(const std::string& path, const kube::Response& response
   const auto now = steady_clock::now();
   const bool is_absent = response.status == 404;
   if (paused_until_ <= now) {
-    base::log::warn("IngressReport {}: {}", path,
-                    is_absent              ? "the kind IngressReport is not installed"
-                    : response.status == 0 ? response.failure
-                                           : fmt::format("status {}", response.status));
+    base::log::warn(
+        "IngressReport {}: {}", path,
+        is_absent ? "the kind IngressReport is not installed" : response.failure_text());
   }
-  paused_until_ = now + (is_absent ? kRetryAbsentKind : kRetry);
+  paused_until_ = now + (is_absent ? kAbsentKindRetry : kReportRetry);
   for (auto& [each, when] : open_) when = std::max(when, paused_until_);
   open_[path] = paused_until_;
   look_at(paused_until_);

@@ -12,12 +12,12 @@
 namespace penstock::status {
 namespace {
 
-constexpr std::chrono::milliseconds kSettle{100};
+constexpr std::chrono::milliseconds kPortsSettle{100};
 /// Until the watch must have shown what was applied.
 constexpr std::chrono::milliseconds kReapply{5'000};
-constexpr std::chrono::seconds kRetry{5};
+constexpr std::chrono::seconds kPortsRetry{5};
 constexpr std::size_t kMostRefusedApplies = 32;  // in one search for the ports that are refused
-constexpr std::size_t kLongestMessage = 300;
+constexpr std::size_t kLongestReason = 300;
 constexpr std::string_view kApply = "?fieldManager=penstock-streams&force=false";
 
 /// What the API server says of a call that it does not serve.
@@ -26,7 +26,7 @@ std::string message_of(const kube::Response& response) {
   const auto read = objects::read_json<std::string>(
       response.body, [](const objects::Json& status) { return status.text("message"); });
   const auto text = read && !read->empty() ? *read : fmt::format("status {}", response.status);
-  return shortened(base::escape_controls(text), kLongestMessage);
+  return shortened(base::escape_controls(text), kLongestReason);
 }
 
 /// Whether the answer is about what was asked, and not about the API server's moment.
@@ -64,11 +64,11 @@ void ServicePorts::set_leading(bool is_leading) {
   refusals_.clear();
 }
 
-void ServicePorts::update() { update_after(kSettle); }
+void ServicePorts::update() { update_after(kPortsSettle); }
 
 void ServicePorts::update_after(std::chrono::milliseconds delay) {
   if (!is_leading_ || is_due_) return;
-  is_due_ = delay == kSettle;  // a longer wait gives way
+  is_due_ = delay == kPortsSettle;  // a longer wait gives way
   timer_.after(delay, [this] {
     is_due_ = false;
     compare();
@@ -140,7 +140,7 @@ bool ServicePorts::is_settled(const Batch& batch, const PortPlan& plan,
   if (is_shown) return true;
   const auto waited = std::chrono::steady_clock::now() - applied_at_;
   if (waited >= kReapply) return false;
-  update_after(std::chrono::ceil<std::chrono::milliseconds>(kReapply - waited) + kSettle);
+  update_after(std::chrono::ceil<std::chrono::milliseconds>(kReapply - waited) + kPortsSettle);
   return true;
 }
 
@@ -191,7 +191,7 @@ void ServicePorts::take_refusal(const Batch& batch, const std::string& message) 
 }
 
 void ServicePorts::retry_later() {
-  retry_.after(kRetry, [this] {
+  retry_.after(kPortsRetry, [this] {
     refused_applies_ = 0;
     held_back_.clear();
     step_ = kMostServicePorts;

@@ -14,15 +14,15 @@ namespace {
 
 using objects::StreamStatus;
 
-constexpr std::chrono::milliseconds kSettle{100};
+constexpr std::chrono::milliseconds kStreamsSettle{100};
 /// Until the watch must have shown what was written.
-constexpr std::chrono::milliseconds kRewrite{5'000};
+constexpr std::chrono::milliseconds kStreamRewrite{5'000};
 /// Numbers of endpoints change often while a Deployment rolls.
 constexpr std::chrono::milliseconds kCountsEvery{10'000};
 /// For all replicas to serve what has changed: no status says in between that some do not.
 constexpr std::chrono::milliseconds kCatchUp{3'000};
-constexpr std::size_t kWritesAtOnce = 8;
-constexpr std::size_t kMostRemembered = 100'000;
+constexpr std::size_t kStreamsAtOnce = 8;
+constexpr std::size_t kMostStreams = 100'000;
 
 /// Ports by the owner of their parts: "TCPService db/mysql".
 std::map<std::string, std::vector<std::uint16_t>> ports_by_owner(
@@ -130,7 +130,7 @@ void StreamWriter::set_leading(bool is_leading) {
   events_.stop();
 }
 
-void StreamWriter::update() { update_after(kSettle); }
+void StreamWriter::update() { update_after(kStreamsSettle); }
 
 void StreamWriter::update_after(std::chrono::milliseconds delay) {
   const auto at = std::chrono::steady_clock::now() + delay;
@@ -146,7 +146,7 @@ void StreamWriter::compare() {
   const auto view = view_();
   if (view.live.proxies == 0 || view.live.proxies_at(1) == 0) return;
   ports_ = ports_by_owner(view.translator->parts());
-  if (known_.size() > kMostRemembered) known_.clear();
+  if (known_.size() > kMostStreams) known_.clear();
   compare_kind<objects::TcpService>(view, translate::kTcp);
   compare_kind<objects::UdpService>(view, translate::kUdp);
   compare_unreadable(view);
@@ -224,7 +224,8 @@ void StreamWriter::consider(const objects::ObjectKey& object, const objects::Met
   auto& known = known_[meta.uid];
   const auto now = std::chrono::steady_clock::now();
   // The watch may still lag behind what was written last.
-  const bool is_recent = !known.written.conditions.empty() && now - known.written_at < kRewrite;
+  const bool is_recent =
+      !known.written.conditions.empty() && now - known.written_at < kStreamRewrite;
   const auto& before = is_recent ? known.written : stands;
   auto wanted = make_status(before, view, rfc3339_now());
   if (wanted == before) {
@@ -232,11 +233,11 @@ void StreamWriter::consider(const objects::ObjectKey& object, const objects::Met
     known.lags_since.reset();
     return;
   }
-  if (may_catch_up(known, view, now)) return update_after(kCatchUp + kSettle);
+  if (may_catch_up(known, view, now)) return update_after(kCatchUp + kStreamsSettle);
   const auto waited = now - known.written_at;
   if (is_same_but_counts(before, wanted) && waited < kCountsEvery) {
     return update_after(std::chrono::ceil<std::chrono::milliseconds>(kCountsEvery - waited) +
-                        kSettle);
+                        kStreamsSettle);
   }
   auto news = transitions(before, wanted);
   auto& due = due_[meta.uid] = {object, meta.uid, std::move(wanted), std::move(news), {}};
@@ -284,7 +285,7 @@ void StreamWriter::compare_unreadable(const View& view) {
 
 void StreamWriter::report_config_maps(const View& view) {
   const auto& options = view.translator->options();
-  if (said_.size() > kMostRemembered) said_.clear();
+  if (said_.size() > kMostStreams) said_.clear();
   for (const auto* path : {&options.config_map, &options.tcp_services, &options.udp_services}) {
     const auto* map = view.world->find<objects::ConfigMap>(*path);
     if (map == nullptr) continue;
@@ -297,7 +298,7 @@ void StreamWriter::report_config_maps(const View& view) {
 }
 
 void StreamWriter::write_next() {
-  for (auto next = due_.begin(); next != due_.end() && writing_.size() < kWritesAtOnce;) {
+  for (auto next = due_.begin(); next != due_.end() && writing_.size() < kStreamsAtOnce;) {
     const auto current = next++;
     if (!writing_.contains(current->first)) write(due_.extract(current).mapped());
   }
@@ -317,10 +318,9 @@ void StreamWriter::write(Write next) {
           known.written = next.status;
           announce(next);
         } else if (response.status != 404) {
-          base::log::warn(
-              "status of {}: {}", objects::to_string(next.object),
-              response.status == 0 ? response.failure : fmt::format("status {}", response.status));
-          update_after(kRewrite);
+          base::log::warn("status of {}: {}", objects::to_string(next.object),
+                          response.failure_text());
+          update_after(kStreamRewrite);
         }
         write_next();
       });

@@ -2,33 +2,16 @@
 
 #include <fmt/format.h>
 #include <openssl/asn1.h>
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <ctime>
 
+#include "proxy/base/openssl.h"
+
 namespace penstock::translate {
 namespace {
-
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* value) const {
-    Free(value);
-  }
-};
-using Bio = std::unique_ptr<BIO, Deleter<BIO_free_all>>;
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-
-Bio open(const std::string& pem) {
-  return Bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-}
-
-/// A key with a passphrase must fail, not ask on a terminal.
-int no_passphrase(char*, int, int, void*) { return 0; }
 
 const std::string* value_of(const objects::Secret& secret, const char* name) {
   const auto found = secret.data.find(name);
@@ -38,7 +21,7 @@ const std::string* value_of(const objects::Secret& secret, const char* name) {
 }  // namespace
 
 struct KeyPair::Leaf {
-  std::unique_ptr<X509, Deleter<X509_free>> x509;
+  base::X509Ptr x509;
 };
 
 KeyPair::KeyPair() : leaf_(std::make_unique<Leaf>()) {}
@@ -51,8 +34,10 @@ base::Result<std::shared_ptr<const KeyPair>> KeyPair::parse(const objects::Secre
   if (chain == nullptr) return base::fail("tls.crt: expected a certificate, got none");
   if (key_pem == nullptr) return base::fail("tls.key: expected a private key, got none");
   std::shared_ptr<KeyPair> pair(new KeyPair);
-  pair->leaf_->x509.reset(PEM_read_bio_X509(open(*chain).get(), nullptr, no_passphrase, nullptr));
-  const Key key(PEM_read_bio_PrivateKey(open(*key_pem).get(), nullptr, no_passphrase, nullptr));
+  pair->leaf_->x509.reset(
+      PEM_read_bio_X509(base::open_pem(*chain).get(), nullptr, base::no_passphrase, nullptr));
+  const base::EvpKeyPtr key(PEM_read_bio_PrivateKey(base::open_pem(*key_pem).get(), nullptr,
+                                                    base::no_passphrase, nullptr));
   ERR_clear_error();
   if (!pair->leaf_->x509) return base::fail("tls.crt: expected a PEM certificate");
   if (!key) return base::fail("tls.key: expected a PEM private key without a passphrase");
@@ -70,11 +55,11 @@ base::Result<std::shared_ptr<const KeyPair>> KeyPair::parse(const objects::Secre
 base::Result<void> check_authorities(const std::string& pem) {
   constexpr std::size_t kMost = 256 << 10;
   if (pem.size() > kMost) return base::fail("expected at most 256 KiB");
-  const auto text = open(pem);
-  using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
+  const auto text = base::open_pem(pem);
   std::size_t count = 0;
   ERR_clear_error();
-  while (Certificate(PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr))) ++count;
+  while (base::X509Ptr(PEM_read_bio_X509(text.get(), nullptr, base::no_passphrase, nullptr)))
+    ++count;
   const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
   if (count == 0) return base::fail("expected PEM certificates, got none");

@@ -1,25 +1,15 @@
 #include "controller/translate/certificate_facts.h"
 
 #include <openssl/asn1.h>
-#include <openssl/bio.h>
 #include <openssl/bn.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
 #include <ctime>
 #include <memory>
 
+#include "proxy/base/openssl.h"
+
 namespace penstock::translate {
 namespace {
-
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* value) const {
-    Free(value);
-  }
-};
 
 void free_text(void* text) { OPENSSL_free(text); }
 
@@ -31,14 +21,15 @@ std::string attribute(const X509_NAME* name, int kind) {
   unsigned char* text = nullptr;
   const int size = ASN1_STRING_to_UTF8(&text, value);
   if (size < 0) return {};
-  const std::unique_ptr<unsigned char, Deleter<free_text>> owner(text);
+  const std::unique_ptr<unsigned char, base::OpenSslDeleter<free_text>> owner(text);
   return {reinterpret_cast<const char*>(text), static_cast<std::size_t>(size)};
 }
 
 std::string decimal(const ASN1_INTEGER* number) {
-  const std::unique_ptr<BIGNUM, Deleter<BN_free>> value(ASN1_INTEGER_to_BN(number, nullptr));
+  const std::unique_ptr<BIGNUM, base::OpenSslDeleter<BN_free>> value(
+      ASN1_INTEGER_to_BN(number, nullptr));
   if (!value) return {};
-  const std::unique_ptr<char, Deleter<free_text>> text(BN_bn2dec(value.get()));
+  const std::unique_ptr<char, base::OpenSslDeleter<free_text>> text(BN_bn2dec(value.get()));
   return text ? std::string(text.get()) : std::string();
 }
 
@@ -59,11 +50,7 @@ std::string algorithm_of(X509* certificate) {
 }  // namespace
 
 base::Result<CertificateFacts> certificate_facts(const std::string& chain_pem) {
-  const std::unique_ptr<BIO, Deleter<BIO_free_all>> bio(
-      BIO_new_mem_buf(chain_pem.data(), static_cast<int>(chain_pem.size())));
-  const std::unique_ptr<X509, Deleter<X509_free>> x509(
-      PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-  ERR_clear_error();
+  const auto x509 = base::read_certificate(chain_pem);
   if (!x509) return base::fail("expected a PEM certificate");
   CertificateFacts out;
   std::tm end{};

@@ -20,7 +20,7 @@ Stream make(const StreamPort& port, const std::string& address) {
   return stream;
 }
 
-void add_entry(StreamPort& port, const StreamEntry& entry) {
+void add_tcp_entry(StreamPort& port, const StreamEntry& entry) {
   auto stream = make(port, "");
   stream.owner = port.config_map_owner();
   stream.name_space = entry.name_space;
@@ -154,7 +154,7 @@ class SharedPorts {
 Output translate_tcp_stream(StreamInput input, std::uint16_t number) {
   StreamPort port(kTcp, input, number);
   SharedPorts shared(port);
-  if (const auto* entry = port.claim_for_config_map()) add_entry(port, *entry);
+  if (const auto* entry = port.claim_for_config_map()) add_tcp_entry(port, *entry);
   for (const auto* service : in_order(input.reader.tcp_services_of(number), input, number)) {
     for (std::size_t i = 0; i < service->listeners.size(); ++i) {
       const auto& listener = service->listeners[i];

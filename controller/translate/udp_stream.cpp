@@ -8,7 +8,7 @@ namespace {
 using objects::UdpService;
 using snapshot::UdpStream;
 
-void add_entry(StreamPort& port, const StreamEntry& entry) {
+void add_udp_entry(StreamPort& port, const StreamEntry& entry) {
   auto stream = port.begin<UdpStream>("");
   stream.owner = port.config_map_owner();
   stream.name_space = entry.name_space;
@@ -49,7 +49,7 @@ void add_listener(StreamPort& port, const UdpService& service,
 
 Output translate_udp_stream(StreamInput input, std::uint16_t number) {
   StreamPort port(kUdp, input, number);
-  if (const auto* entry = port.claim_for_config_map()) add_entry(port, *entry);
+  if (const auto* entry = port.claim_for_config_map()) add_udp_entry(port, *entry);
   for (const auto* service : in_order(input.reader.udp_services_of(number), input, number)) {
     for (std::size_t i = 0; i < service->listeners.size(); ++i) {
       const auto& listener = service->listeners[i];

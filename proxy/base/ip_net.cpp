@@ -114,8 +114,10 @@ bool IpNet::operator<(const IpNet& other) const {
   return std::tie(address_, prefix_length_) < std::tie(other.address_, other.prefix_length_);
 }
 
-bool IpNetSet::contains(const Address& address) const {
-  return std::ranges::any_of(nets_, [&](const IpNet& net) { return net.contains(address); });
+bool contains(const std::vector<IpNet>& nets, const Address& address) {
+  return std::ranges::any_of(nets, [&](const IpNet& net) { return net.contains(address); });
 }
+
+bool IpNetSet::contains(const Address& address) const { return base::contains(nets_, address); }
 
 }  // namespace penstock::base

@@ -39,6 +39,8 @@ class IpNet {
   unsigned prefix_length_ = 0;
 };
 
+bool contains(const std::vector<IpNet>& nets, const Address& address);
+
 /// Immutable set of networks; the lookup costs O(number of networks), which are few.
 class IpNetSet {
  public:

@@ -3,9 +3,6 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <openssl/asn1.h>
-#include <openssl/bio.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -13,6 +10,7 @@
 #include <set>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/base/openssl.h"
 #include "proxy/base/text.h"
 
 namespace penstock::control {
@@ -163,13 +161,11 @@ void write_host(JsonWriter& json, const snapshot::Host& host) {
 }
 
 void write_certificate(JsonWriter& json, const snapshot::Certificate& certificate) {
-  auto* bio =
-      BIO_new_mem_buf(certificate.chain_pem.data(), static_cast<int>(certificate.chain_pem.size()));
-  auto* leaf = PEM_read_bio_X509(bio, nullptr, nullptr, nullptr);
-  BIO_free(bio);
+  const auto owner = base::read_certificate(certificate.chain_pem);
+  auto* leaf = owner.get();
   json.begin_object().member("name", certificate.name);
   if (leaf == nullptr) {
-    ERR_clear_error();  // `validate` has refused it before it could come here
+    // `validate` has refused it before it could come here.
     json.member("error", "not an X.509 certificate");
   } else {
     json.member("subject", common_name(X509_get_subject_name(leaf)))
@@ -177,7 +173,6 @@ void write_certificate(JsonWriter& json, const snapshot::Certificate& certificat
         .member("not_before", time_text(X509_get0_notBefore(leaf)))
         .member("not_after", time_text(X509_get0_notAfter(leaf)));
     write_texts(json, "dns_names", dns_names(leaf));
-    X509_free(leaf);
   }
   json.end_object();
 }

@@ -2,19 +2,14 @@
 
 #include <algorithm>
 
+#include "proxy/base/text.h"
+
 namespace penstock::http {
 namespace {
 
 constexpr std::uint32_t kMaxSizeDigits = 15;
 constexpr std::uint32_t kMaxExtensionBytes = 4096;
 constexpr std::uint32_t kMaxTrailerBytes = 8192;
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 bool is_text(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -51,7 +46,7 @@ void ChunkedDecoder::take(char c) {
   switch (phase_) {
     case Phase::kSizeStart:
     case Phase::kSize:
-      if (const auto digit = hex_value(c); digit >= 0) {
+      if (const auto digit = base::hex_value(c); digit >= 0) {
         left_ = left_ * 16 + static_cast<std::uint64_t>(digit);
         phase_ = ++digits_ <= kMaxSizeDigits ? Phase::kSize : Phase::kFailed;
       } else if (phase_ == Phase::kSizeStart) {

@@ -1,14 +1,9 @@
 #include "proxy/http/path.h"
 
+#include "proxy/base/text.h"
+
 namespace penstock::http {
 namespace {
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// Called at the end of each segment: merges and resolves what `out` ends in.
 bool close_segment(std::string& out) {
@@ -52,8 +47,8 @@ bool normalise_path(std::string_view path, std::string& out) {
     char c = path[i];
     if (c == '%') {
       if (path.size() - i < 3) return false;
-      const auto high = hex_value(path[i + 1]);
-      const auto low = hex_value(path[i + 2]);
+      const auto high = base::hex_value(path[i + 1]);
+      const auto low = base::hex_value(path[i + 2]);
       if (high < 0 || low < 0) return false;
       c = static_cast<char>(high * 16 + low);
       if (c == '\0') return false;

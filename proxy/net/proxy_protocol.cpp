@@ -12,8 +12,6 @@
 namespace penstock::net {
 namespace {
 
-using State = ProxyHeader::State;
-
 constexpr std::string_view kV1 = "PROXY ";
 constexpr std::string_view kV2("\r\n\r\n\0\r\nQUIT\n", 12);
 constexpr std::size_t kMaxV1 = 107;
@@ -24,7 +22,7 @@ std::uint16_t big_endian(std::string_view bytes) {
                                     static_cast<unsigned char>(bytes[1]));
 }
 
-ProxyHeader of(State state) {
+ProxyHeader of(ProxyHeader::State state) {
   ProxyHeader header;
   header.state = state;
   return header;
@@ -39,23 +37,24 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
 ProxyHeader parse_v1(std::string_view bytes) {
   const auto end = bytes.substr(0, kMaxV1).find("\r\n");
   if (end == std::string_view::npos) {
-    return of(bytes.size() >= kMaxV1 ? State::kMalformed : State::kIncomplete);
+    return of(bytes.size() >= kMaxV1 ? ProxyHeader::State::kMalformed
+                                     : ProxyHeader::State::kIncomplete);
   }
-  auto header = of(State::kDone);
+  auto header = of(ProxyHeader::State::kDone);
   header.size = end + 2;
   const auto words = base::split(bytes.substr(0, end), ' ');
   if (words.size() >= 2 && words[1] == "UNKNOWN") return header;
   const bool is_v4 = words.size() == 6 && words[1] == "TCP4";
   const bool is_v6 = words.size() == 6 && words[1] == "TCP6";
-  if (!is_v4 && !is_v6) return of(State::kMalformed);
+  if (!is_v4 && !is_v6) return of(ProxyHeader::State::kMalformed);
   base::error_code code;
   const auto source = asio::ip::make_address(std::string(words[2]), code);
-  if (code || source.is_v4() != is_v4) return of(State::kMalformed);
+  if (code || source.is_v4() != is_v4) return of(ProxyHeader::State::kMalformed);
   const auto destination = asio::ip::make_address(std::string(words[3]), code);
-  if (code || destination.is_v4() != is_v4) return of(State::kMalformed);
+  if (code || destination.is_v4() != is_v4) return of(ProxyHeader::State::kMalformed);
   const auto source_port = parse_port(words[4]);
   const auto destination_port = parse_port(words[5]);
-  if (!source_port || !destination_port) return of(State::kMalformed);
+  if (!source_port || !destination_port) return of(ProxyHeader::State::kMalformed);
   header.addresses = {{source, *source_port}, {destination, *destination_port}};
   return header;
 }
@@ -71,23 +70,23 @@ ProxyAddresses read_v2(std::string_view body) {
 }
 
 ProxyHeader parse_v2(std::string_view bytes) {
-  if (bytes.size() < kV2Fixed) return of(State::kIncomplete);
+  if (bytes.size() < kV2Fixed) return of(ProxyHeader::State::kIncomplete);
   const auto version_and_command = static_cast<unsigned char>(bytes[12]);
   const auto family = static_cast<unsigned char>(bytes[13]);
   const std::size_t length = big_endian(bytes.substr(14));
   const auto command = version_and_command & 0x0f;
-  if (version_and_command >> 4 != 2 || command > 1) return of(State::kMalformed);
-  if (kV2Fixed + length > kMaxProxyHeader) return of(State::kMalformed);
-  if (bytes.size() < kV2Fixed + length) return of(State::kIncomplete);
-  auto header = of(State::kDone);
+  if (version_and_command >> 4 != 2 || command > 1) return of(ProxyHeader::State::kMalformed);
+  if (kV2Fixed + length > kMaxProxyHeader) return of(ProxyHeader::State::kMalformed);
+  if (bytes.size() < kV2Fixed + length) return of(ProxyHeader::State::kIncomplete);
+  auto header = of(ProxyHeader::State::kDone);
   header.size = kV2Fixed + length;
   const auto body = bytes.substr(kV2Fixed, length);
   if (command == 0) return header;  // LOCAL
   if (family == 0x11) {
-    if (length < 12) return of(State::kMalformed);
+    if (length < 12) return of(ProxyHeader::State::kMalformed);
     header.addresses = read_v2<asio::ip::address_v4>(body);
   } else if (family == 0x21) {
-    if (length < 36) return of(State::kMalformed);
+    if (length < 36) return of(ProxyHeader::State::kMalformed);
     header.addresses = read_v2<asio::ip::address_v6>(body);
   }
   return header;
@@ -120,14 +119,14 @@ void put_bytes(std::string& out, const Bytes& bytes) {
 }  // namespace
 
 ProxyHeader parse_proxy_header(std::string_view bytes) {
-  if (bytes.empty()) return of(State::kIncomplete);
+  if (bytes.empty()) return of(ProxyHeader::State::kIncomplete);
   if (begins_like(bytes, kV2)) {
-    return bytes.size() < kV2.size() ? of(State::kIncomplete) : parse_v2(bytes);
+    return bytes.size() < kV2.size() ? of(ProxyHeader::State::kIncomplete) : parse_v2(bytes);
   }
   if (begins_like(bytes, kV1)) {
-    return bytes.size() < kV1.size() ? of(State::kIncomplete) : parse_v1(bytes);
+    return bytes.size() < kV1.size() ? of(ProxyHeader::State::kIncomplete) : parse_v1(bytes);
   }
-  return of(State::kAbsent);
+  return of(ProxyHeader::State::kAbsent);
 }
 
 std::string encode_proxy_v1(const ProxyAddresses& addresses) {

@@ -1,25 +1,14 @@
 #include "proxy/net/tls_identity.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "proxy/base/openssl.h"
+
 namespace penstock::net {
 namespace {
 
-struct BioFree {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-
-std::unique_ptr<BIO, BioFree> memory(std::string_view text) {
-  return std::unique_ptr<BIO, BioFree>(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-/// An encrypted key must fail, not ask a terminal for its password.
-int no_password(char*, int, int, void*) { return 0; }
-
-constexpr std::size_t kMaxPem = 1 << 20;
 constexpr int kMaxChain = 32;
 
 }  // namespace
@@ -30,21 +19,24 @@ base::Result<std::shared_ptr<const TlsIdentity>> TlsIdentity::parse(std::string_
     ERR_clear_error();
     return base::fail(why);
   };
-  if (chain_pem.size() > kMaxPem || key_pem.size() > kMaxPem) return bad("larger than 1 MiB");
+  if (chain_pem.size() > base::kMaxPem || key_pem.size() > base::kMaxPem)
+    return bad("larger than 1 MiB");
   auto identity = std::make_shared<TlsIdentity>();
-  const auto certificates = memory(chain_pem);
-  identity->leaf_.reset(PEM_read_bio_X509(certificates.get(), nullptr, no_password, nullptr));
+  const auto certificates = base::open_pem(chain_pem);
+  identity->leaf_.reset(
+      PEM_read_bio_X509(certificates.get(), nullptr, base::no_passphrase, nullptr));
   if (!identity->leaf_) return bad("the certificate is not PEM with an X.509 certificate");
   identity->chain_.reset(sk_X509_new_null());
-  while (auto* more = PEM_read_bio_X509(certificates.get(), nullptr, no_password, nullptr)) {
+  while (auto* more =
+             PEM_read_bio_X509(certificates.get(), nullptr, base::no_passphrase, nullptr)) {
     if (sk_X509_num(identity->chain_.get()) >= kMaxChain) {
       X509_free(more);
       return bad("the certificate chain is longer than 33");
     }
     sk_X509_push(identity->chain_.get(), more);
   }
-  const auto key = memory(key_pem);
-  identity->key_.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, no_password, nullptr));
+  const auto key = base::open_pem(key_pem);
+  identity->key_.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, base::no_passphrase, nullptr));
   if (!identity->key_) return bad("the private key is not an unencrypted PEM key");
   if (X509_check_private_key(identity->leaf_.get(), identity->key_.get()) != 1) {
     return bad("the private key does not belong to the certificate");

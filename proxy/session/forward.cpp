@@ -22,7 +22,6 @@ namespace {
 
 constexpr base::Duration kLinger{5'000};
 constexpr base::Duration kFreshlyUsed{500};
-constexpr std::uint16_t kClientClosed = 499;
 
 }  // namespace
 
@@ -157,7 +156,7 @@ base::Task<bool> Forward::buffer_body() {
     is_continue_sent_ = true;
     const auto sent = co_await client_.stream.write("HTTP/1.1 100 Continue\r\n\r\n");
     if (!sent) {
-      body_status_ = kClientClosed;
+      body_status_ = kClientClosedRequest;
       co_return false;
     }
   }
@@ -192,10 +191,10 @@ bool Forward::is_body_refused() {
       body_status_ = 400;
       break;
     case BodyReader::Problem::kTruncated:
-      body_status_ = kClientClosed;
+      body_status_ = kClientClosedRequest;
       break;
     case BodyReader::Problem::kConnection:
-      body_status_ = client_.deadline.has_expired() ? 408 : kClientClosed;
+      body_status_ = client_.deadline.has_expired() ? 408 : kClientClosedRequest;
       break;
   }
   return body_status_ != 0;

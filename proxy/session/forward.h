@@ -16,6 +16,11 @@
 
 namespace penstock::session {
 
+/// nginx's word for a client that has gone; stands in logs and metrics and is never sent.
+inline constexpr std::uint16_t kClientClosedRequest = 499;
+/// How long a client may take none of an answer (nginx's send_timeout).
+inline constexpr base::Duration kSendTimeout{60'000};
+
 /// The client's connection, as a forwarded exchange needs it. Owned by the HttpSession.
 struct ClientConnection {
   net::Stream& stream;

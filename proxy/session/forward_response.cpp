@@ -15,7 +15,6 @@ constexpr int kMaxInterimResponses = 16;
 /// Up to here copying a piece behind its head is cheaper than handing the kernel two.
 constexpr std::size_t kWorthGathering = 8 << 10;
 /// The limit on a client that does not read (nginx send_timeout).
-constexpr base::Duration kSendTimeout{60'000};
 constexpr http::HeadLimits kLimits{.max_line = kMaxResponseHead,
                                    .max_head = kMaxResponseHead,
                                    .max_fields = 256,
@@ -95,7 +94,7 @@ base::Task<Forward::Result> Forward::relay_response() {
   client_.deadline.cancel();
   if (relayed == Result::kFailed) {
     current_try().failure = cut_short(reader);
-    exchange_.has_failed = current_try().failure.has_value();
+    exchange_.has_failed |= current_try().failure.has_value();
     // The client must see that the answer is cut short, never take it for complete.
     outcome_.keeps_client = false;
     client_.stream.reset_on_close();

@@ -14,8 +14,6 @@ namespace penstock::session {
 namespace {
 
 constexpr std::size_t kReadSize = 16 << 10;
-constexpr std::uint16_t kClientClosed = 499;  // nginx's word for it; never sent
-constexpr base::Duration kSendTimeout{60'000};
 constexpr base::Duration kLingerTimeout{5'000};
 constexpr std::uint64_t kMostLingering = 64 << 20;
 
@@ -69,8 +67,9 @@ base::Task<void> HttpSession::serve(std::unique_ptr<HttpSession> session, base::
   const auto& global = self.worker_.table->global();
   self.deadline_.expire_in(global.client.header_timeout);
   bool goes_on = true;
-  if (self.side_.is_tls || global.forwarded.uses_proxy_protocol)
+  if (self.side_.is_tls || global.forwarded.uses_proxy_protocol) {
     goes_on = co_await self.begin(pass);
+  }
   while (goes_on) {
     if (!self.work_) {
       self.begin_waiting();
@@ -225,7 +224,9 @@ void HttpSession::finish(bool is_parsed) {
                             !worker_.log_rules.empty();
   if (is_looked_at) {  // one branch for what a good exchange has none of
     note_exchange(worker_.errors, exchange, is_parsed, worker_.clock.wall());
-    worker_.log_rules.apply(record(is_parsed), worker_.clock.now());
+    if (!worker_.log_rules.empty()) {
+      worker_.log_rules.apply(record(is_parsed), worker_.clock.now());
+    }
   }
   const auto& logs = worker_.logs;
   const bool has_ingress = exchange.route != nullptr && !exchange.route->ingress.empty();
@@ -321,7 +322,7 @@ base::Task<HttpSession::Next> HttpSession::forward(const routing::CompiledRoute&
   Forward exchange(worker_, {stream_, deadline_, side_}, *work_, route);
   const auto outcome = co_await exchange.run(may_go_on);
   work_->exchange.status = outcome.status;
-  if (outcome.status == kClientClosed) co_return Next::kClose;
+  if (outcome.status == kClientClosedRequest) co_return Next::kClose;
   const auto next = outcome.keeps_client ? Next::kRequest : Next::kClose;
   if (outcome.is_answered) co_return next;
   co_return co_await reply(outcome.status, {}, next);

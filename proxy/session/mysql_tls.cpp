@@ -13,7 +13,7 @@ using namespace std::string_view_literals;
 
 constexpr std::size_t kHeader = 4;  // three bytes of length, one of number
 constexpr std::size_t kMaxGreeting = 1024;
-constexpr std::size_t kRequest = 32;
+constexpr std::size_t kTlsRequest = 32;
 constexpr std::size_t kMaxError = 120;
 constexpr std::uint8_t kProtocolVersion = 10;
 constexpr std::uint8_t kError = 0xff;
@@ -83,8 +83,8 @@ base::Task<std::string> await_mysql_request(net::Stream& client, std::string_vie
     failure = "connection closed before the request for TLS";
     co_return std::string();
   }
-  bool is_asked = size_of(packet) == kRequest && byte(packet, 3) == 1;
-  if (is_asked) is_asked = co_await fill(client, packet, kHeader + kRequest);
+  bool is_asked = size_of(packet) == kTlsRequest && byte(packet, 3) == 1;
+  if (is_asked) is_asked = co_await fill(client, packet, kHeader + kTlsRequest);
   if (is_asked && (word(packet, kHeader) & kClientSsl) != 0) co_return packet;
   failure = "the client does not ask for TLS";
   co_await say(client, kRefusal);

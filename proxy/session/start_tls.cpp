@@ -14,7 +14,6 @@ namespace {
 using namespace std::string_view_literals;
 
 // PostgreSQL, Frontend/Backend Protocol 55.2.10 and 55.7: a length and a code, no type byte.
-constexpr std::size_t kRequest = 8;
 constexpr std::string_view kSslRequest = "\x00\x00\x00\x08\x04\xd2\x16\x2f"sv;
 constexpr std::string_view kGssRequest = "\x00\x00\x00\x08\x04\xd2\x16\x30"sv;
 constexpr char kTlsRecord = 0x16;
@@ -47,13 +46,13 @@ base::Task<std::string> take_line(net::Stream& stream, std::string& bytes) {
 
 base::Task<bool> await_postgres(net::Stream& client, std::string& early, std::string& failure) {
   for (int i = 0; i < 2; ++i) {
-    const bool is_whole = co_await fill(client, early, kRequest);
+    const bool is_whole = co_await fill(client, early, kSslRequest.size());
     if (!early.empty() && early.front() == kTlsRecord) co_return true;
     if (!is_whole) {
       failure = "connection closed before the request for TLS";
       co_return false;
     }
-    if (early.size() > kRequest) {
+    if (early.size() > kSslRequest.size()) {
       failure = "bytes in the clear behind the first message";
       co_return false;
     }

@@ -7,10 +7,6 @@ namespace {
 
 using snapshot::StreamBackend;
 
-bool contains(const std::vector<base::IpNet>& nets, const base::Address& address) {
-  return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
-}
-
 /// How closely names fit: 0 not at all, more the more is said; one that is named in full fits best.
 std::size_t closeness(const std::vector<std::string>& names, std::string_view name) {
   if (names.empty()) return 1;
@@ -94,8 +90,8 @@ class Draw {
 }  // namespace
 
 bool admits(const snapshot::IpAccess& access, const base::Address& client) {
-  if (contains(access.denied, client)) return false;
-  return access.allowed.empty() || contains(access.allowed, client);
+  if (base::contains(access.denied, client)) return false;
+  return access.allowed.empty() || base::contains(access.allowed, client);
 }
 
 const snapshot::StreamRule* choose_rule(std::span<const snapshot::StreamRule> rules,
@@ -104,7 +100,7 @@ const snapshot::StreamRule* choose_rule(std::span<const snapshot::StreamRule> ru
   const snapshot::StreamRule* chosen = nullptr;
   std::size_t best = 0;
   for (const auto& rule : rules) {
-    if (!rule.source_networks.empty() && !contains(rule.source_networks, client)) continue;
+    if (!rule.source_networks.empty() && !base::contains(rule.source_networks, client)) continue;
     if (!offers_one(rule.protocols, hello)) continue;
     const auto close = closeness(rule.server_names, hello.server_name);
     if (close <= best) continue;

@@ -16,10 +16,6 @@ constexpr base::Duration kHeaderWait{5'000};
 /// is none and the server speaks first.
 constexpr base::Duration kOptionalHeaderWait{200};
 
-bool contains(const std::vector<base::IpNet>& nets, const base::Address& address) {
-  return std::ranges::any_of(nets, [&](const base::IpNet& net) { return net.contains(address); });
-}
-
 }  // namespace
 
 /// Ends a session at its time, whether anything moves or not.
@@ -152,7 +148,7 @@ base::Task<bool> TcpSession::read_header() {
   // An empty list is that of the tcp-services ConfigMap, which has none: everybody is believed, as
   // in the original. A TCPService cannot leave it empty.
   const bool is_trusted =
-      stream_->trusted_proxies.empty() || contains(stream_->trusted_proxies, peer_);
+      stream_->trusted_proxies.empty() || base::contains(stream_->trusted_proxies, peer_);
   if (!is_trusted) co_return !is_required;
   if (!is_required) {
     const bool speaks = co_await speaks_within(client_, worker_.wheel, kOptionalHeaderWait);

@@ -19,7 +19,7 @@ namespace {
 /// A longer one is not kept for another endpoint: what is asked over UDP is short.
 constexpr std::size_t kMostKept = 4096;
 /// Batches taken from one endpoint in a row, so that a flood of answers does not starve others.
-constexpr int kMostBatches = 4;
+constexpr int kMostReplyBatches = 4;
 
 base::TcpEndpoint as_tcp(const base::UdpEndpoint& endpoint) {
   return {endpoint.address(), endpoint.port()};
@@ -163,7 +163,7 @@ bool UdpSession::is_done() const {
 }
 
 void UdpSession::on_events(std::uint32_t) {
-  for (int i = 0; i < kMostBatches && !is_ended_; ++i) {
+  for (int i = 0; i < kMostReplyBatches && !is_ended_; ++i) {
     auto& batch = port_.batch();
     const auto got = batch.receive(socket_.get());
     if (!got) {

@@ -16,11 +16,11 @@ constexpr int kClient = 3;
 constexpr std::size_t kMostName = 256;
 constexpr std::uint16_t kClientClosed = 499;  // our word in log lines; no client has seen it
 
-constexpr std::array<std::string_view, 10> kMethods = {
+constexpr std::array<std::string_view, 10> kNamedMethods = {
     "CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY", "TRACE"};
 
 bool is_known(std::string_view method) {
-  return std::ranges::find(kMethods, method) != kMethods.end();
+  return std::ranges::find(kNamedMethods, method) != kNamedMethods.end();
 }
 
 /// As the client wrote it, without the query: queries hold what is nobody's business.

@@ -18,9 +18,9 @@ namespace penstock::telemetry {
 namespace {
 
 constexpr int kPriority = 23 * 8 + 6;  // local7, info
-constexpr std::chrono::seconds kResolveEvery{60};
+constexpr std::chrono::seconds kLookUpEvery{60};
 constexpr std::chrono::seconds kRetry{5};
-constexpr int kLongestWait = 1'000;  // ms
+constexpr int kLongestSend = 1'000;  // ms
 
 std::string own_name() {
   char name[256] = {};
@@ -49,7 +49,7 @@ void SyslogSender::close() {
 /// A name is resolved again once a minute: collectors move.
 bool SyslogSender::is_open(base::SteadyTime now) {
   const auto age = now - opened_at_;
-  const bool is_fresh = has_tried_ && (socket_ >= 0 ? age < kResolveEvery : age < kRetry);
+  const bool is_fresh = has_tried_ && (socket_ >= 0 ? age < kLookUpEvery : age < kRetry);
   if (is_fresh) return socket_ >= 0;
   has_tried_ = true;
   opened_at_ = now;
@@ -93,7 +93,7 @@ bool SyslogSender::send_line(std::string_view line) {
     if (::send(socket_, datagram_.data(), datagram_.size(), MSG_NOSIGNAL) >= 0) return true;
     if (errno == EINTR) continue;
     pollfd ready{socket_, POLLOUT, 0};
-    if (errno == EAGAIN && poll(&ready, 1, kLongestWait) > 0) continue;
+    if (errno == EAGAIN && poll(&ready, 1, kLongestSend) > 0) continue;
     return false;
   }
 }

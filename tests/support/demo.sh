@@ -7,8 +7,9 @@ port=${HTTP_PORT:-8080}
 tls=${HTTPS_PORT:-8443}
 "$bin/penstock-demo" --http one=127.0.0.1:18081 --http two=127.0.0.1:18082 \
   --tcp 127.0.0.1:18007 >/dev/null &
-backends=$!
-trap 'kill $backends 2>/dev/null' EXIT
+# However this ends, nothing of it stays behind.
+trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT
+trap 'exit 130' INT TERM
 cat <<TEXT
 
 Penstock serves manifests/demo. Try, in another terminal:
@@ -25,4 +26,5 @@ Edit a file in manifests/demo and ask again: the change is live, nothing was cut
 
 TEXT
 "$bin/penstock" run --manifests manifests/demo --http-port "$port" --https-port "$tls" \
-  --tcp-services-configmap default/tcp-services "$@"
+  --tcp-services-configmap default/tcp-services "$@" &
+wait $!

@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <iostream>
+#include <optional>
 
 #include "tests/support/backends/backends.h"
 

@@ -10,7 +10,7 @@ namespace {
 
 using objects::Kind;
 
-std::string object(std::string_view name_space, std::string_view name, int version) {
+std::string placed_object(std::string_view name_space, std::string_view name, int version) {
   return fmt::format(
       R"({{"metadata":{{"namespace":"{}","name":"{}","resourceVersion":"{}"}},"data":{{}}}})",
       name_space, name, version);
@@ -75,9 +75,9 @@ class KubeSourceTest : public testing::Test {
 };
 
 TEST_F(KubeSourceTest, DeliversEveryKindAndOnlyTheConfigMapsByName) {
-  lists_["/apis/networking.k8s.io/v1/ingresses"] = {object("n", "i", 1)};
-  lists_["/api/v1/services"] = {object("n", "s", 2)};
-  lists_["/api/v1/namespaces/p/configmaps"] = {object("p", "settings", 3)};
+  lists_["/apis/networking.k8s.io/v1/ingresses"] = {placed_object("n", "i", 1)};
+  lists_["/api/v1/services"] = {placed_object("n", "s", 2)};
+  lists_["/api/v1/namespaces/p/configmaps"] = {placed_object("p", "settings", 3)};
   KubeSource::Options options;
   options.config_maps = {"p/settings"};
   start(options);
@@ -100,7 +100,7 @@ TEST_F(KubeSourceTest, WatchesNamespacesWhereTheirLabelsDecide) {
 }
 
 TEST_F(KubeSourceTest, DeliversWantedSecretsAlone) {
-  lists_["/api/v1/secrets"] = {object("n", "a", 1), object("n", "b", 2)};
+  lists_["/api/v1/secrets"] = {placed_object("n", "a", 1), placed_object("n", "b", 2)};
   start();
   ASSERT_TRUE(wait_synced());
   EXPECT_TRUE(source_->has_settled());
@@ -109,7 +109,7 @@ TEST_F(KubeSourceTest, DeliversWantedSecretsAlone) {
   ASSERT_TRUE(run_until(io_, [&] { return source_->has_settled(); }));
   EXPECT_EQ(count("+Secret n/a"), 1U);
   EXPECT_EQ(count("+Secret n/b"), 0U);
-  objects_["/api/v1/namespaces/n/secrets/b"] = object("n", "b", 2);
+  objects_["/api/v1/namespaces/n/secrets/b"] = placed_object("n", "b", 2);
   source_->change_wanted_secrets({{"n/b"}, {"n/a", "n/none"}});
   ASSERT_TRUE(run_until(io_, [&] { return count("+Secret n/b") == 1; }));
   EXPECT_EQ(count("-Secret n/a"), 1U);
@@ -117,10 +117,11 @@ TEST_F(KubeSourceTest, DeliversWantedSecretsAlone) {
 }
 
 TEST_F(KubeSourceTest, FollowsWantedSecretsByTheWatch) {
-  lists_["/api/v1/secrets"] = {object("n", "a", 1)};
-  events_["/api/v1/secrets"] = {R"({"type":"MODIFIED","object":)" + object("n", "a", 9) + "}",
-                                R"({"type":"MODIFIED","object":)" + object("n", "other", 10) + "}",
-                                R"({"type":"DELETED","object":)" + object("n", "a", 11) + "}"};
+  lists_["/api/v1/secrets"] = {placed_object("n", "a", 1)};
+  events_["/api/v1/secrets"] = {
+      R"({"type":"MODIFIED","object":)" + placed_object("n", "a", 9) + "}",
+      R"({"type":"MODIFIED","object":)" + placed_object("n", "other", 10) + "}",
+      R"({"type":"DELETED","object":)" + placed_object("n", "a", 11) + "}"};
   start();
   ASSERT_TRUE(wait_synced());
   source_->change_wanted_secrets({{"n/a"}, {}});
@@ -132,7 +133,7 @@ TEST_F(KubeSourceTest, FollowsWantedSecretsByTheWatch) {
 TEST_F(KubeSourceTest, TakesAKindThatIsInstalledLater) {
   const std::string path = "/apis/penstock.dev/v1alpha1/tcpservices";
   absent_.insert(path);
-  lists_[path] = {object("n", "t", 1)};
+  lists_[path] = {placed_object("n", "t", 1)};
   start();
   ASSERT_TRUE(wait_synced());
   EXPECT_EQ(count("+TCPService n/t"), 0U);
@@ -141,7 +142,7 @@ TEST_F(KubeSourceTest, TakesAKindThatIsInstalledLater) {
 }
 
 TEST_F(KubeSourceTest, WatchesOneNamespaceWhereToldTo) {
-  lists_["/apis/networking.k8s.io/v1/namespaces/only/ingresses"] = {object("only", "i", 1)};
+  lists_["/apis/networking.k8s.io/v1/namespaces/only/ingresses"] = {placed_object("only", "i", 1)};
   KubeSource::Options options;
   options.watch_namespace = "only";
   start(options);

@@ -4,17 +4,13 @@
 
 #include <limits>
 
+#include "tests/unit/controller/publish/changes.h"
+
 namespace penstock::publish {
 namespace {
 
 using snapshot::PartKey;
 using snapshot::PartKind;
-using Changes = std::map<PartKey, snapshot::PartPtr>;
-
-template <class T>
-snapshot::PartPtr part(T value) {
-  return std::make_shared<const snapshot::Part>(std::move(value));
-}
 
 Changes host(const std::string& name, const std::string& certificate = "") {
   return {{{PartKind::kHost, name}, part(snapshot::Host{name, certificate, {}})}};

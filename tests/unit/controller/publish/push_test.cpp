@@ -11,6 +11,7 @@
 #include "proxy/control/snapshot_client.h"
 #include "proxy/snapshot/codec.h"
 #include "proxy/worker/worker_pool.h"
+#include "tests/unit/controller/publish/changes.h"
 
 namespace penstock::publish {
 namespace {
@@ -18,14 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 using snapshot::PartKey;
 using snapshot::PartKind;
-using Changes = std::map<PartKey, snapshot::PartPtr>;
 
-template <class T>
-snapshot::PartPtr part(T value) {
-  return std::make_shared<const snapshot::Part>(std::move(value));
-}
-
-snapshot::PartPtr host(const std::string& name, const std::string& path = "/") {
+snapshot::PartPtr host_part(const std::string& name, const std::string& path = "/") {
   snapshot::Host out;
   out.name = name;
   snapshot::Route route;
@@ -97,7 +92,7 @@ class PushTest : public testing::Test {
   }
   static Changes base() {
     return {{{PartKind::kGlobal, ""}, part(snapshot::Global{})},
-            {{PartKind::kHost, "a.example"}, host("a.example")}};
+            {{PartKind::kHost, "a.example"}, host_part("a.example")}};
   }
 
   asio::io_context io_;
@@ -149,14 +144,14 @@ TEST_F(PushTest, SendsTheWholeAndThenOnlyWhatChanges) {
   Changes many;
   for (int i = 0; i < 500; ++i) {
     const auto name = "h" + std::to_string(i) + ".example";
-    many[{PartKind::kHost, name}] = host(name);
+    many[{PartKind::kHost, name}] = host_part(name);
   }
   ASSERT_TRUE(wait_adopted(server_->publish(many)));
   const auto whole = server_->bytes_sent() - before;
   const auto middle = server_->bytes_sent();
   ASSERT_TRUE(wait_adopted(
       server_->publish({{{PartKind::kHost, "h7.example"}, nullptr},
-                        {{PartKind::kHost, "h8.example"}, host("h8.example", "/new")}})));
+                        {{PartKind::kHost, "h8.example"}, host_part("h8.example", "/new")}})));
   EXPECT_EQ(proxy.last->host_count(), 500U);
   EXPECT_LT(server_->bytes_sent() - middle, whole / 50);
   EXPECT_EQ(proxy.client.serving(), server_->version());
@@ -168,7 +163,7 @@ TEST_F(PushTest, GathersChangesWhileOneIsOnItsWay) {
   adopted_.clear();
   for (int i = 0; i < 100; ++i) {
     server_->publish(
-        {{{PartKind::kHost, "a.example"}, host("a.example", "/" + std::to_string(i))}});
+        {{{PartKind::kHost, "a.example"}, host_part("a.example", "/" + std::to_string(i))}});
   }
   ASSERT_TRUE(wait_adopted(server_->version()));
   EXPECT_LE(adopted_.size(), 3U) << "the first, and all others together";
@@ -180,8 +175,8 @@ TEST_F(PushTest, ARefusedVersionChangesNothingAndTheNextOneHeals) {
   Proxy proxy(io_, socket());
   const auto good = server_->publish(base());
   ASSERT_TRUE(wait_adopted(good));
-  server_->publish({{{PartKind::kHost, "bad.example"}, host("bad.example", "no slash")},
-                    {{PartKind::kHost, "b.example"}, host("b.example")}});
+  server_->publish({{{PartKind::kHost, "bad.example"}, host_part("bad.example", "no slash")},
+                    {{PartKind::kHost, "b.example"}, host_part("b.example")}});
   ASSERT_TRUE(wait_for([&] { return refused_.size() == 1; }));
   EXPECT_THAT(refused_[0].reasons, testing::ElementsAre(testing::HasSubstr("no slash")));
   EXPECT_EQ(proxy.client.serving(), good);
@@ -200,7 +195,7 @@ TEST_F(PushTest, AControllerThatComesBackFindsItsProxyServing) {
   EXPECT_EQ(proxy.client.serving(), first);
   make_server();
   auto next = base();
-  next[{PartKind::kHost, "new.example"}] = host("new.example");
+  next[{PartKind::kHost, "new.example"}] = host_part("new.example");
   next.erase({PartKind::kHost, "a.example"});
   const auto second = server_->publish(next);
   EXPECT_GT(second, first);
@@ -215,7 +210,7 @@ TEST_F(PushTest, AProxyServesFromItsStateFileWithoutAController) {
   {
     Proxy proxy(io_, socket(), state());
     ASSERT_TRUE(wait_adopted(server_->publish(base())));
-    version = server_->publish({{{PartKind::kHost, "b.example"}, host("b.example")}});
+    version = server_->publish({{{PartKind::kHost, "b.example"}, host_part("b.example")}});
     ASSERT_TRUE(wait_adopted(version));
   }
   const auto bytes = server_->bytes_sent();

@@ -76,6 +76,9 @@ class Cluster {
   const snapshot::Host* host(const std::string& name) {
     return part<snapshot::Host>(snapshot::PartKind::kHost, name);
   }
+  const snapshot::Stream* stream(const std::string& name) {
+    return part<snapshot::Stream>(snapshot::PartKind::kStream, name);
+  }
   template <class T>
   const T* part(snapshot::PartKind kind, const std::string& name) {
     const auto found = translator.parts().find({kind, name});

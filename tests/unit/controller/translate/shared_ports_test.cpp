@@ -30,14 +30,10 @@ Cluster make_cluster(bool passes_tls_through = false) {
   return c;
 }
 
-const snapshot::Stream* stream(Cluster& c, const std::string& name) {
-  return c.part<snapshot::Stream>(snapshot::PartKind::kStream, name);
-}
-
 /// "db.example.com data/a" for each delegate of a port.
 std::vector<std::string> delegates(Cluster& c, const std::string& name) {
   std::vector<std::string> out;
-  const auto* found = stream(c, name);
+  const auto* found = c.stream(name);
   if (found == nullptr) return out;
   for (const auto& each : found->delegates) {
     out.push_back(each.server_name + " " + each.stream.substr(name.size() + 1));
@@ -54,9 +50,9 @@ TEST(SharedPorts, AreOpenedOnceForDisjointNames) {
   EXPECT_THAT(delegates(c, "tcp/9000"),
               ElementsAre(" data/c", "*.wild.test data/a", "a.test data/a", "b.test data/b",
                           "x.wild.test data/b"));
-  EXPECT_EQ(stream(c, "tcp/9000")->owner, "TCPService data/a");
-  EXPECT_TRUE(stream(c, "tcp/9000")->rules.empty());
-  const auto* member = stream(c, "tcp/9000/data/b");
+  EXPECT_EQ(c.stream("tcp/9000")->owner, "TCPService data/a");
+  EXPECT_TRUE(c.stream("tcp/9000")->rules.empty());
+  const auto* member = c.stream("tcp/9000/data/b");
   ASSERT_NE(member, nullptr);
   EXPECT_EQ(member->entrance, StreamEntrance::kNames);
   EXPECT_EQ(member->log_name, "tcp-data-b-9000");
@@ -72,9 +68,9 @@ TEST(SharedPorts, TheOneThatGoesChangesNothingOfTheOthers) {
   const auto after = c.remove(Kind::kTcpService, "data/a").translate();
   EXPECT_FALSE(after.contains({snapshot::PartKind::kStream, "tcp/9000/data/b"}));
   EXPECT_EQ(after.at({snapshot::PartKind::kStream, "tcp/9000/data/a"}), nullptr);
-  EXPECT_EQ(stream(c, "tcp/9000")->owner, "TCPService data/b");
+  EXPECT_EQ(c.stream("tcp/9000")->owner, "TCPService data/b");
   c.remove(Kind::kTcpService, "data/b").translate();
-  EXPECT_EQ(stream(c, "tcp/9000"), nullptr);
+  EXPECT_EQ(c.stream("tcp/9000"), nullptr);
 }
 
 TEST(SharedPorts, ANameThatAnotherHasIsAConflict) {
@@ -88,8 +84,8 @@ TEST(SharedPorts, ANameThatAnotherHasIsAConflict) {
   const auto found = c.translator.diagnostics_of({Kind::kTcpService, "data", "b"});
   EXPECT_EQ(found[0].reason, Reason::kSniConflict);
   EXPECT_EQ(found[0].other.name, "a");
-  EXPECT_EQ(stream(c, "tcp/9000/data/b"), nullptr);
-  EXPECT_NE(stream(c, "tcp/9000/data/c"), nullptr) << "who has nothing keeps nobody out";
+  EXPECT_EQ(c.stream("tcp/9000/data/b"), nullptr);
+  EXPECT_NE(c.stream("tcp/9000/data/c"), nullptr) << "who has nothing keeps nobody out";
   // The owner goes: the next one has it in the same change, and another waits.
   c.remove(Kind::kTcpService, "data/a").translate();
   EXPECT_THAT(delegates(c, "tcp/9000"), ElementsAre("b.test data/b", "both.test data/b"));
@@ -137,7 +133,7 @@ TEST(SharedPorts, AConfigMapHasAPortAlone) {
   auto c = make_cluster();
   c.put(Kind::kConfigMap, "p/tcp", R"("data":{"9000":"data/db:5432"})");
   c.put(Kind::kTcpService, "data/a", names_of(9000, R"("a.test")"), 1).translate();
-  EXPECT_EQ(stream(c, "tcp/9000")->entrance, StreamEntrance::kPort);
+  EXPECT_EQ(c.stream("tcp/9000")->entrance, StreamEntrance::kPort);
   EXPECT_THAT(delegates(c, "tcp/9000"), IsEmpty());
   EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("already taken by the ConfigMap p/tcp")));
 }
@@ -147,10 +143,10 @@ TEST(NamesOfHttps, AreHadByTcpServicesBesideHosts) {
   c.ingress("shop/web", rules("web.test", {"Prefix / web"}));
   c.put(Kind::kTcpService, "data/a", names_of(8443, R"("db.test","*.web.test")"), 2).translate();
   EXPECT_THAT(c.diagnostics(), IsEmpty());
-  EXPECT_EQ(stream(c, "tcp/8443")->entrance, StreamEntrance::kHttps);
+  EXPECT_EQ(c.stream("tcp/8443")->entrance, StreamEntrance::kHttps);
   EXPECT_THAT(delegates(c, "tcp/8443"), ElementsAre("*.web.test data/a", "db.test data/a"));
   c.remove(Kind::kTcpService, "data/a").translate();
-  EXPECT_EQ(stream(c, "tcp/8443"), nullptr) << "nobody pays for names that nobody has";
+  EXPECT_EQ(c.stream("tcp/8443"), nullptr) << "nobody pays for names that nobody has";
 }
 
 TEST(NamesOfHttps, AreAllThatCanBeHadOfThePort) {
@@ -167,7 +163,7 @@ TEST(NamesOfHttps, AreAllThatCanBeHadOfThePort) {
             "expected no starttls"}}) {
     auto c = make_cluster();
     c.put(Kind::kTcpService, "data/a", spec).translate();
-    EXPECT_EQ(stream(c, "tcp/8443"), nullptr) << spec;
+    EXPECT_EQ(c.stream("tcp/8443"), nullptr) << spec;
     const auto found = c.translator.diagnostics_of({Kind::kTcpService, "data", "a"});
     ASSERT_FALSE(found.empty()) << spec;
     EXPECT_EQ(found[0].reason, Reason::kPortReserved);
@@ -215,9 +211,9 @@ TEST(PassedHosts, GoToTheBackendOfTheirRoot) {
   c.ingress("shop/api", rules("web.test", {"Prefix /api api", "Prefix / web"}), "", 1);
   c.ingress("shop/web", rules("web.test", {"Prefix /x web"}), kPassed, 2).translate();
   EXPECT_THAT(c.diagnostics(), IsEmpty()) << "any Ingress of the host says it";
-  EXPECT_EQ(stream(c, "tcp/8443")->entrance, StreamEntrance::kHttps);
+  EXPECT_EQ(c.stream("tcp/8443")->entrance, StreamEntrance::kHttps);
   EXPECT_THAT(delegates(c, "tcp/8443"), ElementsAre("web.test web.test"));
-  const auto* passed = stream(c, "tcp/8443/web.test");
+  const auto* passed = c.stream("tcp/8443/web.test");
   ASSERT_NE(passed, nullptr);
   EXPECT_EQ(passed->owner, "Ingress shop/api");
   EXPECT_EQ(passed->rules[0].backends[0].upstream, "shop/web/80");
@@ -225,8 +221,8 @@ TEST(PassedHosts, GoToTheBackendOfTheirRoot) {
     EXPECT_EQ(route.policy.backend.protocol, snapshot::BackendProtocol::kHttps) << route.path;
   }
   c.remove(Kind::kIngress, "shop/web").translate();
-  EXPECT_EQ(stream(c, "tcp/8443"), nullptr);
-  EXPECT_EQ(stream(c, "tcp/8443/web.test"), nullptr);
+  EXPECT_EQ(c.stream("tcp/8443"), nullptr);
+  EXPECT_EQ(c.stream("tcp/8443/web.test"), nullptr);
 }
 
 TEST(PassedHosts, KeepTheirAccessList) {
@@ -235,29 +231,29 @@ TEST(PassedHosts, KeepTheirAccessList) {
   c.ingress("shop/web", rules("web.test", {"Prefix / web"}),
             std::string(kPassed) + list + R"("10.0.0.0/8")")
       .translate();
-  EXPECT_EQ(stream(c, "tcp/8443/web.test")->access.allowed.size(), 1U);
+  EXPECT_EQ(c.stream("tcp/8443/web.test")->access.allowed.size(), 1U);
   c.ingress("shop/web", rules("web.test", {"Prefix / web"}), std::string(kPassed) + list + R"("x")")
       .translate();
-  EXPECT_THAT(stream(c, "tcp/8443/web.test")->rules, IsEmpty()) << "a broken one lets nobody in";
+  EXPECT_THAT(c.stream("tcp/8443/web.test")->rules, IsEmpty()) << "a broken one lets nobody in";
 }
 
 TEST(PassedHosts, NeedTheFlagARootAndAName) {
   auto without = make_cluster();
   without.ingress("shop/web", rules("web.test", {"Prefix / web"}), kPassed).translate();
   EXPECT_THAT(without.diagnostics(), ElementsAre(HasSubstr("--enable-ssl-passthrough")));
-  EXPECT_EQ(stream(without, "tcp/8443"), nullptr);
+  EXPECT_EQ(without.stream("tcp/8443"), nullptr);
   auto c = make_cluster(true);
   c.ingress("shop/web", rules("web.test", {"Prefix /x web"}), kPassed);
   c.ingress("shop/wild", rules("*.web.test", {"Prefix / web"}), kPassed).translate();
   EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("expected a path / of host web.test"),
                                            HasSubstr("wildcard hosts are not passed through")));
-  EXPECT_EQ(stream(c, "tcp/8443"), nullptr);
+  EXPECT_EQ(c.stream("tcp/8443"), nullptr);
   c.ingress("shop/web",
             rules("web.test", {"Prefix /x web"}) +
                 R"(,"defaultBackend":{"service":{"name":"web","port":{"number":80}}})",
             kPassed)
       .translate();
-  EXPECT_NE(stream(c, "tcp/8443/web.test"), nullptr);
+  EXPECT_NE(c.stream("tcp/8443/web.test"), nullptr);
 }
 
 TEST(PassedHosts, YieldToAnOlderTcpService) {

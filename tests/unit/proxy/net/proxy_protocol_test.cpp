@@ -5,8 +5,6 @@
 namespace penstock::net {
 namespace {
 
-using State = ProxyHeader::State;
-
 base::TcpEndpoint at(const char* address, std::uint16_t port) {
   return {asio::ip::make_address(address), port};
 }
@@ -18,11 +16,11 @@ void expect_round_trip(const std::string& header, const ProxyAddresses& addresse
   // Every split: incomplete until the last byte, never more than the header.
   for (std::size_t size = 0; size < header.size(); ++size) {
     EXPECT_EQ(parse_proxy_header(std::string_view(header).substr(0, size)).state,
-              State::kIncomplete)
+              ProxyHeader::State::kIncomplete)
         << size;
   }
   const auto parsed = parse_proxy_header(header + "GET / HTTP/1.1\r\n");
-  ASSERT_EQ(parsed.state, State::kDone);
+  ASSERT_EQ(parsed.state, ProxyHeader::State::kDone);
   EXPECT_EQ(parsed.size, header.size());
   ASSERT_TRUE(parsed.addresses.has_value());
   EXPECT_EQ(parsed.addresses->source, addresses.source);
@@ -44,12 +42,12 @@ TEST(ProxyProtocol, WritesVersionOneAsSpecified) {
 
 TEST(ProxyProtocol, LetsThePeerSpeakForItselfWhereNobodyIsNamed) {
   const auto unknown = parse_proxy_header("PROXY UNKNOWN anything at all\r\n");
-  EXPECT_EQ(unknown.state, State::kDone);
+  EXPECT_EQ(unknown.state, ProxyHeader::State::kDone);
   EXPECT_FALSE(unknown.addresses.has_value());
   auto local = encode_proxy_v2(kFour);
   local[12] = '\x20';
   const auto parsed = parse_proxy_header(local);
-  EXPECT_EQ(parsed.state, State::kDone);
+  EXPECT_EQ(parsed.state, ProxyHeader::State::kDone);
   EXPECT_EQ(parsed.size, local.size());
   EXPECT_FALSE(parsed.addresses.has_value());
 }
@@ -57,18 +55,18 @@ TEST(ProxyProtocol, LetsThePeerSpeakForItselfWhereNobodyIsNamed) {
 TEST(ProxyProtocol, SkipsWhatFollowsTheAddresses) {
   auto header = encode_proxy_v2(kFour);
   header[15] = static_cast<char>(12 + 5);
-  EXPECT_EQ(parse_proxy_header(header).state, State::kIncomplete);
+  EXPECT_EQ(parse_proxy_header(header).state, ProxyHeader::State::kIncomplete);
   header += "\x04\x00\x02hi";
   header.insert(header.end() - 2, '\0');
   header.resize(16 + 17);
   const auto parsed = parse_proxy_header(header);
-  EXPECT_EQ(parsed.state, State::kDone);
+  EXPECT_EQ(parsed.state, ProxyHeader::State::kDone);
   EXPECT_EQ(parsed.size, 33U);
 }
 
 TEST(ProxyProtocol, KnowsWhatIsNoHeader) {
   for (const auto* text : {"GET / HTTP/1.1\r\n", "\x16\x03\x01", "PROXX", "\r\nGET", "X"}) {
-    EXPECT_EQ(parse_proxy_header(text).state, State::kAbsent) << text;
+    EXPECT_EQ(parse_proxy_header(text).state, ProxyHeader::State::kAbsent) << text;
   }
 }
 
@@ -79,14 +77,15 @@ TEST(ProxyProtocol, RefusesWhatIsMalformed) {
         "PROXY TCP4 192.0.2.1 198.51.100.2 1 65536\r\n",
         "PROXY TCP4 192.0.2.1 198.51.100.2 01 2\r\n", "PROXY  TCP4 192.0.2.1 198.51.100.2 1 2\r\n",
         "PROXY UDP4 192.0.2.1 198.51.100.2 1 2\r\n", "PROXY \r\n"}) {
-    EXPECT_EQ(parse_proxy_header(text).state, State::kMalformed) << text;
+    EXPECT_EQ(parse_proxy_header(text).state, ProxyHeader::State::kMalformed) << text;
   }
-  EXPECT_EQ(parse_proxy_header("PROXY " + std::string(200, 'x')).state, State::kMalformed);
+  EXPECT_EQ(parse_proxy_header("PROXY " + std::string(200, 'x')).state,
+            ProxyHeader::State::kMalformed);
   for (const auto& [place, byte] : {std::pair{12, '\x11'}, std::pair{12, '\x22'},
                                     std::pair{15, '\x0b'}, std::pair{14, '\xff'}}) {
     auto header = encode_proxy_v2(kFour);
     header[static_cast<std::size_t>(place)] = byte;
-    EXPECT_EQ(parse_proxy_header(header).state, State::kMalformed) << place;
+    EXPECT_EQ(parse_proxy_header(header).state, ProxyHeader::State::kMalformed) << place;
   }
 }
 

@@ -24,7 +24,7 @@ snapshot::Upstream balancing(Algorithm algorithm, std::uint32_t bounded_load_per
   return out;
 }
 
-snapshot::Endpoints endpoints(const Weights& weights) {
+snapshot::Endpoints weighted(const Weights& weights) {
   snapshot::Endpoints out;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     out.endpoints.push_back({"10.0.0." + std::to_string(i + 1), 80, weights[i]});
@@ -44,7 +44,7 @@ class Balance {
   explicit Balance(unsigned seed = 1) : random_(seed) {}
 
   void set(Algorithm algorithm, const Weights& weights, std::uint32_t bounded_load_percent = 0) {
-    state_.reconcile(balancing(algorithm, bounded_load_percent), endpoints(weights));
+    state_.reconcile(balancing(algorithm, bounded_load_percent), weighted(weights));
   }
   Lease lease(PickInput input = {}) {
     input.now = now;
@@ -162,7 +162,7 @@ TEST(Weighted, RandomKeepsSharesWhenSomeAreDown) {
   Balance balance;
   auto upstream = balancing(Algorithm::kRandom);
   upstream.passive_health = {1, base::Duration(60'000)};
-  balance.state().reconcile(upstream, endpoints(Weights(20, 1)));
+  balance.state().reconcile(upstream, weighted(Weights(20, 1)));
   std::vector<Lease> all;
   while (all.size() < 17) {
     auto lease = balance.lease();
@@ -281,7 +281,7 @@ TEST(Ketama, OneThatIsDownMovesItsOwnKeysOnly) {
   Balance balance;
   auto upstream = balancing(Algorithm::kHash);
   upstream.passive_health = {1, base::Duration(60'000)};
-  balance.state().reconcile(upstream, endpoints(Weights(8, 1)));
+  balance.state().reconcile(upstream, weighted(Weights(8, 1)));
   const auto before = owners(balance);
   const auto lease = balance.lease({client(0), {}});
   const auto down = Balance::index_of(lease);

@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-snapshot::Endpoints endpoints(int count) {
+snapshot::Endpoints endpoints_of(int count) {
   snapshot::Endpoints out;
   for (int i = 1; i <= count; ++i) out.endpoints.push_back({"10.0.0." + std::to_string(i), 80, 1});
   return out;
@@ -23,7 +23,7 @@ class HealthTest : public testing::Test {
  protected:
   HealthTest() { upstream_.health_check.type = snapshot::ProbeType::kConnect; }
 
-  void reconcile(int count) { state_.reconcile(upstream_, endpoints(count), &table_); }
+  void reconcile(int count) { state_.reconcile(upstream_, endpoints_of(count), &table_); }
   /// As the prober would: by the name of what it asks.
   std::shared_ptr<base::HealthCell> cell(int last) {
     const base::TcpEndpoint endpoint(base::parse_address("10.0.0." + std::to_string(last)).value(),

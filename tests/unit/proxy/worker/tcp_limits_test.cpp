@@ -24,13 +24,13 @@ std::uint16_t free_port() {
 }
 
 /// Greets each connection with its name, then echoes.
-class Backend {
+class HeldBackend {
  public:
-  explicit Backend(std::string name) : name_(std::move(name)) {
+  explicit HeldBackend(std::string name) : name_(std::move(name)) {
     accept();
     thread_ = std::thread([this] { io_.run(); });
   }
-  ~Backend() {
+  ~HeldBackend() {
     io_.stop();
     thread_.join();
   }
@@ -67,9 +67,9 @@ class Backend {
   std::thread thread_;
 };
 
-class Client {
+class LimitedClient {
  public:
-  explicit Client(std::uint16_t port) { socket_.connect(local(port)); }
+  explicit LimitedClient(std::uint16_t port) { socket_.connect(local(port)); }
   /// Nothing where the connection has ended.
   std::optional<std::string> receive() {
     std::array<char, 4096> buffer;
@@ -152,40 +152,40 @@ class TcpLimitsTest : public testing::Test {
 };
 
 TEST_F(TcpLimitsTest, BoundsConnections) {
-  const Backend backend("a");
+  const HeldBackend backend("a");
   set_upstream("up", backend.port());
   stream_.limits.connections = 2;
   serve();
-  Client first(stream_.port);
+  LimitedClient first(stream_.port);
   {
-    Client second(stream_.port);
+    LimitedClient second(stream_.port);
     EXPECT_EQ(first.receive(), "a");
     EXPECT_EQ(second.receive(), "a");
-    EXPECT_EQ(Client(stream_.port).receive(), std::nullopt);
+    EXPECT_EQ(LimitedClient(stream_.port).receive(), std::nullopt);
     EXPECT_TRUE(log_with("TCP 503 0 0").contains("TCP 503 0 0"));
   }
   log_with("TCP 200");
-  EXPECT_EQ(Client(stream_.port).receive(), "a") << "one that has gone makes room";
+  EXPECT_EQ(LimitedClient(stream_.port).receive(), "a") << "one that has gone makes room";
 }
 
 TEST_F(TcpLimitsTest, BoundsConnectionsOfOneAddress) {
-  const Backend backend("a");
+  const HeldBackend backend("a");
   set_upstream("up", backend.port());
   stream_.limits.connections_per_address = 1;
   serve();
-  Client first(stream_.port);
+  LimitedClient first(stream_.port);
   EXPECT_EQ(first.receive(), "a");
-  EXPECT_EQ(Client(stream_.port).receive(), std::nullopt);
+  EXPECT_EQ(LimitedClient(stream_.port).receive(), std::nullopt);
   first.send("still");
   EXPECT_EQ(first.receive(), "still");
 }
 
 TEST_F(TcpLimitsTest, BoundsNewConnections) {
-  const Backend backend("a");
+  const HeldBackend backend("a");
   set_upstream("up", backend.port());
   const auto served = [&] {
     int count = 0;
-    for (int i = 0; i < 20; ++i) count += Client(stream_.port).receive() ? 1 : 0;
+    for (int i = 0; i < 20; ++i) count += LimitedClient(stream_.port).receive() ? 1 : 0;
     return count;
   };
   stream_.limits.new_per_second = 5;
@@ -202,7 +202,7 @@ TEST_F(TcpLimitsTest, BoundsNewConnections) {
 }
 
 TEST_F(TcpLimitsTest, AsksABackupWhereNothingElseIsUp) {
-  const Backend spare("spare");
+  const HeldBackend spare("spare");
   set_upstream("up", free_port(), 0);  // never marked as down
   set_upstream("spare", spare.port());
   auto& backup = stream_.rules[0].backends.emplace_back();
@@ -210,48 +210,48 @@ TEST_F(TcpLimitsTest, AsksABackupWhereNothingElseIsUp) {
   backup.is_backup = true;
   backup.weight = 1000;
   serve();
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(Client(stream_.port).receive(), "spare");
-  const Backend backend("first");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(LimitedClient(stream_.port).receive(), "spare");
+  const HeldBackend backend("first");
   set_upstream("up", backend.port(), 0);
   serve();
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(Client(stream_.port).receive(), "first");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(LimitedClient(stream_.port).receive(), "first");
 }
 
 TEST_F(TcpLimitsTest, LeavesOutABackendThatIsFull) {
-  const Backend small("small");
-  const Backend large("large");
+  const HeldBackend small("small");
+  const HeldBackend large("large");
   set_upstream("up", small.port());
   set_upstream("large", large.port());
   stream_.rules[0].backends[0].max_sessions = 1;
   stream_.rules[0].backends[0].weight = 1'000'000;
   stream_.rules[0].backends.emplace_back().upstream = "large";
   serve();
-  Client first(stream_.port);
+  LimitedClient first(stream_.port);
   EXPECT_EQ(first.receive(), "small");
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(Client(stream_.port).receive(), "large");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(LimitedClient(stream_.port).receive(), "large");
 }
 
 TEST_F(TcpLimitsTest, EndsASessionAtItsTime) {
-  const Backend backend("a");
+  const HeldBackend backend("a");
   set_upstream("up", backend.port());
   stream_.longest_session = base::Duration(200);
   serve();
-  Client client(stream_.port);
+  LimitedClient client(stream_.port);
   const auto began = std::chrono::steady_clock::now();
   while (client.receive()) client.send("busy");
   EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(190));
 }
 
 TEST_F(TcpLimitsTest, WritesJsonAndSamples) {
-  const Backend backend("a");
+  const HeldBackend backend("a");
   set_upstream("up", backend.port());
   stream_.log.per_million = 0;
   serve();
-  EXPECT_EQ(Client(stream_.port).receive(), "a");
+  EXPECT_EQ(LimitedClient(stream_.port).receive(), "a");
   stream_.log = {};
   stream_.log.is_json = true;
   serve();
-  EXPECT_EQ(Client(stream_.port).receive(), "a");
+  EXPECT_EQ(LimitedClient(stream_.port).receive(), "a");
   const auto log = log_with("}\n");
   EXPECT_TRUE(log.starts_with("{\"time\":")) << log;
   EXPECT_TRUE(log.contains(R"("stream":"tcp-n-s-1","client":"127.0.0.1")")) << log;

@@ -38,10 +38,10 @@ inline bool is_readable(udp::socket& socket, int milliseconds) {
 
 /// A server with one thread: answers each datagram by what `answer` makes of it, which may be none
 /// or several.
-class Backend {
+class UdpBackend {
  public:
   using Answer = std::function<std::vector<std::string>(const std::string&)>;
-  explicit Backend(Answer answer = [](const std::string& text) {
+  explicit UdpBackend(Answer answer = [](const std::string& text) {
     return std::vector<std::string>{text};
   }) {
     thread_ = std::thread([this, answer = std::move(answer)] {
@@ -64,7 +64,7 @@ class Backend {
       }
     });
   }
-  ~Backend() {
+  ~UdpBackend() {
     is_stopped_ = true;
     thread_.join();
   }
@@ -90,11 +90,11 @@ class Backend {
   std::thread thread_;
 };
 
-class Client {
+class UdpClient {
  public:
-  explicit Client(std::uint16_t port, const char* address = "127.0.0.1")
-      : Client(udp::endpoint(asio::ip::make_address(address), port)) {}
-  explicit Client(const udp::endpoint& to) : socket_(io_, to.protocol()) { socket_.connect(to); }
+  explicit UdpClient(std::uint16_t port, const char* address = "127.0.0.1")
+      : UdpClient(udp::endpoint(asio::ip::make_address(address), port)) {}
+  explicit UdpClient(const udp::endpoint& to) : socket_(io_, to.protocol()) { socket_.connect(to); }
 
   void send(std::string_view text) { socket_.send(asio::buffer(text)); }
   /// Nothing where nothing comes. A connected socket takes datagrams from its peer only.

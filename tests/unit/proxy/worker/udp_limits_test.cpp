@@ -5,15 +5,15 @@ namespace penstock::worker::udp_ports {
 namespace {
 
 TEST_F(UdpTest, BoundsSessions) {
-  Backend backend;
+  UdpBackend backend;
   stream_.max_sessions = 2;
   serve({backend.port()});
-  Client first(stream_.port);
-  Client second(stream_.port);
+  UdpClient first(stream_.port);
+  UdpClient second(stream_.port);
   EXPECT_EQ(first.ask("a"), "a");
   EXPECT_EQ(first.ask("a"), "a");
   EXPECT_EQ(second.ask("b"), "b");
-  Client third(stream_.port);
+  UdpClient third(stream_.port);
   EXPECT_EQ(third.ask("c", 100), std::nullopt);
   EXPECT_TRUE(wait_for_log("UDP 503").contains("UDP 503"));
   // The second client never spoke again after its answer; after a while it makes room.
@@ -24,12 +24,12 @@ TEST_F(UdpTest, BoundsSessions) {
 }
 
 TEST_F(UdpTest, BoundsSessionsOfOneAddress) {
-  Backend backend;
+  UdpBackend backend;
   stream_.max_sessions_per_address = 2;
   serve({backend.port()});
-  Client first(stream_.port);
-  Client second(stream_.port);
-  Client third(stream_.port);
+  UdpClient first(stream_.port);
+  UdpClient second(stream_.port);
+  UdpClient third(stream_.port);
   EXPECT_EQ(first.ask("a"), "a");
   EXPECT_EQ(second.ask("b"), "b");
   EXPECT_EQ(third.ask("c", 100), std::nullopt);
@@ -41,15 +41,15 @@ TEST_F(UdpTest, BoundsSessionsOfOneAddress) {
 }
 
 TEST_F(UdpTest, LimitsHoldOverAllWorkers) {
-  Backend backend;
+  UdpBackend backend;
   stream_.max_sessions = 10;
   serve({backend.port()});
   Worker other(Telemetry{&metrics_.worker(1), &log_, limits_});
   other.start();
   EXPECT_TRUE(adopt(other).empty());
-  std::vector<std::unique_ptr<Client>> clients;
+  std::vector<std::unique_ptr<UdpClient>> clients;
   for (int i = 0; i < 40; ++i) {
-    clients.push_back(std::make_unique<Client>(stream_.port));
+    clients.push_back(std::make_unique<UdpClient>(stream_.port));
     clients.back()->send("x");
   }
   int served = 0;
@@ -60,10 +60,10 @@ TEST_F(UdpTest, LimitsHoldOverAllWorkers) {
 }
 
 TEST_F(UdpTest, BoundsPacketsOfOneAddress) {
-  Backend backend([](const std::string&) { return std::vector<std::string>{}; });
+  UdpBackend backend([](const std::string&) { return std::vector<std::string>{}; });
   stream_.packets_per_second_per_address = 50;
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   for (int i = 0; i < 500; ++i) client.send("x");
   EXPECT_TRUE(eventually([&] { return metric("penstock_stream_dropped_datagrams_total") >= 300; }));
   EXPECT_TRUE(eventually([&] { return backend.received >= 40; }));
@@ -71,10 +71,10 @@ TEST_F(UdpTest, BoundsPacketsOfOneAddress) {
 }
 
 TEST_F(UdpTest, AdmitsOnlyWhomItShould) {
-  Backend backend;
+  UdpBackend backend;
   stream_.access.denied = {*base::IpNet::parse("127.0.0.1")};
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   EXPECT_EQ(client.ask("hello", 100), std::nullopt);
   EXPECT_TRUE(wait_for_log("UDP 403 0 0").contains("UDP 403 0 0"));
   EXPECT_EQ(backend.received, 0);
@@ -90,9 +90,9 @@ TEST_F(UdpTest, AdmitsOnlyWhomItShould) {
 }
 
 TEST_F(UdpTest, ClosesThePortWithItsObject) {
-  Backend backend;
+  UdpBackend backend;
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   EXPECT_EQ(client.ask("hello"), "hello");
   pending_.push_back({{snapshot::PartKind::kUdpStream, stream_.name}, nullptr});
   adopt();

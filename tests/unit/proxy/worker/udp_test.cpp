@@ -5,10 +5,10 @@ namespace penstock::worker::udp_ports {
 namespace {
 
 TEST_F(UdpTest, CarriesDatagramsBothWays) {
-  Backend backend;
+  UdpBackend backend;
   stream_.max_responses = 1;
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   EXPECT_EQ(client.ask("hello"), "hello");
   EXPECT_EQ(client.ask(""), "") << "an empty datagram is one, too";
   const std::string large(60'000, 'x');
@@ -23,10 +23,10 @@ TEST_F(UdpTest, CarriesDatagramsBothWays) {
 }
 
 TEST_F(UdpTest, KeepsManyClientsApart) {
-  Backend backend([](const std::string& text) { return std::vector{"1" + text, "2" + text}; });
+  UdpBackend backend([](const std::string& text) { return std::vector{"1" + text, "2" + text}; });
   serve({backend.port()});
-  std::vector<std::unique_ptr<Client>> clients;
-  for (int i = 0; i < 300; ++i) clients.push_back(std::make_unique<Client>(stream_.port));
+  std::vector<std::unique_ptr<UdpClient>> clients;
+  for (int i = 0; i < 300; ++i) clients.push_back(std::make_unique<UdpClient>(stream_.port));
   constexpr std::size_t kAtOnce = 50;  // more than the backend's socket holds would be lost
   for (std::size_t begin = 0; begin < 3 * clients.size(); begin += kAtOnce) {
     const auto visit = [&](auto call) {
@@ -34,8 +34,8 @@ TEST_F(UdpTest, KeepsManyClientsApart) {
         call(*clients[i % clients.size()], std::to_string(i % clients.size()));
       }
     };
-    visit([](Client& client, const std::string& text) { client.send(text); });
-    visit([](Client& client, const std::string& text) {
+    visit([](UdpClient& client, const std::string& text) { client.send(text); });
+    visit([](UdpClient& client, const std::string& text) {
       EXPECT_EQ(client.receive(), "1" + text);
       EXPECT_EQ(client.receive(), "2" + text);
     });
@@ -46,10 +46,10 @@ TEST_F(UdpTest, KeepsManyClientsApart) {
 }
 
 TEST_F(UdpTest, SessionsOutliveChangesOfEverythingAround) {
-  Backend backend;
-  Backend other;
+  UdpBackend backend;
+  UdpBackend other;
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   EXPECT_EQ(client.ask("1"), "1");
   stream_.idle_timeout = base::Duration(60'000);
   stream_.max_sessions = 7;
@@ -65,25 +65,25 @@ TEST_F(UdpTest, SessionsOutliveChangesOfEverythingAround) {
 }
 
 TEST_F(UdpTest, LeavesAnEndpointThatHasGone) {
-  Backend first([](const std::string&) { return std::vector<std::string>{"first"}; });
-  Backend second([](const std::string&) { return std::vector<std::string>{"second"}; });
+  UdpBackend first([](const std::string&) { return std::vector<std::string>{"first"}; });
+  UdpBackend second([](const std::string&) { return std::vector<std::string>{"second"}; });
   serve({first.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   EXPECT_EQ(client.ask("?"), "first");
   serve({second.port()});
   EXPECT_EQ(client.ask("?"), "second");
   serve({});
   EXPECT_EQ(client.ask("?"), "second") << "better the one that is leaving than none";
-  Client newcomer(stream_.port);
+  UdpClient newcomer(stream_.port);
   EXPECT_EQ(newcomer.ask("?", 100), std::nullopt);
   EXPECT_TRUE(wait_for_log("UDP 502 0 ").contains("UDP 502 0 "));
 }
 
 TEST_F(UdpTest, AsksAnotherEndpointWhereOneIsNotThere) {
-  Backend backend;
+  UdpBackend backend;
   serve({free_port(), free_port(), backend.port()});
   for (int i = 0; i < 6; ++i) {
-    Client client(stream_.port);
+    UdpClient client(stream_.port);
     EXPECT_EQ(client.ask("hello"), "hello") << i;
   }
   EXPECT_EQ(backend.received, 6);
@@ -94,7 +94,7 @@ TEST_F(UdpTest, AsksAnotherEndpointWhereOneIsNotThere) {
 
 TEST_F(UdpTest, EndsASessionWhoseEndpointsAreAllDead) {
   serve({free_port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   EXPECT_EQ(client.ask("hello", 200), std::nullopt);
   EXPECT_TRUE(has_active(0));
   EXPECT_EQ(ended("connect_refused"), 1);
@@ -102,11 +102,11 @@ TEST_F(UdpTest, EndsASessionWhoseEndpointsAreAllDead) {
 }
 
 TEST_F(UdpTest, BeginsAnotherSessionAfterSoManyRequests) {
-  Backend backend;
+  UdpBackend backend;
   stream_.max_requests = 2;
   stream_.max_responses = 1;
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(client.ask("x"), "x");
   EXPECT_EQ(backend.sources(), 3U);
   EXPECT_TRUE(has_active(0));
@@ -114,20 +114,20 @@ TEST_F(UdpTest, BeginsAnotherSessionAfterSoManyRequests) {
 }
 
 TEST_F(UdpTest, WaitsForNoAnswerWhereNoneIsExpected) {
-  Backend backend([](const std::string&) { return std::vector<std::string>{}; });
+  UdpBackend backend([](const std::string&) { return std::vector<std::string>{}; });
   stream_.max_responses = 0;
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   for (int i = 0; i < 100; ++i) client.send("<13>message");
   EXPECT_TRUE(eventually([&] { return backend.received == 100; }));
   EXPECT_TRUE(has_active(0));
 }
 
 TEST_F(UdpTest, EndsIdleSessions) {
-  Backend backend;
+  UdpBackend backend;
   stream_.idle_timeout = base::Duration(50);
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   EXPECT_EQ(client.ask("hello"), "hello");
   EXPECT_TRUE(has_active(0));
   EXPECT_TRUE(wait_for_log("UDP 200 5 5").contains("UDP 200 5 5"));
@@ -136,14 +136,14 @@ TEST_F(UdpTest, EndsIdleSessions) {
 }
 
 TEST_F(UdpTest, SendsAProxyHeaderBeforeEveryDatagram) {
-  Backend backend([](const std::string& text) {
+  UdpBackend backend([](const std::string& text) {
     const auto header = net::parse_proxy_header(text);
     return std::vector<std::string>{
         header.state == net::ProxyHeader::State::kDone ? text.substr(header.size) : "no header"};
   });
   stream_.backends[0].proxy_protocol = snapshot::ProxyProtocolOut::kV2;
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   for (const auto* text : {"one", "two"}) {
     EXPECT_EQ(client.ask(text), text);
     const auto last = backend.last();
@@ -159,11 +159,11 @@ TEST_F(UdpTest, SendsAProxyHeaderBeforeEveryDatagram) {
 
 /// A socket on every address answers from the one that was asked.
 TEST_F(UdpTest, AnswersFromTheAddressThatWasAsked) {
-  Backend backend;
+  UdpBackend backend;
   stream_.address = "";
   serve({backend.port()});
   for (const auto* address : {"127.0.0.1", "127.0.0.2", "127.1.2.3"}) {
-    Client client(stream_.port, address);
+    UdpClient client(stream_.port, address);
     EXPECT_EQ(client.ask("hello"), "hello") << address;
   }
   asio::io_context io;
@@ -172,15 +172,15 @@ TEST_F(UdpTest, AnswersFromTheAddressThatWasAsked) {
   probe.open(udp::v6(), code);
   probe.connect(local(stream_.port, "::1"), code);
   if (code) GTEST_SKIP() << "this host has no IPv6";
-  Client client(stream_.port, "::1");
+  UdpClient client(stream_.port, "::1");
   EXPECT_EQ(client.ask("hello"), "hello");
 }
 
 TEST_F(UdpTest, HashesTheAddressOrTheAddressAndPort) {
-  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::unique_ptr<UdpBackend>> backends;
   std::vector<std::uint16_t> ports;
   for (int i = 0; i < 4; ++i) {
-    backends.push_back(std::make_unique<Backend>());
+    backends.push_back(std::make_unique<UdpBackend>());
     ports.push_back(backends.back()->port());
   }
   const auto used = [&] {
@@ -191,28 +191,28 @@ TEST_F(UdpTest, HashesTheAddressOrTheAddressAndPort) {
   set_upstream("up", ports, snapshot::Algorithm::kHash);
   set_stream();
   adopt();
-  for (int i = 0; i < 40; ++i) EXPECT_EQ(Client(stream_.port).ask("x"), "x");
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(UdpClient(stream_.port).ask("x"), "x");
   EXPECT_EQ(used(), 1);
   stream_.hash_key = snapshot::HashKey::kAddressAndPort;
   set_stream();
   adopt();
-  for (int i = 0; i < 40; ++i) EXPECT_EQ(Client(stream_.port).ask("x"), "x");
+  for (int i = 0; i < 40; ++i) EXPECT_EQ(UdpClient(stream_.port).ask("x"), "x");
   EXPECT_GT(used(), 2);
 }
 
 TEST_F(UdpTest, PassesOverABackendThatHasNoEndpoint) {
-  Backend backend;
+  UdpBackend backend;
   stream_.backends = {{"empty", 1000, snapshot::ProxyProtocolOut::kNone},
                       {"up", 1, snapshot::ProxyProtocolOut::kNone}};
   set_upstream("empty", {});
   serve({backend.port()});
-  for (int i = 0; i < 10; ++i) EXPECT_EQ(Client(stream_.port).ask("x"), "x");
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(UdpClient(stream_.port).ask("x"), "x");
 }
 
 TEST_F(UdpTest, ADrainEndsWhenNothingIsAwaitedAnyMore) {
-  Backend backend;
+  UdpBackend backend;
   serve({backend.port()});
-  Client client(stream_.port);
+  UdpClient client(stream_.port);
   EXPECT_EQ(client.ask("hello"), "hello");
   const auto began = std::chrono::steady_clock::now();
   worker_.drain(base::Duration(60'000));

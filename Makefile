@@ -88,8 +88,8 @@ fmt: ## Format every C++ file
 
 .PHONY: tidy
 tidy: ## clang-tidy over the programs; what has not changed since it was clean is not read again
-	cmake --preset asan
-	cmake --build --preset asan --target penstock_pch
+	cmake --preset tidy
+	cmake --build --preset tidy --target penstock_pch
 	python3 tests/checks/tidy.py
 
 .PHONY: clean

@@ -4,14 +4,18 @@
 add_library(penstock_options INTERFACE)
 target_include_directories(penstock_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(penstock_options INTERFACE PENSTOCK_VERSION="${PROJECT_VERSION}")
+# Of files that are compiled as one, names of one may shadow those of another; within a file, the
+# builds that compile each by itself tell.
 target_compile_options(penstock_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
+  -Wall -Wextra -Wpedantic $<$<NOT:$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>>:-Wshadow> -Wnon-virtual-dtor -Woverloaded-virtual -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports false positives here through inlined standard library code at -O2.
   target_compile_options(penstock_options INTERFACE
     -fcoroutines -Wno-error=maybe-uninitialized -Wno-error=array-bounds
     -Wno-error=stringop-overflow -Wno-error=stringop-overread -Wno-error=restrict
-    -Wno-mismatched-new-delete)
+    -Wno-mismatched-new-delete
+    # The files of such a folder are no headers, whatever it looks like to the compiler.
+    $<$<BOOL:$<TARGET_PROPERTY:UNITY_BUILD>>:-Wno-subobject-linkage>)
 else()
   target_compile_options(penstock_options INTERFACE -Wno-unused-command-line-argument)
 endif()
@@ -119,10 +123,6 @@ function(penstock_library name)
     if(ARG_UNITY)
       set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
     endif()
-    if(ARG_UNITY OR CMAKE_UNITY_BUILD)
-      # Names of one file may shadow those of another; within a file, the other builds tell.
-      target_compile_options(${name} PRIVATE -Wno-shadow)
-    endif()
   else()
     add_library(${name} INTERFACE)
     target_link_libraries(${name} INTERFACE penstock_options ${ARG_LINK})
@@ -143,7 +143,7 @@ function(penstock_unit_tests program folder)
     GTest::gtest GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE
     PENSTOCK_SOURCE_DIR="${CMAKE_SOURCE_DIR}" PENSTOCK_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  target_compile_options(${name} PRIVATE ${penstock_test_options} -Wno-shadow)
+  target_compile_options(${name} PRIVATE ${penstock_test_options})
   # Several files at a time: what they share is read, and instantiated, once.
   set_target_properties(${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
   penstock_use_pch(${name} penstock_test_pch)

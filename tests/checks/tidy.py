@@ -18,7 +18,7 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / 'build/asan'
+BUILD = ROOT / 'build/tidy'
 CACHE = pathlib.Path(os.environ.get('PENSTOCK_CACHE', pathlib.Path.home() / '.cache/penstock'))
 TIDY = 'clang-tidy-19'
 INCLUDE = re.compile(rb'^#include "([^"]+)"', re.MULTILINE)

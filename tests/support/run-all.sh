@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # Tests take free ports and whoever runs beside them may be quicker: such a one is run once more.
-unit() { ctest --preset "$1" -L unit --repeat until-pass:2; }
+# They wait more than they compute.
+unit() { ctest --preset "$1" -L unit --repeat until-pass:2 --parallel $((2 * $(nproc))); }
 stage() { printf '\n== %s (%d s so far)\n' "$1" "$SECONDS"; }
 
 # The cluster's programs take longest and need nothing of ours: they are built beside all else.
@@ -28,6 +29,8 @@ ctest --preset asan -L fuzz
 stage "clang-tidy: what has changed, as far as 20 seconds go"
 # It tells and does not stop: within this time it reads other files on each machine, and a result must
 # not hang on which. `make tidy` reads them all and fails.
+cmake --preset tidy >/dev/null
+cmake --build --preset tidy --target penstock_pch >/dev/null
 python3 tests/checks/tidy.py --seconds 20 || echo "clang-tidy: there are findings; see above"
 # The everyday build has the flags of the release: its programs are those that the image is made of.
 install -D -t build/release/bin build/dev/bin/penstock build/dev/bin/penstock-controller \

@@ -45,6 +45,8 @@ base::Result<void> follow(const TapFlags& flags) {
   if (!duration || *duration < std::chrono::seconds(1) || *duration > std::chrono::minutes(10)) {
     return base::fail(fmt::format("--duration: expected 1s to 10m, got '{}'", flags.duration));
   }
+  std::signal(SIGINT, [](int) { is_tap_interrupted = 1; });
+  std::signal(SIGTERM, [](int) { is_tap_interrupted = 1; });
   AdminSocket socket(flags.socket);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*duration).count();
   const auto begun = socket.ask(
@@ -54,8 +56,6 @@ base::Result<void> follow(const TapFlags& flags) {
   const auto id = objects::read_json<std::string>(
       *begun, [](const objects::Json& json) { return json.text("id"); });
   if (!id) return std::unexpected(id.error());
-  std::signal(SIGINT, [](int) { is_tap_interrupted = 1; });
-  std::signal(SIGTERM, [](int) { is_tap_interrupted = 1; });
   for (;;) {
     const bool is_last = is_tap_interrupted != 0;
     const auto is_over = print_tapped(is_last ? socket.ask("POST", "/v1/tap-end", {{"id", *id}})

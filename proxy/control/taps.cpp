@@ -71,10 +71,11 @@ HttpReply Taps::begin(const HttpRequest& request) {
   }
   const auto now = std::chrono::steady_clock::now();
   tap->written = std::make_shared<telemetry::TapLines>();
-  base::log::info("sessions of {} are followed for {} s", tap->port, seconds);
   const auto id = random_id();
+  const auto port = tap->port;
   taps_[id] = {std::move(*tap), now + std::chrono::seconds(seconds), now};
   push();
+  base::log::info("sessions of {} are followed for {} s", port, seconds);
   check_soon();
   base::JsonWriter json;
   json.begin_object().member("id", id).member("seconds", seconds).end_object();

@@ -1,4 +1,6 @@
 """The proxy's admin socket: what it tells, and what it can be told."""
+import contextlib
+import http.client
 import os
 import signal
 import stat
@@ -111,33 +113,37 @@ data: {{"{cls.tcp}": "default/web:80"}}
         self.addCleanup(tap.kill)
         self.site.wait('somebody follows',
                        lambda: f'sessions of {port} are followed' in self.site.log.read_text())
-        with socket.create_connection(('127.0.0.1', self.tcp), 5) as client:
-            request = b'GET / HTTP/1.1\r\nHost: a.test\r\n\r\n'
-            client.sendall(request)
-            self.assertTrue(client.recv(1))
-            name = '127.0.0.1:%d' % client.getsockname()[1]
+        client = http.client.HTTPConnection('127.0.0.1', self.tcp, timeout=10)
+        with contextlib.closing(client):
+            client.request('GET', '/')
+            self.assertTrue(client.getresponse().read())
+            name = '127.0.0.1:%d' % client.sock.getsockname()[1]
             done = subprocess.run(self.command('top', '--once', '--by', port), text=True,
                                   capture_output=True, timeout=60)
             self.assertEqual((done.returncode, done.stderr), (0, ''))
             row = next(each for each in done.stdout.splitlines() if f' {name} ' in each)
             self.assertRegex(row, rf'^{port} .* 127.0.0.1:({self.one}|{self.two}) +proxying +\d+s +'
-                                  rf'{len(request)} +[1-9]\d*$')
+                                  r'[1-9]\d* +[1-9]\d*$')
         self.site.wait('its end', lambda: [each for each in self.site.local('/v1/streams')[1]['items']
                                            if each['active'] == 0])
         tap.send_signal(signal.SIGINT)
         lines = [each for each in tap.communicate(timeout=60)[0].splitlines() if f' {name} ' in each]
         self.assertEqual(tap.returncode, 0)
         self.assertEqual([each.split()[1] for each in lines], ['begin', 'end'])
-        self.assertRegex(lines[1], rf' reason=client_(closed|reset) received={len(request)} ')
+        self.assertRegex(lines[1], r' reason=client_closed received=[1-9]\d* sent=[1-9]\d* ')
         ended = {each['reason']: each['count']
                  for each in self.site.local('/v1/sessions', port=port)[1]['ended']}
-        reason = lines[1].split('reason=')[1].split()[0]
-        self.assertGreaterEqual(ended[reason], 1)
+        self.assertGreaterEqual(ended['client_closed'], 1)
         done = subprocess.run(self.command('top', '--once'), text=True, capture_output=True,
                               timeout=60)
-        self.assertRegex(done.stdout, rf'(?m)^{ended[reason]} +{reason}$')
+        self.assertRegex(done.stdout, rf'(?m)^{ended["client_closed"]} +client_closed$')
         self.assertEqual(self.site.local('/v1/sessions', port='tcp/1')[1],
                          {'active': 0, 'examined': 0, 'items': [], 'ended': []})
+
+    def test_a_tap_ends_by_itself(self):
+        done = subprocess.run(self.command('tap', f'tcp/{self.tcp}', '--duration', '1s'),
+                              capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, b''))
 
     def test_certificates(self):
         found = self.site.local('/v1/certificates')[1]['items']

@@ -20,6 +20,8 @@ Subcommand add_check(CLI::App& app);
 Subcommand add_explain(CLI::App& app);
 Subcommand add_dump(CLI::App& app);
 Subcommand add_status(CLI::App& app);
+Subcommand add_top(CLI::App& app);
+Subcommand add_tap(CLI::App& app);
 Subcommand add_reference(CLI::App& app);
 
 }  // namespace penstock::cli

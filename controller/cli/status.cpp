@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "controller/cli/commands.h"
+#include "controller/cli/table.h"
 #include "controller/kube/client.h"
 #include "controller/kube/list_page.h"
 #include "controller/kube/paths.h"
@@ -105,16 +106,7 @@ void print_table(std::vector<NamedReport> reports) {
     rows.push_back({name_space, name, report.ingress_class, hosts_of(report), report.state,
                     report.live, std::to_string(report.issue_count)});
   }
-  std::vector<std::size_t> widths(rows[0].size());
-  for (const auto& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      line += fmt::format("{:<{}}   ", row[i], widths[i]);
-    std::cout << line.substr(0, line.find_last_not_of(' ') + 1) << "\n";
-  }
+  std::cout << columns(rows);
 }
 
 void print_one(const NamedReport& one) {

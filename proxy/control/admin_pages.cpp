@@ -21,6 +21,7 @@ using base::JsonWriter;
 constexpr std::size_t kMostItems = 1000;
 constexpr std::size_t kMostEndpoints = 2000;  // of a page, unless one upstream has more
 constexpr std::size_t kMostNames = 100;       // of one certificate
+constexpr std::size_t kLongestPort = 64;
 
 std::string time_text(const ASN1_TIME* time) {
   std::tm broken{};
@@ -77,6 +78,15 @@ std::set<std::string> upstreams_of(const snapshot::UdpStream& stream) {
   return out;
 }
 
+base::Result<std::size_t> read_limit(const base::HttpRequest& request, std::size_t usual) {
+  const auto limit = request.parameter("limit");
+  if (limit.empty()) return usual;
+  const auto number = base::parse_integer<std::size_t>(limit);
+  if (number && *number >= 1 && *number <= kMostItems) return *number;
+  return base::fail(
+      fmt::format("limit: expected a number from 1 to {}, got '{}'", kMostItems, limit));
+}
+
 }  // namespace
 
 Page page_of_upstreams(const snapshot::Snapshot& snapshot, const PageRequest& request) {
@@ -98,14 +108,9 @@ base::Result<PageRequest> PageRequest::from(const base::HttpRequest& request) {
   PageRequest out;
   out.contains = base::to_lower(request.parameter("q"));
   out.after = std::string(request.parameter("after"));
-  const auto limit = request.parameter("limit");
-  if (limit.empty()) return out;
-  const auto number = base::parse_integer<std::size_t>(limit);
-  if (!number || *number < 1 || *number > kMostItems) {
-    return base::fail(
-        fmt::format("limit: expected a number from 1 to {}, got '{}'", kMostItems, limit));
-  }
-  out.limit = *number;
+  const auto limit = read_limit(request, out.limit);
+  if (!limit) return std::unexpected(limit.error());
+  out.limit = *limit;
   return out;
 }
 
@@ -232,6 +237,51 @@ std::string errors_json(const worker::Report& report) {
           .end_object();
     }
     json.end_array().end_object();
+  }
+  json.end_array().end_object();
+  return json.take() + "\n";
+}
+
+base::Result<worker::SessionsRequest> sessions_request(const base::HttpRequest& request) {
+  worker::SessionsRequest out;
+  out.port = std::string(request.parameter("port"));
+  const bool is_port = out.port.starts_with("tcp/") || out.port.starts_with("udp/");
+  if (!out.port.empty() && (!is_port || out.port.size() > kLongestPort)) {
+    return base::fail(fmt::format("port: expected tcp/PORT or udp/PORT, got '{}'",
+                                  std::string_view(out.port).substr(0, kLongestPort)));
+  }
+  const auto limit = read_limit(request, out.most);
+  if (!limit) return std::unexpected(limit.error());
+  out.most = *limit;
+  return out;
+}
+
+std::string sessions_json(const worker::SessionsReport& report) {
+  JsonWriter json;
+  json.begin_object().member("active", report.active).member("examined", report.examined);
+  json.key("items").begin_array();
+  for (const auto& each : report.busiest) {
+    json.begin_object()
+        .member("stream", each.stream)
+        .member("protocol", each.protocol)
+        .member("owner", each.owner)
+        .member("client", each.client)
+        .member("endpoint", each.endpoint)
+        .member("phase", each.phase)
+        .member("age_ms", each.age_ms)
+        .member("bytes_received", each.received)
+        .member("bytes_sent", each.sent)
+        .end_object();
+  }
+  json.end_array().key("ended").begin_array();
+  std::vector<std::pair<std::uint64_t, std::string_view>> ended;
+  for (std::size_t i = 0; i < report.ended.size(); ++i) {
+    if (report.ended[i] == 0) continue;
+    ended.emplace_back(report.ended[i], base::word_of(static_cast<base::EndReason>(i)));
+  }
+  std::ranges::sort(ended, std::greater());
+  for (const auto& [number, word] : ended) {
+    json.begin_object().member("reason", word).member("count", number).end_object();
   }
   json.end_array().end_object();
   return json.take() + "\n";

@@ -55,6 +55,11 @@ void write_upstream(base::JsonWriter& json, const snapshot::Upstream& upstream,
 /// {"items": [...]}: each reason that there was, with its count and the last errors, the latest
 /// first.
 std::string errors_json(const worker::Report& report);
+/// Of the parameters port ("tcp/443"; empty: all) and limit (1 to 1000).
+base::Result<worker::SessionsRequest> sessions_request(const base::HttpRequest& request);
+/// {"active": n, "examined": n, "items": [...], "ended": [{"reason": word, "count": n}]}, the most
+/// frequent reason first.
+std::string sessions_json(const worker::SessionsReport& report);
 /// `problem` says why the port is not open; empty: it is.
 void write_stream(base::JsonWriter& json, const snapshot::Part& part,
                   const worker::StreamReport& report, std::string_view problem);

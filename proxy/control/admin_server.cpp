@@ -39,10 +39,14 @@ const AdminServer::Row AdminServer::kRows[] = {
     {"GET", "/v1/streams", &AdminServer::streams},
     {"GET", "/v1/certificates", &AdminServer::certificates},
     {"GET", "/v1/errors", &AdminServer::errors},
+    {"GET", "/v1/sessions", &AdminServer::sessions},
+    {"GET", "/v1/tap", &AdminServer::tap_lines},
     {"GET", "/v1/actions", &AdminServer::actions},
     {"POST", "/v1/drain", &AdminServer::drain},
     {"POST", "/v1/undrain", &AdminServer::undrain},
     {"POST", "/v1/log-level", &AdminServer::log_level},
+    {"POST", "/v1/tap", &AdminServer::tap},
+    {"POST", "/v1/tap-end", &AdminServer::tap_end},
 };
 
 AdminServer::AdminServer(asio::io_context& io, std::string path, AdminSources sources)
@@ -51,6 +55,7 @@ AdminServer::AdminServer(asio::io_context& io, std::string path, AdminSources so
       sources_(std::move(sources)),
       actions_(io, {[this]() -> const snapshot::Snapshot& { return sources_.client().snapshot(); },
                     sources_.pool}),
+      taps_(io, sources_.pool),
       retry_timer_(io) {}
 
 AdminServer::~AdminServer() { *is_alive_ = false; }
@@ -74,7 +79,10 @@ void AdminServer::start() {
 
 void AdminServer::on_serving(std::uint64_t version) {
   if (version == live_version_) return;
-  if (live_version_ == 0) actions_.push();  // nobody was there to take them
+  if (live_version_ == 0) {  // nobody was there to take them
+    actions_.push();
+    taps_.push();
+  }
   live_version_ = version;
   live_since_ = std::chrono::steady_clock::now();
 }
@@ -116,6 +124,28 @@ void AdminServer::undrain(const HttpRequest& request, const Answer& answer) {
 
 void AdminServer::log_level(const HttpRequest& request, const Answer& answer) {
   answer(actions_.set_log_level(request));
+}
+
+void AdminServer::tap(const HttpRequest& request, const Answer& answer) {
+  answer(taps_.begin(request));
+}
+
+void AdminServer::tap_lines(const HttpRequest& request, const Answer& answer) {
+  answer(taps_.take(request));
+}
+
+void AdminServer::tap_end(const HttpRequest& request, const Answer& answer) {
+  answer(taps_.end(request));
+}
+
+void AdminServer::sessions(const HttpRequest& request, const Answer& answer) {
+  auto wanted = sessions_request(request);
+  if (!wanted) return answer(base::http_error(400, wanted.error().message));
+  worker::ReportRequest asked;
+  asked.sessions = std::move(*wanted);
+  report(asked, [answer](const worker::Report& report) {
+    answer(ok(sessions_json(report.sessions.value_or(worker::SessionsReport()))));
+  });
 }
 
 void AdminServer::summary(const HttpRequest&, const Answer& answer) {

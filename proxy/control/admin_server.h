@@ -11,6 +11,7 @@
 #include "proxy/base/http_server.h"
 #include "proxy/control/admin_actions.h"
 #include "proxy/control/snapshot_client.h"
+#include "proxy/control/taps.h"
 #include "proxy/worker/worker_pool.h"
 
 namespace penstock::control {
@@ -48,10 +49,14 @@ class AdminServer {
   void streams(const base::HttpRequest& request, const Answer& answer);
   void certificates(const base::HttpRequest& request, const Answer& answer);
   void errors(const base::HttpRequest& request, const Answer& answer);
+  void sessions(const base::HttpRequest& request, const Answer& answer);
+  void tap_lines(const base::HttpRequest& request, const Answer& answer);
   void actions(const base::HttpRequest& request, const Answer& answer);
   void drain(const base::HttpRequest& request, const Answer& answer);
   void undrain(const base::HttpRequest& request, const Answer& answer);
   void log_level(const base::HttpRequest& request, const Answer& answer);
+  void tap(const base::HttpRequest& request, const Answer& answer);
+  void tap_end(const base::HttpRequest& request, const Answer& answer);
   /// Asks the workers; without any, `done` gets an empty report at once.
   void report(const worker::ReportRequest& request, std::function<void(worker::Report)> done);
   std::string summary_json(const worker::Report& report) const;
@@ -60,6 +65,7 @@ class AdminServer {
   std::string path_;
   AdminSources sources_;
   AdminActions actions_;
+  Taps taps_;
   std::unique_ptr<base::HttpServer> server_;
   asio::steady_timer retry_timer_;
   bool is_failure_reported_ = false;

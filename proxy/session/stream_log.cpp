@@ -27,6 +27,16 @@ bool wants_log(WorkerParts& worker, const snapshot::StreamLog& log) {
   return log.per_million >= kMillion || worker.random() % kMillion < log.per_million;
 }
 
+bool is_of_port(std::string_view stream, std::string_view port) {
+  const auto own = port_name(stream);
+  if (port.empty() || own == port) return true;
+  const auto slash = port.find('/');
+  const auto number = port.substr(slash == port.npos ? port.size() : slash + 1);
+  if (number.empty() || number.contains(':')) return false;
+  const bool is_same_kind = own.starts_with(port.substr(0, slash + 1));
+  return is_same_kind && own.ends_with(number) && own[own.size() - number.size() - 1] == ':';
+}
+
 void write_log(WorkerParts& worker, const snapshot::StreamLog& log,
                const telemetry::StreamRecord& record) {
   const auto& format = log.is_json ? json_format() : worker.logs.stream;

@@ -16,6 +16,9 @@ bool wants_log(WorkerParts& worker, const snapshot::StreamLog& log);
 inline std::string_view port_name(std::string_view stream) {
   return stream.substr(0, stream.find('/', stream.find('/') + 1));
 }
+/// Is this the name of a stream of the port? "tcp/443" is that port on every address,
+/// "tcp/10.0.0.1:443" on this one; an empty `port` is every port.
+bool is_of_port(std::string_view stream, std::string_view port);
 /// What this worker counts of the port. Where there are too many, it counts for nobody.
 template <class Stream>
 std::shared_ptr<telemetry::StreamSeries> series_of(WorkerParts& worker, const Stream& stream) {

@@ -89,6 +89,12 @@ void TcpPort::end_all(base::EndReason reason) {
   for (auto& session : sessions_) session.end(reason);
 }
 
+void TcpPort::show_sessions(BusiestSessions& busiest) const {
+  for (const auto& session : sessions_) {
+    if (!busiest.offer(session)) return;
+  }
+}
+
 void TcpPort::accept(net::Listener::Accepted accepted) {
   if (auto pass = gate_.try_enter()) take(std::move(accepted), nullptr, std::move(*pass));
 }

@@ -14,13 +14,15 @@
 #include "proxy/net/client_hello.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/proxy_protocol.h"
+#include "proxy/session/live_report.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/stream.h"
 
 namespace penstock::session {
 
 /// A session in the list of its port, as long as it runs.
-class LiveSession : public boost::intrusive::list_base_hook<
+class LiveSession : public Described,
+                    public boost::intrusive::list_base_hook<
                         boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   /// Closes both sides; the session then ends by itself, in a later turn of the loop.
@@ -59,6 +61,7 @@ class TcpPort final : public std::enable_shared_from_this<TcpPort> {
   void retire();
   void check_endpoints();
   void end_all(base::EndReason reason);
+  void show_sessions(BusiestSessions& busiest) const;
   void accept(net::Listener::Accepted accepted);
   /// One that has been let in already, and has begun elsewhere.
   void take(net::Listener::Accepted accepted, std::unique_ptr<Arrival> arrival,

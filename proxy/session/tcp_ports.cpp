@@ -1,5 +1,7 @@
 #include "proxy/session/tcp_ports.h"
 
+#include "proxy/session/stream_log.h"
+
 namespace penstock::session {
 namespace {
 
@@ -60,6 +62,18 @@ void TcpPorts::end_all(base::EndReason reason) {
   for (auto& [name, port] : ports_) port->end_all(reason);
   for (auto& closed : closed_) {
     if (auto port = closed.lock()) port->end_all(reason);
+  }
+}
+
+void TcpPorts::show_sessions(std::string_view port, BusiestSessions& busiest) const {
+  const auto show = [&](const TcpPort& each) {
+    if (is_of_port(std::get<snapshot::Stream>(*each.part()).name, port)) {
+      each.show_sessions(busiest);
+    }
+  };
+  for (const auto& [name, each] : ports_) show(*each);
+  for (const auto& closed : closed_) {
+    if (const auto each = closed.lock()) show(*each);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "proxy/session/tcp_port.h"
 
@@ -23,6 +24,8 @@ class TcpPorts {
   void check_endpoints();
   /// The time of the drain is over: what is left ends.
   void end_all(base::EndReason reason);
+  /// `port` is the one that clients come to, "tcp/443"; empty: all.
+  void show_sessions(std::string_view port, BusiestSessions& busiest) const;
   /// Forgets ports that are gone and have no session any more.
   void sweep();
 

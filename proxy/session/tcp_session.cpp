@@ -6,6 +6,7 @@
 #include "proxy/base/ip_net.h"
 #include "proxy/session/proxy_header.h"
 #include "proxy/session/stream_log.h"
+#include "proxy/session/stream_tap.h"
 
 namespace penstock::session {
 namespace {
@@ -82,7 +83,7 @@ const snapshot::StreamRule* TcpSession::rule() const {
 
 std::uint64_t TcpSession::hash_key() const {
   if (stream_->hash_key == snapshot::HashKey::kAddress) return upstream::source_key(peer_, true);
-  return upstream::source_key(peer_, named_ ? named_->source.port() : socket_peer_.port());
+  return upstream::source_key(peer_, client_port());
 }
 
 base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(
@@ -204,6 +205,9 @@ base::Task<base::EndReason> TcpSession::carry() {
     const auto failed = co_await go_by_name();
     if (failed) co_return *failed;
   }
+  if (!worker_.taps.empty()) {
+    tap_begin(worker_, {stream_->name, stream_->owner, &peer_, client_port()});
+  }
   phase_ = Phase::kAdmission;
   if (!admits(stream_->access, peer_)) co_return kDenied;
   if (stream_->limits != snapshot::ConnectionLimits()) {
@@ -295,6 +299,7 @@ void TcpSession::finish(base::EndReason reason) {
     write_error(reason);
   }
   if (is_logged_ || !worker_.log_rules.empty()) write_log(reason, time);
+  if (!worker_.taps.empty()) write_tap(reason, time);
 }
 
 void TcpSession::write_log(base::EndReason reason, base::Duration time) {

@@ -30,6 +30,8 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   static base::Task<void> serve(std::unique_ptr<TcpSession> session, base::Gate::Pass pass);
   void end(base::EndReason reason) override;
   void check_endpoint() override;
+  std::uint64_t carried() const override { return client_.received() + client_.sent(); }
+  SessionReport describe() const override;
 
  private:
   base::Task<void> run();
@@ -62,11 +64,14 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   void finish(base::EndReason reason);
   void write_log(base::EndReason reason, base::Duration time);
   void write_error(base::EndReason reason);
+  void write_tap(base::EndReason reason, base::Duration time);
   base::Address server_address() const override { return server_.address(); }
   std::string_view tls_protocol() const override;
   std::string_view tls_cipher() const override;
   /// What stands for the client where an endpoint is chosen by a hash.
   std::uint64_t hash_key() const;
+  /// By the PROXY header, where there was one.
+  std::uint16_t client_port() const;
   const snapshot::StreamRule* rule() const;
   /// A connection to an endpoint of the backend, or null after the tries that the stream allows;
   /// `failure_` says why.

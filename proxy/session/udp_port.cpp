@@ -65,6 +65,14 @@ void UdpPort::drain() {
   schedule_sweep();
 }
 
+void UdpPort::show_sessions(BusiestSessions& busiest) const {
+  for (const auto* list : {&settled_, &fresh_}) {
+    for (const auto& session : *list) {
+      if (!busiest.offer(session)) return;
+    }
+  }
+}
+
 void UdpPort::receive() {
   for (int i = 0; i < kMostBatches; ++i) {
     const auto got = batch().receive(listener_.descriptor());

@@ -38,6 +38,7 @@ class UdpPort {
   void close();
   /// No new sessions; those that are waiting for nothing end. Closes when the last one has.
   void drain();
+  void show_sessions(BusiestSessions& busiest) const;
 
   // For its sessions.
   WorkerParts& worker() { return parts_.worker; }

@@ -1,5 +1,7 @@
 #include "proxy/session/udp_ports.h"
 
+#include "proxy/session/stream_log.h"
+
 namespace penstock::session {
 
 base::IoResult<void> UdpPorts::reconcile(const std::string& name) {
@@ -21,6 +23,12 @@ base::IoResult<void> UdpPorts::reconcile(const std::string& name) {
   auto opened = port->open();
   if (opened) ports_.emplace(name, std::move(port));
   return opened;
+}
+
+void UdpPorts::show_sessions(std::string_view port, BusiestSessions& busiest) const {
+  for (const auto& [name, each] : ports_) {
+    if (is_of_port(name, port)) each->show_sessions(busiest);
+  }
 }
 
 void UdpPorts::drain() {

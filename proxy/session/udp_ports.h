@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "proxy/session/udp_port.h"
 
@@ -18,6 +19,8 @@ class UdpPorts {
   /// where it cannot be opened.
   base::IoResult<void> reconcile(const std::string& name);
   void drain();
+  /// `port` as "udp/53"; empty: all.
+  void show_sessions(std::string_view port, BusiestSessions& busiest) const;
 
  private:
   WorkerParts& worker_;

@@ -250,6 +250,24 @@ void UdpSession::finish(base::EndReason reason) {
   pass_.reset();
 }
 
+SessionReport UdpSession::describe() const {
+  const auto age = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
+  SessionReport out;
+  out.stream = port_.stream().name;
+  out.owner = port_.stream().owner;
+  out.protocol = "UDP";
+  out.phase = word_of(Phase::kProxying);  // it has an endpoint as long as it lives
+  out.client = base::format_endpoint(client_, key_.client.port());
+  if (!tries_.empty()) {
+    const auto& endpoint = tries_.back().address;
+    out.endpoint = base::format_endpoint(endpoint.address(), endpoint.port());
+  }
+  out.age_ms = static_cast<std::uint64_t>(age.count());
+  out.received = bytes_received_;
+  out.sent = bytes_sent_;
+  return out;
+}
+
 void UdpSession::write_log(base::EndReason reason, base::Duration time, bool is_logged) {
   if (!tries_.empty() && tries_.back().total.count() < 0) tries_.back().total = time;
   telemetry::StreamRecord record;

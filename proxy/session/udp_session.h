@@ -16,6 +16,7 @@
 #include "proxy/base/ip_net.h"
 #include "proxy/net/datagrams.h"
 #include "proxy/net/reactor.h"
+#include "proxy/session/live_report.h"
 #include "proxy/session/session_pass.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/telemetry/record.h"
@@ -32,7 +33,7 @@ struct UdpKey {
   bool operator==(const UdpKey&) const = default;
 };
 
-class UdpSession final : public net::Watched, private telemetry::Connection {
+class UdpSession final : public net::Watched, public Described, private telemetry::Connection {
  public:
   UdpSession(UdpPort& port, UdpKey key, base::Gate::Pass pass);
   ~UdpSession() { close(); }
@@ -57,6 +58,8 @@ class UdpSession final : public net::Watched, private telemetry::Connection {
   /// Its endpoint has left the upstream.
   bool has_retired_endpoint() const { return lease_ && lease_->endpoint()->is_retired; }
   bool is_ended() const { return is_ended_; }
+  std::uint64_t carried() const override { return bytes_received_ + bytes_sent_; }
+  SessionReport describe() const override;
 
  private:
   friend class UdpPort;  // which keeps the place in its lists

@@ -24,6 +24,7 @@
 #include "proxy/telemetry/log_format.h"
 #include "proxy/telemetry/metrics.h"
 #include "proxy/telemetry/recent_errors.h"
+#include "proxy/telemetry/tap.h"
 #include "proxy/telemetry/trace_exporter.h"
 #include "proxy/upstream/pool.h"
 #include "proxy/upstream/upstream_state.h"
@@ -73,6 +74,7 @@ struct WorkerParts {
   telemetry::LogBuffer log;
   telemetry::RecentErrors errors;
   LogRules log_rules;
+  std::vector<telemetry::Tap> taps;  // those who watch sessions begin and end
   telemetry::SpanBuffer spans;
   telemetry::TraceIds trace_ids;
   Logs logs;

@@ -93,6 +93,11 @@ class WorkerMetrics {
       visit(*each->second);
     }
   }
+  /// Visits all of them, with their labels.
+  template <class Visit>
+  void for_each_stream(Visit visit) const {
+    for (const auto& [labels, series] : streams_) visit(labels, *series);
+  }
   /// Null where nothing is counted of it.
   const StreamSeries* find_stream(const StreamLabels& labels) const {
     const auto found = streams_.find(labels);

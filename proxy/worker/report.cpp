@@ -35,6 +35,14 @@ void add_to(ErrorReport& sum, const ErrorReport& each) {
   if (sum.last.size() > Report::kMostErrors) sum.last.resize(Report::kMostErrors);
 }
 
+void add_to(SessionsReport& sum, const SessionsReport& each) {
+  sum.active += each.active;
+  sum.examined += each.examined;
+  sum.busiest.insert(sum.busiest.end(), each.busiest.begin(), each.busiest.end());
+  sum.ended.resize(std::max(sum.ended.size(), each.ended.size()));
+  for (std::size_t i = 0; i < each.ended.size(); ++i) sum.ended[i] += each.ended[i];
+}
+
 }  // namespace
 
 void Report::add(const Report& other) {
@@ -52,6 +60,19 @@ void Report::add(const Report& other) {
   for (const auto& [name, each] : other.streams) add_to(streams[name], each);
   errors.resize(std::max(errors.size(), other.errors.size()));
   for (std::size_t i = 0; i < other.errors.size(); ++i) add_to(errors[i], other.errors[i]);
+  if (!other.sessions) return;
+  if (!sessions) sessions.emplace();
+  add_to(*sessions, *other.sessions);
+}
+
+void Report::finish(const ReportRequest& request) {
+  if (!sessions || !request.sessions) return;
+  auto& list = sessions->busiest;
+  std::ranges::sort(list, [](const auto& one, const auto& other) {
+    return one.carried() != other.carried() ? one.carried() > other.carried()
+                                            : one.client < other.client;
+  });
+  list.resize(std::min(list.size(), request.sessions->most));
 }
 
 }  // namespace penstock::worker

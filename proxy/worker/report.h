@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "proxy/base/health.h"
+#include "proxy/session/live_report.h"
 #include "proxy/telemetry/recent_errors.h"
 
 namespace penstock::worker {
@@ -34,11 +35,25 @@ struct StreamReport {
   std::uint64_t dropped = 0;
 };
 
+/// Live sessions of streams, and how many have ended why.
+struct SessionsReport {
+  std::uint64_t active = 0;
+  std::uint64_t examined = 0;                   // of these; the busiest of the rest may be missing
+  std::vector<session::SessionReport> busiest;  // what carried most comes first
+  std::vector<std::uint64_t> ended;             // by reason
+};
+
+struct SessionsRequest {
+  std::string port;       // "tcp/443"; empty: all
+  std::size_t most = 20;  // sessions
+};
+
 /// What to tell: the work of an answer is bounded by whoever asks.
 struct ReportRequest {
   std::vector<std::uint32_t> upstreams;  // slots
   std::vector<std::string> streams;      // names of parts
   bool wants_errors = false;
+  std::optional<SessionsRequest> sessions = {};
 };
 
 struct ErrorReport {
@@ -60,8 +75,12 @@ struct Report {
   std::map<std::string, StreamReport> streams;
   std::vector<ErrorReport> errors;  // by reason, where they were asked for
 
+  std::optional<SessionsReport> sessions;  // where they were asked for
+
   /// Adds what another worker tells.
   void add(const Report& other);
+  /// The list of sessions as it was asked for, once everything is added.
+  void finish(const ReportRequest& request);
 };
 
 }  // namespace penstock::worker

@@ -270,6 +270,24 @@ Report Worker::report_now(const ReportRequest& request) const {
   }
   for (const auto& name : request.streams) report_stream(name, out.streams[name]);
   if (request.wants_errors) report_errors(parts_.errors, out.errors);
+  if (request.sessions) out.sessions = report_sessions(*request.sessions);
+  return out;
+}
+
+SessionsReport Worker::report_sessions(const SessionsRequest& request) const {
+  SessionsReport out;
+  out.ended.resize(base::kEndReasons);
+  parts_.metrics.for_each_stream(
+      [&](const telemetry::StreamLabels& labels, const telemetry::StreamSeries& series) {
+        if (!session::is_of_port(labels.stream, request.port)) return;
+        out.active += series.active.get();
+        for (std::size_t i = 0; i < out.ended.size(); ++i) out.ended[i] += series.ended[i].get();
+      });
+  session::BusiestSessions busiest(request.most);
+  tcp_ports_.show_sessions(request.port, busiest);
+  udp_ports_.show_sessions(request.port, busiest);
+  out.examined = busiest.examined();
+  out.busiest = busiest.take();
   return out;
 }
 
@@ -291,6 +309,10 @@ void Worker::report_stream(const std::string& name, StreamReport& out) const {
 void Worker::set_log_rules(std::vector<session::LogRule> rules) {
   reactor_.post(
       [this, rules = std::move(rules)]() mutable { parts_.log_rules.set(std::move(rules)); });
+}
+
+void Worker::set_taps(std::vector<telemetry::Tap> taps) {
+  reactor_.post([this, taps = std::move(taps)]() mutable { parts_.taps = std::move(taps); });
 }
 
 void Worker::set_drained(std::map<std::string, std::set<std::string>> endpoints) {

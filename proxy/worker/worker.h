@@ -64,6 +64,8 @@ class Worker {
   void report(ReportRequest request, std::function<void(Report)> done);
   /// From any thread: what is logged in detail from now on.
   void set_log_rules(std::vector<session::LogRule> rules);
+  /// From any thread: who follows sessions from now on.
+  void set_taps(std::vector<telemetry::Tap> taps);
   /// From any thread: endpoints that take nothing new, by the names of their upstreams. It holds
   /// for tables that come later, too.
   void set_drained(std::map<std::string, std::set<std::string>> endpoints);
@@ -73,6 +75,7 @@ class Worker {
  private:
   void apply_drained(const std::string& upstream);
   Report report_now(const ReportRequest& request) const;
+  SessionsReport report_sessions(const SessionsRequest& request) const;
   void report_stream(const std::string& name, StreamReport& out) const;
   std::vector<ListenProblem> take(const std::shared_ptr<const routing::RoutingTable>& table,
                                   const routing::TableChange& change);

@@ -80,11 +80,13 @@ void WorkerPool::report(const ReportRequest& request, std::function<void(Report)
   auto sum = std::make_shared<Report>();
   const auto answer = std::make_shared<std::function<void(Report)>>(std::move(done));
   for (const auto& worker : workers_) {
-    worker->report(request, [this, sum, answer, alive = is_alive_](const Report& each) {
-      asio::post(control_, [this, sum, answer, alive, each] {
+    worker->report(request, [this, request, sum, answer, alive = is_alive_](const Report& each) {
+      asio::post(control_, [this, request, sum, answer, alive, each] {
         if (!*alive) return;
         sum->add(each);
-        if (sum->workers == workers_.size()) (*answer)(std::move(*sum));
+        if (sum->workers != workers_.size()) return;
+        sum->finish(request);
+        (*answer)(std::move(*sum));
       });
     });
   }
@@ -92,6 +94,10 @@ void WorkerPool::report(const ReportRequest& request, std::function<void(Report)
 
 void WorkerPool::set_log_rules(const std::vector<session::LogRule>& rules) {
   for (const auto& worker : workers_) worker->set_log_rules(rules);
+}
+
+void WorkerPool::set_taps(const std::vector<telemetry::Tap>& taps) {
+  for (const auto& worker : workers_) worker->set_taps(taps);
 }
 
 void WorkerPool::set_drained(const std::map<std::string, std::set<std::string>>& endpoints) {

@@ -36,6 +36,7 @@ class WorkerPool {
   void report(const ReportRequest& request, std::function<void(Report)> done);
   /// See Worker.
   void set_log_rules(const std::vector<session::LogRule>& rules);
+  void set_taps(const std::vector<telemetry::Tap>& taps);
   void set_drained(const std::map<std::string, std::set<std::string>>& endpoints);
   /// The ports that are not open by listener: one sentence each.
   const std::map<std::string, std::string>& problems() const { return problems_; }

@@ -1,7 +1,11 @@
 """The proxy's admin socket: what it tells, and what it can be told."""
+import contextlib
+import http.client
 import os
+import signal
 import stat
 import socket
+import subprocess
 import unittest
 
 import running
@@ -99,6 +103,48 @@ data: {{"{cls.tcp}": "default/web:80"}}
             each for each in self.site.local('/v1/streams')[1]['items']
             if (each['active'], each['failures']) == (0, 0) and each['sessions'] >= 1])
 
+    def command(self, *arguments):
+        return [running.BIN / 'penstock', *arguments, '--socket', self.site.path / 'admin.sock']
+
+    def test_top_and_tap_tell_of_a_session(self):
+        port = f'tcp/{self.tcp}'
+        tap = subprocess.Popen(self.command('tap', port, '--client', '127.0.0.0/8'),
+                               stdout=subprocess.PIPE, text=True)
+        self.addCleanup(tap.kill)
+        self.site.wait('somebody follows',
+                       lambda: f'sessions of {port} are followed' in self.site.log.read_text())
+        client = http.client.HTTPConnection('127.0.0.1', self.tcp, timeout=10)
+        with contextlib.closing(client):
+            client.request('GET', '/')
+            self.assertTrue(client.getresponse().read())
+            name = '127.0.0.1:%d' % client.sock.getsockname()[1]
+            done = subprocess.run(self.command('top', '--once', '--by', port), text=True,
+                                  capture_output=True, timeout=60)
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            row = next(each for each in done.stdout.splitlines() if f' {name} ' in each)
+            self.assertRegex(row, rf'^{port} .* 127.0.0.1:({self.one}|{self.two}) +proxying +\d+s +'
+                                  r'[1-9]\d* +[1-9]\d*$')
+        self.site.wait('its end', lambda: [each for each in self.site.local('/v1/streams')[1]['items']
+                                           if each['active'] == 0])
+        tap.send_signal(signal.SIGINT)
+        lines = [each for each in tap.communicate(timeout=60)[0].splitlines() if f' {name} ' in each]
+        self.assertEqual(tap.returncode, 0)
+        self.assertEqual([each.split()[1] for each in lines], ['begin', 'end'])
+        self.assertRegex(lines[1], r' reason=client_closed received=[1-9]\d* sent=[1-9]\d* ')
+        ended = {each['reason']: each['count']
+                 for each in self.site.local('/v1/sessions', port=port)[1]['ended']}
+        self.assertGreaterEqual(ended['client_closed'], 1)
+        done = subprocess.run(self.command('top', '--once'), text=True, capture_output=True,
+                              timeout=60)
+        self.assertRegex(done.stdout, rf'(?m)^{ended["client_closed"]} +client_closed$')
+        self.assertEqual(self.site.local('/v1/sessions', port='tcp/1')[1],
+                         {'active': 0, 'examined': 0, 'items': [], 'ended': []})
+
+    def test_a_tap_ends_by_itself(self):
+        done = subprocess.run(self.command('tap', f'tcp/{self.tcp}', '--duration', '1s'),
+                              capture_output=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, b''))
+
     def test_certificates(self):
         found = self.site.local('/v1/certificates')[1]['items']
         self.assertEqual([each['name'] for each in found], ['default'])
@@ -188,6 +234,11 @@ data: {{"{cls.tcp}": "default/web:80"}}
         self.assertEqual(post(host='a', level='debug', seconds=3601)[0], 400)
         self.assertEqual(post(client='10.0.0.0/40', level='debug')[0], 400)
         self.assertEqual(post(port=0, level='debug')[0], 400)
+        self.assertEqual(self.site.local('/v1/sessions', port='53')[0], 400)
+        self.assertEqual(self.site.local('/v1/sessions', limit='1001')[0], 400)
+        self.assertEqual(self.site.local('/v1/tap', 'POST', port='udp/53')[0], 400)
+        self.assertEqual(self.site.local('/v1/tap', 'POST', port='tcp/1', seconds='601')[0], 400)
+        self.assertEqual(self.site.local('/v1/tap', id='0')[0], 404)
         self.assertEqual(self.site.local('/v1/drain')[0], 405)
         self.assertEqual(self.site.local('/v1/summary', 'POST')[0], 405)
         self.assertEqual(self.site.local('/v1/nothing')[0], 404)

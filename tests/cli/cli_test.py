@@ -253,5 +253,18 @@ class Run(unittest.TestCase):
         self.assertIn('no controller at /nowhere/socket', done.stderr)
 
 
+class Live(unittest.TestCase):
+    def test_no_proxy_is_a_clear_error(self):
+        for command in (['top', '--once'], ['tap', 'tcp/1']):
+            done = penstock(*command, '--socket', '/nowhere/socket')
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('/nowhere/socket: the proxy does not answer: No such file', done.stderr)
+
+    def test_a_time_that_is_too_long(self):
+        done = penstock('tap', 'tcp/1', '--duration', '11m')
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("--duration: expected 1s to 10m, got '11m'", done.stderr)
+
+
 if __name__ == '__main__':
     unittest.main(verbosity=2, warnings='ignore')

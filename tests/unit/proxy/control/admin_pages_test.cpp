@@ -79,5 +79,35 @@ TEST(ErrorsJson, NamesTheReasonsThatThereWereInTheWordsOfTheLogs) {
   EXPECT_THAT(text, Not(HasSubstr("no_endpoint")));
 }
 
+TEST(SessionsJson, HasTheSessionsAndTheReasonsOfThoseThatHaveEnded) {
+  worker::SessionsReport report;
+  report.active = 7;
+  report.examined = 6;
+  auto& one = report.busiest.emplace_back();
+  one.stream = "tcp/1";
+  one.protocol = "TCP";
+  one.received = 5;
+  report.ended.resize(base::kEndReasons);
+  report.ended[static_cast<std::size_t>(base::EndReason::kDenied)] = 2;
+  report.ended[static_cast<std::size_t>(base::EndReason::kLimit)] = 3;
+  const auto text = sessions_json(report);
+  EXPECT_THAT(text, HasSubstr(R"({"active":7,"examined":6,"items":[{"stream":"tcp/1",)"));
+  EXPECT_THAT(text, HasSubstr(R"("bytes_received":5,"bytes_sent":0}])"));
+  EXPECT_THAT(text,
+              HasSubstr(R"("ended":[{"reason":"limit","count":3},{"reason":"denied","count":2}])"));
+}
+
+TEST(SessionsRequest, RefusesWhatIsNoPort) {
+  base::HttpRequest request;
+  EXPECT_EQ(sessions_request(request)->most, 20U);
+  request.parameters = {{"port", "udp/53"}, {"limit", "1000"}};
+  EXPECT_EQ(sessions_request(request)->port, "udp/53");
+  EXPECT_EQ(sessions_request(request)->most, 1000U);
+  request.parameters["limit"] = "1001";
+  EXPECT_FALSE(sessions_request(request));
+  request.parameters = {{"port", "53"}};
+  EXPECT_FALSE(sessions_request(request));
+}
+
 }  // namespace
 }  // namespace penstock::control

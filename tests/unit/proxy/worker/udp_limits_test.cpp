@@ -23,6 +23,36 @@ TEST_F(UdpTest, BoundsSessions) {
   EXPECT_EQ(backend.sources(), sources) << "one that did keeps its session";
 }
 
+TEST_F(UdpTest, TellsOfItsLiveSessions) {
+  UdpBackend backend;
+  stream_.owner = "UDPService n/s";
+  serve({backend.port()});
+  UdpClient one(stream_.port);
+  UdpClient two(stream_.port);
+  EXPECT_EQ(one.ask("a"), "a");
+  EXPECT_EQ(two.ask("bbb"), "bbb");
+  EXPECT_EQ(two.ask("bbb"), "bbb");
+  ReportRequest request;
+  request.sessions.emplace(stream_.name, 20);
+  std::promise<Report> told;
+  worker_.report(request, [&](Report report) {
+    report.finish(request);
+    told.set_value(std::move(report));
+  });
+  const auto sessions = *told.get_future().get().sessions;
+  EXPECT_EQ(sessions.active, 2U);
+  ASSERT_EQ(sessions.busiest.size(), 2U);
+  const auto& first = sessions.busiest[0];
+  EXPECT_EQ(first.stream, stream_.name);
+  EXPECT_EQ(first.owner, stream_.owner);
+  EXPECT_EQ(first.protocol, "UDP");
+  EXPECT_EQ(first.client, "127.0.0.1:" + std::to_string(two.port()));
+  EXPECT_EQ(first.endpoint, "127.0.0.1:" + std::to_string(backend.port()));
+  EXPECT_EQ(first.received, 6U);
+  EXPECT_EQ(first.sent, 6U);
+  EXPECT_EQ(sessions.busiest[1].carried(), 2U);
+}
+
 TEST_F(UdpTest, BoundsSessionsOfOneAddress) {
   UdpBackend backend;
   stream_.max_sessions_per_address = 2;

@@ -108,11 +108,13 @@ data: {{"{cls.tcp}": "default/web:80"}}
 
     def test_top_and_tap_tell_of_a_session(self):
         port = f'tcp/{self.tcp}'
+        followed = f'sessions of {port} are followed'
+        before = self.site.log.read_text().count(followed)
         tap = subprocess.Popen(self.command('tap', port, '--client', '127.0.0.0/8'),
                                stdout=subprocess.PIPE, text=True)
         self.addCleanup(tap.kill)
         self.site.wait('somebody follows',
-                       lambda: f'sessions of {port} are followed' in self.site.log.read_text())
+                       lambda: self.site.log.read_text().count(followed) > before)
         client = http.client.HTTPConnection('127.0.0.1', self.tcp, timeout=10)
         with contextlib.closing(client):
             client.request('GET', '/')

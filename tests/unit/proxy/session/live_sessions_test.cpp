@@ -130,6 +130,8 @@ TEST_F(LiveSessionsTest, ATapHasALineForEachBeginningAndEnd) {
   EXPECT_TRUE(none.lines.empty());
   EXPECT_EQ(none.dropped, 0U);
   // Nobody follows any more.
+  set_upstream("up", {backend.port()});
+  ASSERT_TRUE(adopt().empty());
   worker_.set_taps({});
   auto last = carry(1);
   last.close();

@@ -84,6 +84,8 @@ def measure_all(options, folder):
 
 
 def main():
+    if sys.argv[1:]:
+        sys.exit(__doc__)
     options = Options()
     folder = os.environ.get(machine.INSIDE)
     if not folder:

@@ -3,10 +3,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include "controller/directory/directory.h"
+#include "proxy/base/text.h"
 
 namespace penstock::cli {
+namespace {
+
+/// The ports of a range are refused one by one, which is a line for each of up to 1,024: here they
+/// are one where they differ in nothing but the port.
+std::vector<translate::Diagnostic> of_ranges(std::vector<translate::Diagnostic> diagnostics) {
+  std::vector<translate::Diagnostic> out;
+  using Key = std::tuple<objects::ObjectKey, std::string, std::string>;
+  std::map<Key, std::pair<std::size_t, std::size_t>> seen;  // where the first is, how many follow
+  for (auto& each : diagnostics) {
+    if (each.field.ends_with("/portRange")) {
+      auto text = each.message;
+      std::erase_if(text, base::is_digit);
+      const Key key{each.object, each.field, std::move(text)};
+      const auto [known, is_first] = seen.try_emplace(key, out.size(), 0);
+      if (!is_first) {
+        ++known->second.second;
+        continue;
+      }
+    }
+    out.push_back(std::move(each));
+  }
+  for (const auto& [key, first] : seen) {
+    const auto [at, more] = first;
+    if (more > 0) out[at].message += fmt::format("; {} more ports of the range likewise", more);
+  }
+  return out;
+}
+
+}  // namespace
 
 Offline::Offline(const std::vector<std::string>& paths, translate::Options options)
     : translator_([&] {
@@ -66,7 +98,7 @@ std::vector<Finding> Offline::in_order(
     sorted.emplace_back(problem.file, problem.line,
                         Finding{fmt::format("{}:{}", problem.file, problem.line), problem.message});
   }
-  for (const auto& diagnostic : diagnostics) {
+  for (const auto& diagnostic : of_ranges(diagnostics)) {
     const auto found = documents_.find(diagnostic.object);
     const auto file = found == documents_.end() ? std::string() : found->second->file;
     const auto line =

@@ -23,6 +23,7 @@ constexpr std::array kAlgorithms = {
 constexpr std::array kHashKeys = {
     Named<StreamHashKey>{"SourceIP", StreamHashKey::kSourceIp},
     Named<StreamHashKey>{"SourceIPPort", StreamHashKey::kSourceIpPort},
+    Named<StreamHashKey>{"SNI", StreamHashKey::kServerName},
 };
 
 }  // namespace
@@ -31,13 +32,15 @@ std::string_view name_of(LoadBalancing algorithm) {
   return std::ranges::find(kAlgorithms, algorithm, &Named<LoadBalancing>::second)->first;
 }
 
-StreamBalancing parse_stream_balancing(const Json& spec) {
+StreamBalancing parse_stream_balancing(const Json& spec, bool has_tls) {
   StreamBalancing balancing;
   const auto part = spec.get("loadBalancing");
   if (part.is_absent()) return balancing;
   part.allow_only({"algorithm", "hashKey", "boundedLoadPercent", "slowStart"});
   balancing.algorithm = choose(part, "algorithm", kAlgorithms, LoadBalancing::kRoundRobin);
-  balancing.hash_key = choose(part, "hashKey", kHashKeys, StreamHashKey::kSourceIp);
+  balancing.hash_key =
+      choose(part, "hashKey", has_tls ? std::span(kHashKeys) : std::span(kHashKeys).first(2),
+             StreamHashKey::kSourceIp);
   balancing.bounded_load_percent =
       parse_count(part, "boundedLoadPercent", kLeastBound, kMostBound).value_or(0);
   balancing.slow_start = parse_duration(part, "slowStart").value_or(balancing.slow_start);

@@ -19,7 +19,7 @@ enum class LoadBalancing : std::uint8_t {
   kHash,
 };
 
-enum class StreamHashKey : std::uint8_t { kSourceIp, kSourceIpPort };
+enum class StreamHashKey : std::uint8_t { kSourceIp, kSourceIpPort, kServerName };
 
 struct StreamBalancing {
   LoadBalancing algorithm = LoadBalancing::kRoundRobin;
@@ -34,7 +34,8 @@ struct StreamBalancing {
 
 std::string_view name_of(LoadBalancing algorithm);
 /// loadBalancing of the spec.
-StreamBalancing parse_stream_balancing(const Json& spec);
+/// `has_tls`: the kind has listeners with TLS, whose server name can be hashed.
+StreamBalancing parse_stream_balancing(const Json& spec, bool has_tls);
 /// nginx's rule, kept on purpose: a hash has no second choice.
 void check_no_backup(const Json& json, const StreamBalancing& balancing,
                      const std::vector<StreamBackend>& backends);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "proxy/base/ip_net.h"
+#include "proxy/base/text.h"
 #include "proxy/session/proxy_header.h"
 #include "proxy/session/stream_log.h"
 #include "proxy/session/stream_tap.h"
@@ -82,8 +83,16 @@ const snapshot::StreamRule* TcpSession::rule() const {
 }
 
 std::uint64_t TcpSession::hash_key() const {
-  if (stream_->hash_key == snapshot::HashKey::kAddress) return upstream::source_key(peer_, true);
-  return upstream::source_key(peer_, client_port());
+  switch (stream_->hash_key) {
+    case snapshot::HashKey::kAddressAndPort:
+      return upstream::source_key(peer_, client_port());
+    case snapshot::HashKey::kServerName:
+      if (!hello_.server_name.empty()) return base::fnv1a(hello_.server_name);
+      break;
+    case snapshot::HashKey::kAddress:
+      break;
+  }
+  return upstream::source_key(peer_, true);
 }
 
 base::Task<std::unique_ptr<UpstreamConnection>> TcpSession::connect(

@@ -7,6 +7,7 @@
 
 #include "proxy/telemetry/families.h"
 #include "proxy/telemetry/metrics.h"
+#include "proxy/telemetry/process_usage.h"
 
 namespace penstock::telemetry {
 namespace {
@@ -254,6 +255,7 @@ Families Metrics::collect(std::uint64_t access_log_dropped, std::uint64_t versio
   }
   Families out;
   add_workers(workers_, out);
+  add_process(out);
   add_requests(requests, out);
   add_streams(streams, out);
   add_upstreams(upstreams, out);

@@ -233,11 +233,13 @@ class Protocols(ServersTestCase):
         self.open_port(1871, 28, 5201, 'TCP')
         self.open_port(1871, 28, 5201, 'UDP')
         iperf = ['iperf3', '-J', '-c', self.address, '-p', '1871']
-        for direction, mebibytes in (([], 256), (['-R'], 256), (['--bidir'], 128)):
+        # Not --bidir: iperf3 tells the connections of the two directions by the order in which they
+        # come, and through a proxy they may come in another.
+        for direction in ([], ['-R']):
             done = json.loads(self.client(*iperf, '-n', '256M', '-P', '2', *direction))['end']
             # The one who receives stops counting when the other has sent.
-            self.assertGreaterEqual(done['sum_sent']['bytes'], mebibytes << 20, direction)
-            self.assertGreater(done['sum_received']['bytes'], mebibytes * 3 // 4 << 20, direction)
+            self.assertGreaterEqual(done['sum_sent']['bytes'], 256 << 20, direction)
+            self.assertGreater(done['sum_received']['bytes'], 192 << 20, direction)
         for direction in ([], ['-R']):
             # 25 Mbit/s in datagrams of 1 KiB for two seconds.
             done = json.loads(self.client(*iperf, '-u', '-b', '25M', '-l', '1024', '-t', '2',

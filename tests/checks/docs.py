@@ -28,7 +28,8 @@ them the controller runs, but counts no other replicas. `LD_PRELOAD` may name an
 def flags():
     out = '# Flags\n'
     for program, arguments in (('penstock-controller', ['--help']), ('penstock-proxy', ['--help']),
-                               ('penstock', ['run', '--help'])):
+                               *(('penstock', [each, '--help']) for each in (
+                                   'run', 'status', 'top', 'tap', 'check', 'explain', 'dump'))):
         text = printed(program, *arguments)
         lines = [line.rstrip() for line in text.replace(str(BIN) + '/', '').splitlines()]
         out += f'\n## {" ".join([program, *arguments[:-1]])}\n\n```\n' + '\n'.join(lines).strip()

@@ -75,6 +75,25 @@ class Check(unittest.TestCase):
             "shop.yaml:24: Ingress default/shop: spec.rules[0].http.paths[2].backend.service.name: "
             "expected a Service, 'default/gone' does not exist"])
 
+    def test_the_ports_of_a_range_are_refused_in_one_line(self):
+        with tempfile.NamedTemporaryFile('w', suffix='.yaml') as file:
+            file.write("""
+apiVersion: penstock.dev/v1alpha1
+kind: TCPService
+metadata: {name: low, namespace: default}
+spec:
+  listeners:
+  - {name: low, portRange: {start: 990, end: 1009}}
+  rules:
+  - backends: [{host: {name: 127.0.0.1, port: 9}}]
+""")
+            file.flush()
+            done = penstock('check', file.name)
+        self.assertEqual(done.returncode, 1)
+        lines = [each for each in done.stdout.splitlines() if 'portRange' in each]
+        self.assertEqual(len(lines), 1, done.stdout)
+        self.assertRegex(lines[0], r'listeners\[0\]\.portRange: .*got \d+: .*; 19 more ports of the range likewise$')
+
     def test_a_file_that_is_no_yaml(self):
         with tempfile.NamedTemporaryFile('w', suffix='.yaml') as file:
             file.write('a: [1\nb: }\n')

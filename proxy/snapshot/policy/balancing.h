@@ -26,10 +26,15 @@ struct EnumNames<Algorithm> {
 };
 
 /// What the algorithm `hash` hashes for a stream.
-enum class HashKey : std::uint8_t { kAddress, kAddressAndPort };
+enum class HashKey : std::uint8_t {
+  kAddress,
+  kAddressAndPort,
+  kServerName,  // of a TLS hello; the address where there is none. Not for UDP
+};
 template <>
 struct EnumNames<HashKey> {
-  static constexpr std::array<std::string_view, 2> names = {"address", "address_and_port"};
+  static constexpr std::array<std::string_view, 3> names = {"address", "address_and_port",
+                                                            "server_name"};
 };
 
 struct Balancing {

@@ -57,8 +57,10 @@ static void flush(struct Client* c) {
     struct iovec pieces[2] = {{(void*)c->out, c->out_left},
                               {(void*)pattern_at(c->send_offset), part}};
     struct msghdr message = {.msg_iov = pieces, .msg_iovlen = 2};
-    const ssize_t sent =
-        c->ssl != NULL ? tls_write(c, c->out, c->out_left) : sendmsg(c->fd, &message, MSG_NOSIGNAL);
+    // TLS takes one piece at a time.
+    const struct iovec piece = pieces[c->out_left > 0 ? 0 : 1];
+    const ssize_t sent = c->ssl != NULL ? tls_write(c, piece.iov_base, piece.iov_len)
+                                        : sendmsg(c->fd, &message, MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno != EAGAIN) broken(c, "cannot send");
       return;

@@ -229,6 +229,15 @@ std::string udp_service(std::string_view more) {
                      more);
 }
 
+TEST(ParseTcpService, MayHashTheServerName) {
+  const auto read_back = read<TcpService>(Kind::kTcpService,
+                                          R"({"metadata": {"namespace": "a", "name": "t"}, "spec": {
+    "listeners": [{"name": "main", "port": 1}],
+    "rules": [{"backends": [{"host": {"name": "h", "port": 1}}]}],
+    "loadBalancing": {"algorithm": "Hash", "hashKey": "SNI"}}})");
+  EXPECT_EQ(read_back.load_balancing.hash_key, StreamHashKey::kServerName);
+}
+
 TEST(ParseUdpService, TellsZeroFromAbsent) {
   const auto plain = read<UdpService>(Kind::kUdpService, udp_service(""));
   EXPECT_EQ(plain.max_responses, std::nullopt);

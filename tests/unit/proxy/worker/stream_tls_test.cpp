@@ -39,6 +39,35 @@ TEST_F(StreamTlsTest, IsPassedThroughByServerNameAndProtocol) {
   EXPECT_EQ(ask(client), "fast/db.example.com got hello");
 }
 
+TEST_F(StreamTlsTest, OneServerNameGoesToOneEndpoint) {
+  TlsPeerOptions options;
+  options.pair = pair_;
+  std::vector<std::unique_ptr<Backend>> backends;
+  std::vector<std::uint16_t> ports;
+  for (const auto* name : {"one", "two", "three", "four"}) {
+    backends.push_back(std::make_unique<Backend>(secure_named(name, options)));
+    ports.push_back(backends.back()->port());
+  }
+  set_upstream("up", ports);
+  snapshot::Upstream upstream;
+  upstream.name = "up";
+  upstream.balancing.algorithm = snapshot::Algorithm::kHash;
+  set(snapshot::PartKind::kUpstream, "up", upstream);
+  stream_.tls.mode = StreamTlsMode::kPassthrough;
+  stream_.hash_key = snapshot::HashKey::kServerName;
+  stream_.rules = {rule("up")};
+  serve();
+  std::set<std::string> chosen;
+  for (int i = 0; i < 16; ++i) {
+    const auto name = "db" + std::to_string(i) + ".example.com";
+    const auto first = ask_for(name);
+    chosen.insert(first.substr(0, first.find('/')));
+    EXPECT_EQ(ask_for(name), first) << "from another port";
+  }
+  EXPECT_GT(chosen.size(), 1U) << "names are spread";
+  EXPECT_EQ(ask_for(""), ask_for("")) << "by the address";
+}
+
 TEST_F(StreamTlsTest, PassesAHelloThroughHoweverItArrives) {
   Backend backend(named("up"));
   set_upstream("up", {backend.port()});

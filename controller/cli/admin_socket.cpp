@@ -21,7 +21,9 @@ base::Result<std::string> AdminSocket::ask(const std::string& method, const std:
   if (reply->status == 200) return std::move(reply->body);
   const auto why = objects::read_json<std::string>(
       reply->body, [](const objects::Json& json) { return json.text("error"); });
-  return base::fail(fmt::format("{}: {}", path_, why ? *why : reply->body));
+  // Nobody there: it may be another one's, such as that of `penstock run --socket`.
+  const auto* hint = reply->status >= 500 ? "; --socket names the admin socket of another" : "";
+  return base::fail(fmt::format("{}: {}{}", path_, why ? *why : reply->body, hint));
 }
 
 }  // namespace penstock::cli

@@ -5,16 +5,23 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 namespace penstock::net {
 namespace {
 
 constexpr std::size_t kRecord = 16 << 10;
+/// What is asked of the socket at once while records come faster than they are taken.
+constexpr std::size_t kReadAhead = 64 << 10;
 /// The first record of a long answer is short, so that the peer can begin before all of a full
 /// record has come.
 constexpr std::size_t kFirstRecord = 4 << 10;
 
 long bio_control(BIO*, int command, long, void*) { return command == BIO_CTRL_FLUSH ? 1 : 0; }
+
+int size_for_openssl(std::span<char> into) {
+  return static_cast<int>(std::min<std::size_t>(into.size(), 1 << 30));
+}
 
 base::error_code tls_failure() {
   return boost::system::errc::make_error_code(boost::system::errc::protocol_error);
@@ -109,10 +116,24 @@ bool TlsIo::read(ReadOperation& operation) {
   auto& stream = operation.stream_;
   ERR_clear_error();
   errno = 0;
-  const auto limit = static_cast<int>(std::min<std::size_t>(operation.into_.size(), 1 << 30));
-  const auto got = SSL_read(stream.ssl_.get(), operation.into_.data(), limit);
+  auto* ssl = stream.ssl_.get();
+  auto into = operation.into_;
+  const bool is_bulk = into.size() > kRecord;
+  if (is_bulk) SSL_set_default_read_buffer_len(ssl, kReadAhead);
+  auto got = SSL_read(ssl, into.data(), size_for_openssl(into));
   if (got <= 0) return conclude(operation, got, true);
-  operation.size_ = static_cast<std::size_t>(got);
+  // Room for several records takes those that have come with the first. Nothing more is asked of
+  // the socket: that it has ended, or how, is for the next read to tell.
+  const bool was_readable = std::exchange(stream.is_readable_, false);
+  do {
+    into = into.subspan(static_cast<std::size_t>(got));
+    got = is_bulk && !into.empty() ? SSL_read(ssl, into.data(), size_for_openssl(into)) : 0;
+  } while (got > 0);
+  stream.is_readable_ = was_readable;
+  if (got < 0 && SSL_get_error(ssl, static_cast<int>(got)) != SSL_ERROR_WANT_READ) {
+    stream.tls_error_ = "failed after the last record";
+  }
+  operation.size_ = operation.into_.size() - into.size();
   stream.received_ += operation.size_;
   return true;
 }
@@ -154,7 +175,11 @@ void TlsIo::notify_close(Stream& stream) {
 }
 
 bool TlsIo::has_pending(const Stream& stream) {
-  return stream.early_ != nullptr || SSL_has_pending(stream.ssl_.get()) == 1;
+  const auto* ssl = stream.ssl_.get();
+  // What a read has come upon behind the last record is for the next one to tell.
+  const bool has_failed = *stream.tls_error_ != '\0';
+  return stream.early_ != nullptr || SSL_has_pending(ssl) == 1 || has_failed ||
+         (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
 }
 
 }  // namespace penstock::net

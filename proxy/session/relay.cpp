@@ -166,7 +166,7 @@ base::Task<void> carry(Relaying& both, Side from) {
     const auto ready = co_await source.readable();
     direction.wait_ends();
     if (!ready) co_return both.fail(from, ready.error());
-    auto most = kRead;
+    auto most = full < kFullReads ? kRead : BufferPool::kSize;
     if (direction.bucket.is_limited()) most = co_await allowance(both, from, most);
     auto buffer = both.worker.buffers.lend();
     const auto got = co_await source.read_some(buffer.span().first(most));
@@ -177,7 +177,7 @@ base::Task<void> carry(Relaying& both, Side from) {
     const auto sent = co_await sink.write(std::string_view(buffer.span().data(), *got));
     if (!sent) co_return both.fail(other(from), sent.error());
     both.moved(from, *got);
-    full = *got == kRead ? full + 1 : 0;
+    full = *got >= kRead ? full + 1 : 0;
     if (full < kFullReads || !may_splice) continue;
     full = 0;
     buffer.give_back();

@@ -21,11 +21,14 @@ std::string held_by(const translate::Transport& transport, const translate::Diag
   auto who = said.message.substr(at + kTaken.size());
   const auto& other = said.other;
   if (who.starts_with("the ")) who.erase(0, 4);
-  if (other.kind == transport.object_kind && !other.name.empty()) {
+  if (other.kind == transport.object_kind && !(other == said.object)) {
     who = other.name_space + "/" + other.name;
   }
   return fmt::format("{} is held by {}", said.message.substr(0, at), who);
 }
+
+translate::Candidate candidate(const objects::TcpService& service) { return {&service, nullptr}; }
+translate::Candidate candidate(const objects::UdpService& service) { return {nullptr, &service}; }
 
 template <class T>
 Verdict judge_ports(const Site& site, const translate::Transport& transport,
@@ -38,9 +41,17 @@ Verdict judge_ports(const Site& site, const translate::Transport& transport,
   if (service.meta.created == 0) {
     service.meta.created = std::numeric_limits<std::int64_t>::max();
   }
+  const auto& name_space = service.meta.name_space;
+  const translate::Surpluses surpluses{
+      {name_space,
+       translate::surplus_of(reader, translator.options(), name_space, candidate(service))}};
   translate::KeyPairs no_pairs;  // a claim needs none
-  const translate::StreamInput input{reader, translator.options(), translator.settings(), map,
-                                     no_pairs};
+  const translate::StreamInput input{
+      reader, translator.options(), translator.settings(), map, no_pairs, &surpluses};
+  for (const auto& each : translate::portless(reader, translator.options(), service)) {
+    if (each.reason == translate::Reason::kPortPending) continue;
+    out.warnings.push_back(translate::without_object(each));
+  }
   for (const auto port : world::ports_of(service)) {
     for (const auto& each : translate::refused_claims(transport, input, port, service)) {
       const bool is_taken = each.reason == translate::Reason::kPortConflict ||

@@ -109,7 +109,8 @@ StreamPortPolicy parse_port_policy(const Json& json) {
     json.fail("spec: expected an object, got none");
     return policy;
   }
-  spec.allow_only({"ingressClassName", "ports", "namespaceSelector", "allowPrivileged"});
+  spec.allow_only({"ingressClassName", "ports", "namespaceSelector", "allowPrivileged",
+                   "autoAllocate", "maxListenersPerNamespace"});
   spec.limit_text("ingressClassName", 0, kLongestName);
   if (spec.get("ports").is_absent()) spec.fail("ports: expected a list, got none");
   spec.limit_items("ports", 1, kMostPolicyPorts);
@@ -117,6 +118,8 @@ StreamPortPolicy parse_port_policy(const Json& json) {
   spec.for_each("ports", [&](const Json& item) { policy.ports.push_back(parse_ports(item)); });
   policy.namespaces = parse_selector(spec.get("namespaceSelector"));
   policy.allows_privileged = spec.boolean("allowPrivileged", false);
+  policy.gives_any_port = spec.boolean("autoAllocate", false);
+  policy.most_ports = parse_count(spec, "maxListenersPerNamespace", 1, kMaxPort).value_or(0);
   return policy;
 }
 

@@ -23,6 +23,8 @@ struct StreamPortPolicy {
   std::vector<PolicyPorts> ports;
   std::optional<LabelSelector> namespaces;  // absent: all of them
   bool allows_privileged = false;           // ports below 1024
+  bool gives_any_port = false;              // to a listener that names none (autoAllocate)
+  std::uint32_t most_ports = 0;  // of one namespace (maxListenersPerNamespace); 0 = no limit
 
   /// Whether the ports of the policy have this one.
   bool has(Protocol protocol, std::uint16_t port) const;

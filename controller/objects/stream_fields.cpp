@@ -22,6 +22,10 @@ constexpr std::size_t kMostListeners = 16;
 constexpr std::size_t kMostBackends = 16;
 constexpr std::size_t kMostNetworks = 256;
 constexpr std::size_t kLongestLabel = 63;
+constexpr std::array kErrorLogLevels = {Named<ErrorLogLevel>{"Info", ErrorLogLevel::kInfo},
+                                        Named<ErrorLogLevel>{"Warn", ErrorLogLevel::kWarn},
+                                        Named<ErrorLogLevel>{"Error", ErrorLogLevel::kError},
+                                        Named<ErrorLogLevel>{"Off", ErrorLogLevel::kOff}};
 constexpr std::array kLogFormats = {Named<bool>{"Text", false}, Named<bool>{"JSON", true}};
 
 /// "0.05" is 50000; at most six digits behind the point.
@@ -119,8 +123,9 @@ void parse_stream_listener(const Json& json, StreamListener& listener) {
   if (json.get("port").is_absent() == range.is_absent()) {
     json.fail("expected exactly one of port and portRange");
   } else if (range.is_absent()) {
-    const auto port = static_cast<std::uint16_t>(json.integer("port", 1, kMaxPort, 0));
+    const auto port = static_cast<std::uint16_t>(json.integer("port", 0, kMaxPort, 0));
     listener.ports = {port, port};
+    listener.takes_any_port = port == 0;
   } else {
     listener.ports = parse_port_range(range);
   }
@@ -143,6 +148,7 @@ void check_listeners(const Json& spec, const std::vector<const StreamListener*>&
       if (one.name == other.name) {
         spec.fail(fmt::format("listeners: two listeners have the name '{}'", one.name));
       }
+      if (one.takes_any_port || other.takes_any_port) continue;
       const auto shared = std::max(one.ports.first, other.ports.first);
       if (one.address == other.address && one.ports.contains(shared) &&
           other.ports.contains(shared)) {
@@ -199,8 +205,12 @@ StreamAccess parse_stream_access(const Json& spec) {
           parse_networks(part, "deny", kMostNetworks)};
 }
 
-StreamLogSettings parse_access_log(const Json& spec) {
+StreamLogSettings parse_logs(const Json& spec) {
   StreamLogSettings log;
+  if (const auto errors = spec.get("errorLog"); !errors.is_absent()) {
+    errors.allow_only({"level"});
+    log.errors = choose(errors, "level", kErrorLogLevels, ErrorLogLevel::kProcess);
+  }
   const auto part = spec.get("accessLog");
   if (part.is_absent()) return log;
   part.allow_only({"enabled", "format", "sampleRatio"});

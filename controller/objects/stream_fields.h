@@ -8,6 +8,7 @@
 
 #include "controller/objects/ingress.h"
 #include "controller/objects/json.h"
+#include "controller/objects/stream_status.h"
 #include "controller/objects/tcp_tls.h"
 #include "proxy/base/duration.h"
 #include "proxy/base/ip_net.h"
@@ -28,8 +29,9 @@ struct PortRange {
 
 struct StreamListener {
   std::string name;
-  PortRange ports;
-  std::string address;  // canonical; empty = all
+  PortRange ports;              // of one that takes any: the port that it was given, 0 before
+  bool takes_any_port = false;  // port: 0
+  std::string address;          // canonical; empty = all
 };
 
 /// What DNS is asked for the name of a host.
@@ -54,10 +56,13 @@ struct StreamAccess {
   std::vector<base::IpNet> denied;
 };
 
+enum class ErrorLogLevel : std::uint8_t { kProcess, kInfo, kWarn, kError, kOff };
+
 struct StreamLogSettings {
   bool is_enabled = true;
   bool is_json = false;
   std::uint32_t per_million = 1'000'000;
+  ErrorLogLevel errors = ErrorLogLevel::kProcess;  // absent: that of the proxy
 };
 
 // --- how they are read; what is wrong is remembered by the Json
@@ -69,6 +74,16 @@ std::optional<std::uint32_t> parse_count(const Json& json, std::string_view key,
                                          std::int64_t high);
 /// name, port or portRange, address.
 void parse_stream_listener(const Json& json, StreamListener& listener);
+/// A listener that takes any port has the one that its status tells.
+template <class Listener>
+void take_allocated_ports(std::vector<Listener>& listeners, const StreamStatus& status) {
+  for (auto& listener : listeners) {
+    if (!listener.takes_any_port) continue;
+    const auto* stands = status.find_listener(listener.name);
+    const std::uint16_t port = stands == nullptr ? 0 : stands->allocated_port;
+    listener.ports = {port, port};
+  }
+}
 /// Each name once, and each port of an address once.
 void check_listeners(const Json& spec, const std::vector<const StreamListener*>& listeners);
 template <class Listener>
@@ -83,6 +98,7 @@ StreamBackend parse_stream_backend(const Json& json);
 /// At most 16, of which one must take something and one must not be a backup.
 void check_backends(const Json& json, const std::vector<StreamBackend>& backends);
 StreamAccess parse_stream_access(const Json& spec);
-StreamLogSettings parse_access_log(const Json& spec);
+/// accessLog and errorLog.
+StreamLogSettings parse_logs(const Json& spec);
 
 }  // namespace penstock::objects

@@ -8,10 +8,57 @@
 #include "proxy/base/text.h"
 
 namespace penstock::objects {
+namespace {
 
-const Condition* StreamStatus::find(std::string_view type) const {
+constexpr auto kMostGenerations = std::numeric_limits<std::int64_t>::max();
+
+std::vector<Condition> parse_conditions(const Json& json) {
+  std::vector<Condition> out;
+  json.for_each("conditions", [&](const Json& item) {
+    out.push_back({item.text("type"), item.text("status"), item.text("reason"),
+                   item.text("message"), item.integer("observedGeneration", 0, kMostGenerations, 0),
+                   item.text("lastTransitionTime")});
+  });
+  return out;
+}
+
+std::string conditions_json(const std::vector<Condition>& conditions) {
+  std::string out;
+  for (const auto& each : conditions) {
+    out += fmt::format(
+        R"({}{{"type":"{}","status":"{}","reason":"{}","message":"{}","observedGeneration":{},"lastTransitionTime":"{}"}})",
+        out.empty() ? "" : ",", each.type, each.status, each.reason,
+        base::escape_json(each.message), each.generation, base::escape_json(each.since));
+  }
+  return out;
+}
+
+std::string listeners_json(const std::vector<ListenerStatus>& listeners) {
+  std::string out;
+  for (const auto& each : listeners) {
+    out += fmt::format(R"({}{{"name":"{}","protocol":"{}","ports":"{}","owner":"{}",)",
+                       out.empty() ? "" : ",", base::escape_json(each.name), each.protocol,
+                       each.ports, base::escape_json(each.owner));
+    if (each.allocated_port != 0) out += fmt::format(R"("allocatedPort":{},)", each.allocated_port);
+    out += fmt::format(R"("conditions":[{}]}})", conditions_json(each.conditions));
+  }
+  return out;
+}
+
+}  // namespace
+
+const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type) {
   const auto found = std::ranges::find(conditions, type, &Condition::type);
   return found == conditions.end() ? nullptr : &*found;
+}
+
+const Condition* StreamStatus::find(std::string_view type) const {
+  return find_condition(conditions, type);
+}
+
+const ListenerStatus* StreamStatus::find_listener(std::string_view name) const {
+  const auto found = std::ranges::find(listeners, name, &ListenerStatus::name);
+  return found == listeners.end() ? nullptr : &*found;
 }
 
 bool StreamStatus::has_port(std::uint16_t port) const {
@@ -26,10 +73,9 @@ bool StreamStatus::has_port(std::uint16_t port) const {
 }
 
 StreamStatus parse_stream_status(const Json& object) {
-  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
   StreamStatus status;
   const auto json = object.get("status");
-  status.generation = json.integer("observedGeneration", 0, kMost, 0);
+  status.generation = json.integer("observedGeneration", 0, kMostGenerations, 0);
   status.ports = json.text("ports");
   status.backends = json.text("backends");
   status.replicas = json.text("replicas");
@@ -40,10 +86,13 @@ StreamStatus parse_stream_status(const Json& object) {
   json.for_each("addresses", [&](const Json& item) {
     status.addresses.push_back({item.text("type"), item.text("value")});
   });
-  json.for_each("conditions", [&](const Json& item) {
-    status.conditions.push_back(
-        {item.text("type"), item.text("status"), item.text("reason"), item.text("message"),
-         item.integer("observedGeneration", 0, kMost, 0), item.text("lastTransitionTime")});
+  status.conditions = parse_conditions(json);
+  json.for_each("listeners", [&](const Json& item) {
+    const auto port =
+        item.integer("allocatedPort", 0, std::numeric_limits<std::uint16_t>::max(), 0);
+    status.listeners.push_back({item.text("name"), item.text("protocol"), item.text("ports"),
+                                item.text("owner"), static_cast<std::uint16_t>(port),
+                                parse_conditions(item)});
   });
   return status;
 }
@@ -67,19 +116,13 @@ std::string status_json(const StreamStatus& status) {
     addresses += fmt::format(R"({}{{"type":"{}","value":"{}"}})", addresses.empty() ? "" : ",",
                              each.type, base::escape_json(each.value));
   }
-  std::string conditions;
-  for (const auto& each : status.conditions) {
-    conditions += fmt::format(
-        R"({}{{"type":"{}","status":"{}","reason":"{}","message":"{}","observedGeneration":{},"lastTransitionTime":"{}"}})",
-        conditions.empty() ? "" : ",", each.type, each.status, each.reason,
-        base::escape_json(each.message), each.generation, base::escape_json(each.since));
-  }
   return fmt::format(
-      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","configVersion":"{}","reason":"{}","class":"{}","address":"{}","algorithm":"{}","conflictWith":"{}","addresses":[{}],"conditions":[{}]}})",
+      R"({{"observedGeneration":{},"ports":"{}","backends":"{}","replicas":"{}","configVersion":"{}","reason":"{}","class":"{}","address":"{}","algorithm":"{}","conflictWith":"{}","addresses":[{}],"conditions":[{}],"listeners":[{}]}})",
       status.generation, status.ports, status.backends, status.replicas,
       base::escape_json(status.config), status.reason, base::escape_json(status.columns.class_name),
       status.columns.address, status.columns.algorithm,
-      base::escape_json(status.columns.conflict_with), addresses, conditions);
+      base::escape_json(status.columns.conflict_with), addresses,
+      conditions_json(status.conditions), listeners_json(status.listeners));
 }
 
 }  // namespace penstock::objects

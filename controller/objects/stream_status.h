@@ -37,6 +37,20 @@ struct StreamAddress {
   bool operator==(const StreamAddress&) const = default;
 };
 
+const Condition* find_condition(const std::vector<Condition>& conditions, std::string_view type);
+
+/// What stands of one listener.
+struct ListenerStatus {
+  std::string name;
+  std::string protocol;              // "TCP", "UDP"
+  std::string ports;                 // that it has: "5432, 6000-6100"
+  std::string owner;                 // who has its ports, the object itself or another; "-": nobody
+  std::uint16_t allocated_port = 0;  // that it was given; 0: it names its ports itself
+  std::vector<Condition> conditions;  // Accepted, Programmed, Conflicted
+
+  bool operator==(const ListenerStatus&) const = default;
+};
+
 struct StreamStatus {
   std::int64_t generation = 0;  // observedGeneration; 0: never written
   std::string ports;            // that the object has: "5432, 6000-6100"
@@ -47,8 +61,10 @@ struct StreamStatus {
   StreamColumns columns;
   std::vector<StreamAddress> addresses;  // where clients reach the ports
   std::vector<Condition> conditions;
+  std::vector<ListenerStatus> listeners;
 
   const Condition* find(std::string_view type) const;
+  const ListenerStatus* find_listener(std::string_view name) const;
   /// Whether the object has had this port.
   bool has_port(std::uint16_t port) const;
   bool operator==(const StreamStatus&) const = default;

@@ -183,7 +183,7 @@ void parse_policies(const Json& spec, TcpService& service) {
     service.retry_timeout = parse_duration(part, "timeout");
   }
   service.access = parse_stream_access(spec);
-  service.log = parse_access_log(spec);
+  service.log = parse_logs(spec);
   parse_limits(spec, service);
   for (const auto& rule : service.rules) {
     check_no_backup(spec, service.load_balancing, rule.backends);
@@ -200,7 +200,8 @@ TcpService parse_tcp_service(const Json& json) {
   if (!spec.is_absent()) {
     // A field that is not understood may be what keeps strangers out: nothing is half served.
     spec.allow_only({"ingressClassName", "listeners", "rules", "loadBalancing", "health",
-                     "timeouts", "retries", "limits", "keepalive", "access", "accessLog", "drain"});
+                     "timeouts", "retries", "limits", "keepalive", "access", "accessLog",
+                     "errorLog", "drain"});
   }
   service.class_name = spec.optional_text("ingressClassName");
   spec.limit_text("ingressClassName", 0, kLongestName);
@@ -212,6 +213,7 @@ TcpService parse_tcp_service(const Json& json) {
   check_tls(spec, service);
   parse_policies(spec, service);
   service.status = parse_stream_status(json);
+  take_allocated_ports(service.listeners, service.status);
   return service;
 }
 

@@ -49,7 +49,7 @@ void parse_udp_policies(const Json& spec, UdpService& service) {
         parse_count(part, "packetsPerSecondPerIP", 0, kMostPackets);
   }
   service.access = parse_stream_access(spec);
-  service.log = parse_access_log(spec);
+  service.log = parse_logs(spec);
   check_no_backup(spec, service.load_balancing, service.backends);
 }
 
@@ -63,7 +63,7 @@ UdpService parse_udp_service(const Json& json) {
   if (!spec.is_absent()) {
     // A field that is not understood may be what keeps strangers out: nothing is half served.
     spec.allow_only({"ingressClassName", "listeners", "backends", "loadBalancing", "health",
-                     "session", "limits", "access", "accessLog"});
+                     "session", "limits", "access", "accessLog", "errorLog"});
   }
   service.class_name = spec.optional_text("ingressClassName");
   spec.limit_text("ingressClassName", 0, kLongestName);
@@ -75,6 +75,7 @@ UdpService parse_udp_service(const Json& json) {
   check_backends(spec, service.backends);
   parse_udp_policies(spec, service);
   service.status = parse_stream_status(json);
+  take_allocated_ports(service.listeners, service.status);
   return service;
 }
 

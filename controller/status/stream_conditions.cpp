@@ -22,6 +22,7 @@ struct ReasonRow {
 constexpr ReasonRow kReasons[] = {
     {Reason::kInvalidSpec, "InvalidSpec", "Accepted"},
     {Reason::kPortNotAllowed, "PortNotAllowed", "Accepted"},
+    {Reason::kPortPending, "PortPending", "Accepted"},
     {Reason::kPortReserved, "PortReserved", "Accepted"},
     {Reason::kPortConflict, "PortConflict", "Accepted"},
     {Reason::kSniConflict, "SNIConflict", "Accepted"},
@@ -34,12 +35,13 @@ constexpr ReasonRow kReasons[] = {
 };
 
 /// True with `good`, unless a diagnostic of this condition says no.
-Condition judged(std::string_view type, std::string_view good, const StreamView& view) {
+Condition judged(std::string_view type, std::string_view good,
+                 const std::vector<Diagnostic>& diagnostics) {
   for (const auto& row : kReasons) {
     if (row.condition != type) continue;
     std::string message;
     std::size_t count = 0;
-    for (const auto& each : view.diagnostics) {
+    for (const auto& each : diagnostics) {
       if (each.reason != row.reason) continue;
       if (++count <= kMostInMessage) {
         message.append(message.empty() ? "" : "; ").append(translate::without_object(each));
@@ -52,14 +54,16 @@ Condition judged(std::string_view type, std::string_view good, const StreamView&
   return {std::string(type), "True", std::string(good), "", 0, {}};
 }
 
-Condition programmed(const StreamView& view) {
+/// Of the whole object or of a listener, which has some ports or none.
+Condition programmed(const StreamView& view, std::string_view who, bool has_ports,
+                     const std::string& bind_problem) {
   Condition out{"Programmed", "False", "Pending", "", 0, {}};
-  if (view.ports.empty()) {
+  if (!has_ports) {
     out.reason = "NotAccepted";
-    out.message = "the object has none of its ports";
-  } else if (!view.bind_problem.empty()) {
+    out.message = fmt::format("the {} has none of its ports", who);
+  } else if (!bind_problem.empty()) {
     out.reason = "BindFailed";
-    out.message = view.bind_problem;
+    out.message = bind_problem;
   } else if (view.programmed == view.proxies && view.proxies > 0) {
     out.status = "True";
     out.reason = "Programmed";
@@ -101,8 +105,8 @@ Condition backends_healthy(const StreamView& view) {
   return {"BackendsHealthy", "False", "NoEndpoints", message, 0, {}};
 }
 
-Condition conflicted(const StreamView& view) {
-  for (const auto& each : view.diagnostics) {
+Condition conflicted(const std::vector<Diagnostic>& diagnostics) {
+  for (const auto& each : diagnostics) {
     if (!translate::is_conflict(each.reason)) continue;
     return {"Conflicted",
             "True",
@@ -114,12 +118,40 @@ Condition conflicted(const StreamView& view) {
   return {"Conflicted", "False", "NoConflict", "", 0, {}};
 }
 
-std::string conflict_with(const StreamView& view) {
-  for (const auto& each : view.diagnostics) {
-    if (!translate::is_conflict(each.reason)) continue;
-    return each.other.name.empty() ? "ConfigMap" : objects::to_string(each.other);
+/// Who has a port that is wanted; "-": nobody else.
+std::string conflict_with(const std::vector<Diagnostic>& diagnostics) {
+  const auto found = std::ranges::find_if(
+      diagnostics, [](const Diagnostic& each) { return translate::is_conflict(each.reason); });
+  return found == diagnostics.end() ? "-" : objects::to_string(found->other);
+}
+
+/// A condition that does not change its status keeps its time.
+void date(std::vector<Condition>& conditions, const std::vector<Condition>& before,
+          std::int64_t generation, const std::string& now) {
+  for (auto& each : conditions) {
+    each.generation = generation;
+    const auto* known = objects::find_condition(before, each.type);
+    const bool stands = known != nullptr && known->status == each.status && !known->since.empty();
+    each.since = stands ? known->since : now;
   }
-  return "-";
+}
+
+objects::ListenerStatus listener_status(const objects::StreamStatus& before, const StreamView& view,
+                                        const ListenerView& listener, const std::string& now) {
+  objects::ListenerStatus out;
+  out.name = listener.name;
+  out.protocol = listener.protocol;
+  out.ports = objects::print_ports(listener.ports);
+  out.allocated_port = listener.allocated_port;
+  out.owner = conflict_with(listener.diagnostics);
+  if (out.owner == "-" && !listener.ports.empty()) out.owner = view.owner;
+  out.conditions = {judged("Accepted", "Accepted", listener.diagnostics),
+                    programmed(view, "listener", !listener.ports.empty(), listener.bind_problem),
+                    conflicted(listener.diagnostics)};
+  const auto* stands = before.find_listener(listener.name);
+  date(out.conditions, stands == nullptr ? std::vector<Condition>() : stands->conditions,
+       view.generation, now);
+  return out;
 }
 
 /// A controller that starts has not read its own pod yet.
@@ -143,15 +175,18 @@ objects::StreamStatus make_status(const objects::StreamStatus& before, const Str
   out.backends = fmt::format("{}/{}", view.ready_endpoints, view.endpoints);
   out.replicas = fmt::format("{}/{}", view.programmed, view.proxies);
   out.columns = view.columns;
-  out.columns.conflict_with = conflict_with(view);
-  out.conditions = {judged("Accepted", "Accepted", view),
-                    judged("ResolvedRefs", "ResolvedRefs", view), programmed(view)};
+  out.columns.conflict_with = conflict_with(view.diagnostics);
+  const auto& problems = view.bind_problems;
+  out.conditions = {
+      judged("Accepted", "Accepted", view.diagnostics),
+      judged("ResolvedRefs", "ResolvedRefs", view.diagnostics),
+      programmed(view, "object", !view.ports.empty(), problems.empty() ? "" : problems.back())};
   if (const auto exposure = exposure_of(before, view)) {
     out.conditions.push_back(*exposure);
     if (is_good(*exposure)) out.addresses = view.addresses.value_or(before.addresses);
   }
   out.conditions.push_back(backends_healthy(view));
-  out.conditions.push_back(conflicted(view));
+  out.conditions.push_back(conflicted(view.diagnostics));
   // The table has other parts, too: its name tells of this object as long as the object stands.
   const bool is_same_object = before.generation == out.generation && before.ports == out.ports;
   out.config = is_same_object && !before.config.empty() ? before.config : view.config;
@@ -159,11 +194,9 @@ objects::StreamStatus make_status(const objects::StreamStatus& before, const Str
   out.reason = "Programmed";
   const auto worst = std::ranges::find_if_not(out.conditions, is_good);
   if (worst != out.conditions.end()) out.reason = worst->reason;
-  for (auto& each : out.conditions) {
-    each.generation = view.generation;
-    const auto* known = before.find(each.type);
-    const bool stands = known != nullptr && known->status == each.status && !known->since.empty();
-    each.since = stands ? known->since : now;
+  date(out.conditions, before.conditions, view.generation, now);
+  for (const auto& each : view.listeners) {
+    out.listeners.push_back(listener_status(before, view, each, now));
   }
   return out;
 }

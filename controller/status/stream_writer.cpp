@@ -24,26 +24,6 @@ constexpr std::chrono::milliseconds kCatchUp{3'000};
 constexpr std::size_t kStreamsAtOnce = 8;
 constexpr std::size_t kMostStreams = 100'000;
 
-/// Ports by the owner of their parts: "TCPService db/mysql".
-std::map<std::string, std::vector<std::uint16_t>> ports_by_owner(
-    const std::map<snapshot::PartKey, snapshot::PartPtr>& parts) {
-  std::map<std::string, std::vector<std::uint16_t>> out;
-  for (auto each = parts.lower_bound({snapshot::PartKind::kStream, ""}); each != parts.end();
-       ++each) {
-    if (const auto* tcp = std::get_if<snapshot::Stream>(each->second.get())) {
-      out[tcp->owner].push_back(tcp->port);
-    } else if (const auto* udp = std::get_if<snapshot::UdpStream>(each->second.get())) {
-      out[udp->owner].push_back(udp->port);
-    }
-  }
-  for (auto& [owner, ports] : out) {
-    std::ranges::sort(ports);
-    const auto repeats = std::ranges::unique(ports);
-    ports.erase(repeats.begin(), repeats.end());
-  }
-  return out;
-}
-
 std::vector<const objects::StreamBackend*> backends_of(const objects::TcpService& service) {
   std::vector<const objects::StreamBackend*> out;
   for (const auto& rule : service.rules) {
@@ -127,6 +107,7 @@ void StreamWriter::set_leading(bool is_leading) {
   due_at_.reset();
   due_.clear();
   writing_.clear();
+  allocations_.clear();
   events_.stop();
 }
 
@@ -145,10 +126,11 @@ void StreamWriter::update_after(std::chrono::milliseconds delay) {
 void StreamWriter::compare() {
   const auto view = view_();
   if (view.live.proxies == 0 || view.live.proxies_at(1) == 0) return;
-  ports_ = ports_by_owner(view.translator->parts());
+  held_ = held_by_owner(view.translator->parts());
   if (known_.size() > kMostStreams) known_.clear();
   compare_kind<objects::TcpService>(view, translate::kTcp);
   compare_kind<objects::UdpService>(view, translate::kUdp);
+  allocations_.end_round();
   compare_unreadable(view);
   report_config_maps(view);
   write_next();
@@ -179,8 +161,11 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
                                translate::Reason::kInvalidSpec});
     out.generation = unreadable->second.meta.generation;
   }
-  const auto owner = objects::to_string(key);
-  if (const auto found = ports_.find(owner); found != ports_.end()) out.ports = found->second;
+  out.owner = objects::to_string(key);
+  static const PortsAtAddress kNothing;
+  const auto found_held = held_.find(out.owner);
+  const auto& held = found_held == held_.end() ? kNothing : found_held->second;
+  out.ports = ports_of(held);
   std::set<std::string> seen;
   for (const auto* backend : backends_of(service)) {
     const auto part = translate::upstream_part(transport, meta, *backend);
@@ -199,7 +184,13 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
     out.endpoints += std::max(ready, known);
   }
   for (const auto& each : view.live.problems) {
-    if (each.starts_with(owner + ": ")) out.bind_problem = each.substr(owner.size() + 2);
+    if (!each.starts_with(out.owner + ": ")) continue;
+    out.bind_problems.push_back(each.substr(out.owner.size() + 2));
+  }
+  allocations_.give(*view.world, *view.translator, transport, service, out.diagnostics);
+  out.listeners = listener_views(transport, view.translator->options(), service, held, out);
+  for (std::size_t i = 0; i < out.listeners.size(); ++i) {
+    out.listeners[i].allocated_port = allocations_.port_of(meta.uid, service.listeners[i]);
   }
   auto& remembered = known_[meta.uid];
   if (remembered.generation != out.generation || remembered.ports != out.ports) {
@@ -210,7 +201,7 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
   out.proxies = view.live.proxies;
   out.programmed = view.live.proxies_at(remembered.version);
   out.config = view.live.config;
-  const bool is_tcp = transport.object_kind == objects::Kind::kTcpService;
+  const bool is_tcp = transport.protocol == objects::Protocol::kTcp;
   out.exposed =
       exposed(view.exposure, is_tcp ? objects::Protocol::kTcp : objects::Protocol::kUdp, out.ports);
   out.may_be_exposed = view.exposure.is_pod_unread;
@@ -226,7 +217,9 @@ void StreamWriter::consider(const objects::ObjectKey& object, const objects::Met
   // The watch may still lag behind what was written last.
   const bool is_recent =
       !known.written.conditions.empty() && now - known.written_at < kStreamRewrite;
-  const auto& before = is_recent ? known.written : stands;
+  auto before = is_recent ? known.written : stands;
+  // Where the kind is of an older version, which has no such field, it would be written for ever.
+  if (before.listeners.empty()) before.listeners = known.written.listeners;
   auto wanted = make_status(before, view, rfc3339_now());
   if (wanted == before) {
     due_.erase(meta.uid);
@@ -247,7 +240,7 @@ void StreamWriter::consider(const objects::ObjectKey& object, const objects::Met
   if (!is_conflict_new) return;
   for (const auto& each : view.diagnostics) {
     const auto uid = each.other.name.empty() ? "" : uid_of(world, each.other);
-    if (uid.empty()) continue;
+    if (uid.empty() || each.other == object) continue;
     due.for_owners.push_back({each.other, uid, "PortWanted",
                               fmt::format("{} wants it, too: {}", objects::to_string(object),
                                           translate::without_object(each)),

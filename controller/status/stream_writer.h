@@ -18,6 +18,7 @@
 #include "controller/status/events.h"
 #include "controller/status/exposure.h"
 #include "controller/status/stream_conditions.h"
+#include "controller/status/stream_listeners.h"
 #include "controller/translate/stream_port.h"
 #include "controller/translate/translator.h"
 #include "controller/world/world.h"
@@ -91,10 +92,11 @@ class StreamWriter {
   std::function<View()> view_;
   bool is_leading_ = false;
   std::optional<base::SteadyTime> due_at_;
-  std::map<std::string, Known> known_;                       // by uid
-  std::map<std::string, std::vector<std::uint16_t>> ports_;  // by owner, for one comparison
-  std::set<std::string> said_;                               // names of Events about ConfigMaps
-  std::map<std::string, Write> due_;                         // by uid
+  std::map<std::string, Known> known_;  // by uid
+  HeldByOwner held_;                    // for one comparison
+  Allocations allocations_;
+  std::set<std::string> said_;        // names of Events about ConfigMaps
+  std::map<std::string, Write> due_;  // by uid
   std::map<std::string, kube::Call> writing_;
   kube::OneTimer timer_;
 };

@@ -14,6 +14,7 @@ enum class Reason : std::uint8_t {
   kPortNotAllowed,
   kPortReserved,
   kPortConflict,
+  kPortPending,  // it takes any, and has none yet
   kSniConflict,
   kRefNotPermitted,
   kBackendNotFound,
@@ -38,7 +39,7 @@ struct Diagnostic {
   std::string field;    // a JSON pointer into the object; may be empty
   std::string message;  // names the key, what was expected and what was found
   Reason reason = Reason::kNone;
-  objects::ObjectKey other = {};  // who has the port or the path; no name: a ConfigMap
+  objects::ObjectKey other = {};  // who has the port or the path
 
   auto operator<=>(const Diagnostic&) const = default;
   bool operator==(const Diagnostic&) const = default;

@@ -67,6 +67,14 @@ class Reader {
     facts_.push_back(world::fact(world::Question::kUdpPort, std::to_string(port)));
     return world_.udp_services_of(port);
   }
+  std::vector<const objects::TcpService*> tcp_services_in(const std::string& name_space) {
+    facts_.push_back(world::fact(world::Question::kNamespace, name_space));
+    return world_.tcp_services_in(name_space);
+  }
+  std::vector<const objects::UdpService*> udp_services_in(const std::string& name_space) {
+    facts_.push_back(world::fact(world::Question::kNamespace, name_space));
+    return world_.udp_services_in(name_space);
+  }
   world::PortPolicies port_policies() {
     facts_.push_back(world::fact(world::Question::kPolicies, ""));
     return world_.port_policies();

@@ -76,18 +76,18 @@ std::string upstream_part(const Transport& transport, const objects::Meta& meta,
 }
 
 /// HTTP, HTTPS and the status servers are TCP: a UDP port of the same number is free.
-const char* StreamPort::reserved_for() const {
-  if (transport_.protocol == objects::Protocol::kUdp) return nullptr;
-  if (port_ == in_.options.http_port) return "HTTP";
-  if (port_ == in_.options.https_port) return "HTTPS";
-  const auto& reserved = in_.options.reserved_ports;
-  return std::ranges::find(reserved, port_) == reserved.end() ? nullptr : "Penstock itself";
+const char* reserved_for(const Transport& transport, const Options& options, std::uint16_t port) {
+  if (transport.protocol == objects::Protocol::kUdp) return nullptr;
+  if (port == options.http_port) return "HTTP";
+  if (port == options.https_port) return "HTTPS";
+  const auto& reserved = options.reserved_ports;
+  return std::ranges::find(reserved, port) == reserved.end() ? nullptr : "Penstock itself";
 }
 
 const StreamEntry* StreamPort::claim_for_config_map() {
   const auto entry = in_.config_map.find(port_);
   if (entry == in_.config_map.end()) return nullptr;
-  grants_.push_back({"the " + config_map_owner(), ""});
+  grants_.push_back({"the " + config_map_owner(), "", config_map_key()});
   const auto& [key, name_space] = std::tie(entry->second.key, entry->second.name_space);
   if (const auto* what = reserved_for()) {
     report(entry->second, fmt::format("{}: port {} is reserved for {}", key, port_, what));
@@ -118,9 +118,9 @@ bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
       return false;
     }
   }
-  if (auto why = refused_because(in_.reader, in_.options, transport_.protocol, port_,
-                                 meta.name_space, transport_.config_map);
-      !why.empty()) {
+  const PortRequest request{transport_.protocol, port_, meta.name_space, transport_.config_map,
+                            in_.surpluses};
+  if (auto why = refused_because(in_.reader, in_.options, request); !why.empty()) {
     report(meta, field, Reason::kPortNotAllowed, std::move(why));
     return false;
   }
@@ -133,7 +133,7 @@ bool StreamPort::claim(const objects::Meta& meta, std::size_t index,
     report(meta, field, found->reason,
            fmt::format("{} is already taken by {}", found->what,
                        is_own ? "another listener of this object" : grant.owner),
-           is_own ? objects::ObjectKey() : grant.object);
+           grant.object);
     return false;
   }
   if (is_beside_https) {
@@ -301,13 +301,14 @@ void StreamPort::report(const objects::Meta& meta, std::string field, Reason rea
                               other});
 }
 
-void StreamPort::report(const StreamEntry& entry, std::string message) {
+objects::ObjectKey StreamPort::config_map_key() const {
   const auto& path = in_.options.*transport_.path;
   const auto slash = path.find('/');
-  out_.diagnostics.push_back(
-      {{objects::Kind::kConfigMap, path.substr(0, slash), path.substr(slash + 1)},
-       "/data/" + entry.key,
-       std::move(message)});
+  return {objects::Kind::kConfigMap, path.substr(0, slash), path.substr(slash + 1)};
+}
+
+void StreamPort::report(const StreamEntry& entry, std::string message) {
+  out_.diagnostics.push_back({config_map_key(), "/data/" + entry.key, std::move(message)});
 }
 
 }  // namespace penstock::translate

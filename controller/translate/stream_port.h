@@ -17,6 +17,7 @@
 #include "controller/translate/key_pairs.h"
 #include "controller/translate/name_claim.h"
 #include "controller/translate/options.h"
+#include "controller/translate/port_quota.h"
 #include "controller/translate/reader.h"
 #include "controller/translate/stream_map.h"
 
@@ -28,6 +29,7 @@ struct StreamInput {
   const settings::GlobalSettings& settings;
   const StreamMap& config_map;
   KeyPairs& pairs;
+  const Surpluses* surpluses = nullptr;                 // ports that namespaces may not have
   const std::set<std::string>* passed_hosts = nullptr;  // by ssl-passthrough of their Ingresses
 };
 
@@ -54,6 +56,9 @@ struct BackendPolicy {
   const objects::StreamBalancing& load_balancing;
   const objects::StreamHealth& health;
 };
+
+/// What Penstock itself has the port for, or null.
+const char* reserved_for(const Transport& transport, const Options& options, std::uint16_t port);
 
 /// Name of the upstream's part that a backend of an object leads to.
 std::string upstream_part(const Transport& transport, const objects::Meta& meta,
@@ -119,7 +124,7 @@ class StreamPort {
   struct Grant {
     std::string owner;  // "the TCPService data/db"
     std::string address;
-    objects::ObjectKey object = {};                 // of an object; else the ConfigMap's
+    objects::ObjectKey object;
     std::optional<NameClaim> names = std::nullopt;  // nothing: the whole port
   };
   /// Why a grant leaves no room for what is wanted at an address.
@@ -128,7 +133,10 @@ class StreamPort {
   bool yields_to_ingress(const objects::Meta& meta, const std::string& field,
                          const NameClaim& names);
   void report_to_ingresses(const objects::Meta& meta, const NameClaim& names);
-  const char* reserved_for() const;
+  const char* reserved_for() const {
+    return translate::reserved_for(transport_, in_.options, port_);
+  }
+  objects::ObjectKey config_map_key() const;
   UpstreamDemand demand_of(const BackendPolicy& policy, const objects::StreamBackend& from) const;
   bool check(const BackendPolicy& policy, const objects::StreamBackend& from,
              const std::string& field);

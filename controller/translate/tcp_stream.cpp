@@ -68,7 +68,8 @@ Stream make_listener(StreamPort& port, const TcpService& service, std::size_t in
   stream.keepalive.idle = service.keepalive_idle.value_or(stream.keepalive.idle);
   stream.keepalive.interval = service.keepalive_interval.value_or(stream.keepalive.interval);
   stream.keepalive.probes = service.keepalive_probes.value_or(stream.keepalive.probes);
-  stream.log = {service.log.is_enabled, service.log.is_json, service.log.per_million};
+  stream.log = {service.log.is_enabled, service.log.is_json, service.log.per_million,
+                static_cast<snapshot::ErrorLevel>(service.log.errors)};
   const BackendPolicy policy{service.meta, service.load_balancing, service.health};
   for (std::size_t i = 0; i < service.rules.size(); ++i) {
     const auto& from = service.rules[i];

@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
-#include "controller/annotations/annotations.h"
-#include "controller/translate/class_selection.h"
 #include "controller/translate/host.h"
 #include "controller/translate/tcp_stream.h"
 #include "controller/translate/udp_stream.h"
@@ -17,11 +16,6 @@ namespace {
 
 /// Also a job when no Secret is named: it gives the self-signed certificate.
 constexpr char kDefault[] = "";
-
-objects::ObjectKey config_map_key(const std::string& path) {
-  const auto slash = path.find('/');
-  return {objects::Kind::kConfigMap, path.substr(0, slash), path.substr(slash + 1)};
-}
 
 }  // namespace
 
@@ -41,8 +35,9 @@ PartChanges Translator::translate(const world::World& world, const world::Touche
   }
   pairs_.forget(touched.facts);
   // In the order of what builds on what: a later kind may be marked by an earlier one.
-  for (const auto kind : {JobKind::kSettings, JobKind::kReview, JobKind::kHost, JobKind::kTcpStream,
-                          JobKind::kUdpStream, JobKind::kUpstream, JobKind::kCertificate}) {
+  for (const auto kind :
+       {JobKind::kSettings, JobKind::kReview, JobKind::kHost, JobKind::kPortQuota,
+        JobKind::kTcpStream, JobKind::kUdpStream, JobKind::kUpstream, JobKind::kCertificate}) {
     run_kind(kind, world);
   }
   dirty_.clear();
@@ -59,9 +54,11 @@ void Translator::mark_everything(const world::World& world) {
   });
   world.for_each<objects::TcpService>([&](const objects::TcpService& service) {
     mark_ports(JobKind::kTcpStream, world::ports_of(service));
+    dirty_.insert({JobKind::kPortQuota, service.meta.name_space});
   });
   world.for_each<objects::UdpService>([&](const objects::UdpService& service) {
     mark_ports(JobKind::kUdpStream, world::ports_of(service));
+    dirty_.insert({JobKind::kPortQuota, service.meta.name_space});
   });
 }
 
@@ -75,6 +72,7 @@ void Translator::mark(const world::World&, const world::Touched& touched) {
   for (const auto& key : touched.ingresses) {
     dirty_.insert({JobKind::kReview, world::path_of(key)});
   }
+  for (const auto& each : touched.stream_namespaces) dirty_.insert({JobKind::kPortQuota, each});
   mark_ports(JobKind::kTcpStream, touched.tcp_ports);
   mark_ports(JobKind::kUdpStream, touched.udp_ports);
 }
@@ -122,17 +120,20 @@ Output Translator::compute(const JobKey& key, Reader& reader, const world::World
       return translate_host({reader, pairs_, options_, settings_,
                              [this](const objects::Ingress& each) { return policy_of(each); }},
                             name);
+    case JobKind::kPortQuota:
+      return run_quota(reader, name, world);
     case JobKind::kTcpStream: {
       const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
       const bool has_hosts = port == options_.https_port && !passed_hosts_.empty();
       if (!tcp_map_.contains(port) && world.tcp_services_of(port).empty() && !has_hosts) return {};
-      return translate_tcp_stream({reader, options_, settings_, tcp_map_, pairs_, &passed_hosts_},
-                                  port);
+      return translate_tcp_stream(
+          {reader, options_, settings_, tcp_map_, pairs_, &surpluses_, &passed_hosts_}, port);
     }
     case JobKind::kUdpStream: {
       const auto port = base::parse_integer<std::uint16_t>(name).value_or(0);
       if (!udp_map_.contains(port) && world.udp_services_of(port).empty()) return {};
-      return translate_udp_stream({reader, options_, settings_, udp_map_, pairs_}, port);
+      return translate_udp_stream({reader, options_, settings_, udp_map_, pairs_, &surpluses_},
+                                  port);
     }
     case JobKind::kUpstream: {
       const auto found = demands_.find(name);
@@ -145,103 +146,6 @@ Output Translator::compute(const JobKey& key, Reader& reader, const world::World
   if (name == kDefault) return translate_default_certificate(reader, pairs_, options_);
   return certificate_counts_.contains(name) ? translate_certificate(reader, pairs_, name)
                                             : Output{};
-}
-
-Output Translator::run_settings(Reader& reader) {
-  Output out;
-  settings::GlobalSettings now;
-  if (!options_.config_map.empty()) {
-    if (const auto* map = reader.find<objects::ConfigMap>(options_.config_map)) {
-      for (auto& problem : settings::apply_global(map->data, now)) {
-        out.diagnostics.push_back({config_map_key(options_.config_map), "/data/" + problem.key,
-                                   std::move(problem.message)});
-      }
-    }
-  }
-  auto tcp_map = read_map(reader, options_.tcp_services, out);
-  auto udp_map = read_map(reader, options_.udp_services, out);
-  if (now.ingress != settings_.ingress ||
-      now.no_redirect_prefixes != settings_.no_redirect_prefixes) {
-    mark_all(JobKind::kReview);
-    mark_all(JobKind::kHost);
-  }
-  if (now.stream != settings_.stream) {
-    mark_all(JobKind::kTcpStream);
-    mark_all(JobKind::kUdpStream);
-    for (const auto& host : passed_hosts_) dirty_.insert({JobKind::kHost, host});
-  }
-  replace_map(tcp_map_, std::move(tcp_map), JobKind::kTcpStream);
-  replace_map(udp_map_, std::move(udp_map), JobKind::kUdpStream);
-  settings_ = std::move(now);
-  default_policy_ = std::make_shared<const settings::IngressPolicy>(settings_.ingress);
-  auto global = settings_.proxy;
-  global.instance = options_.instance;
-  if (options_.http_port != 0) {
-    global.listeners.push_back({options_.listen_address, options_.http_port, false});
-  }
-  if (options_.https_port != 0) {
-    global.listeners.push_back({options_.listen_address, options_.https_port, true});
-  }
-  out.add(snapshot::PartKind::kGlobal, "", std::move(global));
-  return out;
-}
-
-StreamMap Translator::read_map(Reader& reader, const std::string& path, Output& out) const {
-  if (path.empty()) return {};
-  const auto* map = reader.find<objects::ConfigMap>(path);
-  return map == nullptr ? StreamMap() : read_stream_map(*map, out.diagnostics);
-}
-
-void Translator::replace_map(StreamMap& map, StreamMap now, JobKind kind) {
-  for (const auto* each : {&map, &now}) {
-    for (const auto& [port, entry] : *each) dirty_.insert({kind, std::to_string(port)});
-  }
-  map = std::move(now);
-}
-
-Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
-  Output out;
-  const auto path = ingress.meta.name_space + "/" + ingress.meta.name;
-  policies_.erase(path);
-  served_.erase(path);
-  if (!is_ours(reader, ingress, options_)) return out;
-  auto read =
-      annotations::read(ingress.meta.annotations, options_.annotation_prefix, settings_.ingress);
-  for (auto& problem : read.problems) {
-    out.diagnostics.push_back(
-        {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
-         annotation_field(problem.annotation),
-         std::move(problem.message),
-         problem.is_served ? Reason::kAnnotationRefused : Reason::kAnnotationIgnored});
-  }
-  if (read.policy.passes_tls_through && !options_.passes_tls_through) {
-    const auto annotation = options_.annotation_prefix + "/ssl-passthrough";
-    out.diagnostics.push_back(
-        {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
-         annotation_field(annotation),
-         annotation + ": expected the controller to have the flag --enable-ssl-passthrough, "
-                      "without it TLS is ended here",
-         Reason::kAnnotationIgnored});
-  }
-  const bool is_catch_all = is_refused(ingress, options_);
-  if (is_catch_all) {
-    out.diagnostics.push_back(
-        {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
-         "/spec/defaultBackend",
-         "an Ingress with a default backend is not served here (--disable-catch-all)",
-         Reason::kInvalidSpec});
-  }
-  if (!read.is_left_out && !is_catch_all) served_.insert(path);
-  policies_[path] = read.policy == *default_policy_
-                        ? default_policy_
-                        : std::make_shared<const settings::IngressPolicy>(std::move(read.policy));
-  return out;
-}
-
-std::shared_ptr<const settings::IngressPolicy> Translator::policy_of(
-    const objects::Ingress& ingress) {
-  const auto found = policies_.find(ingress.meta.name_space + "/" + ingress.meta.name);
-  return found == policies_.end() ? default_policy_ : found->second;
 }
 
 void Translator::finish(const JobKey& key, Reader& reader, Output output) {

@@ -18,6 +18,7 @@
 #include "controller/translate/job.h"
 #include "controller/translate/key_pairs.h"
 #include "controller/translate/options.h"
+#include "controller/translate/port_quota.h"
 #include "controller/translate/reader.h"
 #include "controller/translate/stream_map.h"
 
@@ -63,7 +64,16 @@ class Translator {
   const StreamMap& udp_map() const { return udp_map_; }
 
  private:
-  enum class JobKind { kSettings, kReview, kHost, kTcpStream, kUdpStream, kUpstream, kCertificate };
+  enum class JobKind {
+    kSettings,
+    kReview,
+    kHost,
+    kPortQuota,  // of a namespace
+    kTcpStream,
+    kUdpStream,
+    kUpstream,
+    kCertificate
+  };
   using JobKey = std::pair<JobKind, std::string>;
   struct Job {
     std::vector<world::Fact> facts;
@@ -89,6 +99,7 @@ class Translator {
   StreamMap read_map(Reader& reader, const std::string& path, Output& out) const;
   void replace_map(StreamMap& map, StreamMap now, JobKind kind);
   Output run_review(Reader& reader, const objects::Ingress& ingress);
+  Output run_quota(Reader& reader, const std::string& name_space, const world::World& world);
   void finish(const JobKey& key, Reader& reader, Output output);
   void set_facts(Jobs::iterator job, std::vector<world::Fact> facts);
   void set_demands(Jobs::iterator job, Output& output);
@@ -113,6 +124,7 @@ class Translator {
   std::shared_ptr<const settings::IngressPolicy> default_policy_;
   StreamMap tcp_map_;
   StreamMap udp_map_;
+  Surpluses surpluses_;
   KeyPairs pairs_;
   std::unordered_map<std::string, std::shared_ptr<const settings::IngressPolicy>> policies_;
   std::set<std::string> served_;

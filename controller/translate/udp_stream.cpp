@@ -36,7 +36,8 @@ void add_listener(StreamPort& port, const UdpService& service,
       service.max_sessions_per_address.value_or(stream.max_sessions_per_address);
   stream.packets_per_second_per_address =
       service.packets_per_second_per_address.value_or(stream.packets_per_second_per_address);
-  stream.log = {service.log.is_enabled, service.log.is_json, service.log.per_million};
+  stream.log = {service.log.is_enabled, service.log.is_json, service.log.per_million,
+                static_cast<snapshot::ErrorLevel>(service.log.errors)};
   const BackendPolicy policy{service.meta, service.load_balancing, service.health};
   for (std::size_t i = 0; i < service.backends.size(); ++i) {
     port.add_backend(policy, service.backends[i], fmt::format("/spec/backends/{}", i),

@@ -19,6 +19,7 @@ enum class Question : char {
   kSlices = 'e',     // the EndpointSlices of a Service
   kTcpPort = 's',    // the TCPServices that listen on a port
   kUdpPort = 'u',    // the UDPServices that do
+  kNamespace = 'n',  // the TCPServices and UDPServices of a namespace
   kPolicies = 'p',   // all StreamPortPolicies
   kAddresses = 'a',  // what a DNS name resolves to
 };

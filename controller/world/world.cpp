@@ -23,6 +23,11 @@ auto look_up(const Index& index, const Key& key) {
   return found == index.end() ? typename Index::mapped_type{} : found->second;
 }
 
+void touch_namespace(const std::string& name_space, Touched& touched) {
+  touched.facts.push_back(fact(Question::kNamespace, name_space));
+  touched.stream_namespaces.insert(name_space);
+}
+
 }  // namespace
 
 std::string path_of(const objects::ObjectKey& key) {
@@ -60,6 +65,8 @@ void World::index(const objects::TcpService& service, bool adds, Touched& touche
     touched.facts.push_back(fact(Question::kTcpPort, std::to_string(port)));
     touched.tcp_ports.insert(port);
   }
+  change_index(tcp_by_namespace_, service.meta.name_space, service, adds);
+  touch_namespace(service.meta.name_space, touched);
 }
 
 void World::index(const objects::UdpService& service, bool adds, Touched& touched) {
@@ -68,6 +75,8 @@ void World::index(const objects::UdpService& service, bool adds, Touched& touche
     touched.facts.push_back(fact(Question::kUdpPort, std::to_string(port)));
     touched.udp_ports.insert(port);
   }
+  change_index(udp_by_namespace_, service.meta.name_space, service, adds);
+  touch_namespace(service.meta.name_space, touched);
 }
 
 void World::index(const objects::StreamPortPolicy&, bool, Touched& touched) {
@@ -180,6 +189,16 @@ std::vector<const objects::TcpService*> World::tcp_services_of(std::uint16_t por
 
 std::vector<const objects::UdpService*> World::udp_services_of(std::uint16_t port) const {
   return look_up(by_udp_port_, port);
+}
+
+std::vector<const objects::TcpService*> World::tcp_services_in(
+    const std::string& name_space) const {
+  return look_up(tcp_by_namespace_, name_space);
+}
+
+std::vector<const objects::UdpService*> World::udp_services_in(
+    const std::string& name_space) const {
+  return look_up(udp_by_namespace_, name_space);
 }
 
 PortPolicies World::port_policies() const {

@@ -28,6 +28,7 @@ struct Touched {
   std::set<objects::ObjectKey> ingresses;
   std::set<std::uint16_t> tcp_ports;
   std::set<std::uint16_t> udp_ports;
+  std::set<std::string> stream_namespaces;  // whose TCPServices or UDPServices differ
 
   bool empty() const { return facts.empty(); }
 };
@@ -70,6 +71,9 @@ class World {
   std::vector<const objects::EndpointSlice*> slices_of(std::string_view service_path) const;
   std::vector<const objects::TcpService*> tcp_services_of(std::uint16_t port) const;
   std::vector<const objects::UdpService*> udp_services_of(std::uint16_t port) const;
+  /// Those of a namespace; in no particular order.
+  std::vector<const objects::TcpService*> tcp_services_in(const std::string& name_space) const;
+  std::vector<const objects::UdpService*> udp_services_in(const std::string& name_space) const;
   PortPolicies port_policies() const;
   /// Null while the name has never been resolved.
   const std::vector<base::Address>* addresses_of(std::string_view name) const;
@@ -106,6 +110,8 @@ class World {
   Index<std::string, objects::EndpointSlice> by_service_;
   Index<std::uint16_t, objects::TcpService> by_tcp_port_;
   Index<std::uint16_t, objects::UdpService> by_udp_port_;
+  Index<std::string, objects::TcpService> tcp_by_namespace_;
+  Index<std::string, objects::UdpService> udp_by_namespace_;
   std::unordered_map<std::string, std::vector<base::Address>, base::TextHash, std::equal_to<>>
       addresses_;
   std::unordered_map<std::string, std::vector<SrvTarget>, base::TextHash, std::equal_to<>> targets_;
@@ -118,11 +124,13 @@ class World {
 std::string path_of(const objects::ObjectKey& key);
 /// The hosts under which an Ingress is found, without repeats.
 std::set<std::string> hosts_of(const objects::Ingress& ingress);
-/// The ports under which a TCPService or UDPService is found.
+/// The ports under which a TCPService or UDPService is found. A listener that takes any port and
+/// has none yet is not found by port.
 template <class T>
 std::set<std::uint16_t> ports_of(const T& service) {
   std::set<std::uint16_t> ports;
   for (const auto& listener : service.listeners) {
+    if (listener.ports.first == 0) continue;
     for (int port = listener.ports.first; port <= listener.ports.last; ++port) {
       ports.insert(static_cast<std::uint16_t>(port));
     }

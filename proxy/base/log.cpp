@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -12,6 +13,7 @@ namespace penstock::base::log {
 namespace {
 
 Format chosen_format = Format::kText;
+std::atomic<Level> chosen_level = Level::kInfo;
 
 spdlog::level::level_enum to_spdlog(Level level) {
   switch (level) {
@@ -28,8 +30,12 @@ spdlog::level::level_enum to_spdlog(Level level) {
 }
 
 std::shared_ptr<spdlog::logger>& logger() {
-  static auto instance = std::make_shared<spdlog::logger>(
-      "penstock", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  static auto instance = [] {
+    auto first = std::make_shared<spdlog::logger>(
+        "penstock", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    first->set_level(spdlog::level::debug);
+    return first;
+  }();
   return instance;
 }
 
@@ -48,19 +54,23 @@ void start(std::string_view program, Level level, Format format) {
   fresh->set_pattern(format == Format::kJson
                          ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","program":"%n",%v})"
                          : "%Y-%m-%dT%H:%M:%S.%e%z %l %n: %v");
-  fresh->set_level(to_spdlog(level));
+  fresh->set_level(spdlog::level::debug);
   fresh->flush_on(spdlog::level::debug);
   logger() = std::move(fresh);
+  set_level(level);
 }
 
-void set_level(Level level) { logger()->set_level(to_spdlog(level)); }
+void set_level(Level level) { chosen_level.store(level, std::memory_order_relaxed); }
 
-bool is_enabled(Level level) { return logger()->should_log(to_spdlog(level)); }
+bool is_enabled(Level level) { return level >= chosen_level.load(std::memory_order_relaxed); }
 
 void write(Level level, std::string_view message) { write(level, message, {}); }
 
 void write(Level level, std::string_view message, std::span<const Field> fields) {
-  if (!is_enabled(level)) return;
+  if (is_enabled(level)) write_always(level, message, fields);
+}
+
+void write_always(Level level, std::string_view message, std::span<const Field> fields) {
   const bool is_json = chosen_format == Format::kJson;
   auto line =
       is_json ? fmt::format("\"message\":\"{}\"", escape_json(message)) : escape_controls(message);

@@ -34,6 +34,8 @@ struct Field {
   bool is_number = false;
 };
 void write(Level level, std::string_view message, std::span<const Field> fields);
+/// Whatever the level of the process: somebody has asked for lines about this.
+void write_always(Level level, std::string_view message, std::span<const Field> fields);
 
 template <class... Args>
 void debug(fmt::format_string<Args...> format, Args&&... args) {

@@ -21,6 +21,22 @@ Level level_of(const StreamError& error) {
   return error.side == base::Side::kClient ? Level::kInfo : Level::kWarn;
 }
 
+bool is_wanted(snapshot::ErrorLevel wanted, Level level) {
+  switch (wanted) {
+    case snapshot::ErrorLevel::kProcess:
+      break;
+    case snapshot::ErrorLevel::kInfo:
+      return level >= Level::kInfo;
+    case snapshot::ErrorLevel::kWarn:
+      return level >= Level::kWarn;
+    case snapshot::ErrorLevel::kError:
+      return level >= Level::kError;
+    case snapshot::ErrorLevel::kOff:
+      return false;
+  }
+  return base::log::is_enabled(level);
+}
+
 std::string message_of(const StreamError& error) {
   auto text =
       fmt::format("{}: {} session: {}", error.owner, error.protocol, base::word_of(error.reason));
@@ -48,7 +64,7 @@ std::string_view word_of(Phase phase) {
 void log_error(WorkerParts& worker, const StreamError& error) {
   note(worker, error);
   const auto level = level_of(error);
-  if (!base::log::is_enabled(level)) return;
+  if (!is_wanted(error.level, level)) return;
   const auto suppressed = worker.error_lines.admit(worker.clock.now());
   if (!suppressed) return;
   std::vector<Field> fields{{"stream", error.stream},
@@ -66,7 +82,7 @@ void log_error(WorkerParts& worker, const StreamError& error) {
   }
   if (!error.detail.empty()) fields.emplace_back("detail", error.detail);
   if (*suppressed != 0) fields.emplace_back("not_logged", *suppressed);
-  base::log::write(level, message_of(error), fields);
+  base::log::write_always(level, message_of(error), fields);
 }
 
 }  // namespace penstock::session

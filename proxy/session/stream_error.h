@@ -9,6 +9,7 @@
 #include "proxy/base/asio.h"
 #include "proxy/base/end_reason.h"
 #include "proxy/session/worker_parts.h"
+#include "proxy/snapshot/policy/stream_log.h"
 
 namespace penstock::session {
 
@@ -27,6 +28,7 @@ struct StreamError {
   std::string_view stream;  // "tcp/5432"
   std::string_view owner;   // "TCPService db/mysql"
   std::string_view protocol = "TCP";
+  snapshot::ErrorLevel level = snapshot::ErrorLevel::kProcess;  // of the object
   base::EndReason reason = base::EndReason::kInternal;
   base::Side side = base::Side::kClient;
   Phase phase = Phase::kProxying;

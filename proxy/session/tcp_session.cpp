@@ -338,6 +338,7 @@ void TcpSession::write_error(base::EndReason reason) {
   StreamError error;
   error.stream = port_name(stream_->name);
   error.owner = stream_->owner;
+  error.level = stream_->log.errors;
   error.reason = reason;
   error.side = side_;
   error.phase = phase_;

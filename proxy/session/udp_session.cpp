@@ -297,6 +297,7 @@ void UdpSession::write_error(base::EndReason reason, base::error_code code) {
   error.stream = stream.name;
   error.owner = stream.owner;
   error.protocol = "UDP";
+  error.level = stream.log.errors;
   error.reason = reason;
   error.side = is_of_endpoint ? base::Side::kUpstream : base::Side::kClient;
   error.phase = is_of_endpoint ? Phase::kProxying : Phase::kAdmission;

@@ -1,6 +1,7 @@
 """UDP ports on a real API server: DNS through them, with dnsmasq behind."""
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -151,6 +152,13 @@ class Streams(TestCase):
         for expected in ('1641-1642', '2/2', 'True', 'Programmed', '1/1', self.name, '*',
                          'RoundRobin', '-'):
             self.assertIn(expected, rows[1])
+        listeners = self.cluster.get('TCPService', 'whole', self.name)['status']['listeners']
+        self.assertEqual([(each['ports'], each['owner']) for each in listeners],
+                         [(port, f'TCPService {self.name}/whole') for port in ('1641', '1642')])
+        for listener in listeners:
+            self.assertEqual([(each['type'], each['status']) for each in listener['conditions']],
+                             [('Accepted', 'True'), ('Programmed', 'True'),
+                              ('Conflicted', 'False')])
         self.assertEqual([reason for reason, _ in self.events('whole')], ['Programmed'])
         since = self.condition('whole', 'Programmed')['lastTransitionTime']
         # A change of the spec: observedGeneration follows, the time stays.
@@ -174,8 +182,10 @@ class Streams(TestCase):
         self.assertIn(f'port 1651 is already taken by the TCPService {self.name}/owner',
                       found['message'])
         self.wait_condition('loser', 'Accepted', 'False', 'PortConflict')
-        self.assertEqual(self.cluster.get('TCPService', 'loser', self.name)['status']
-                         ['conflictWith'], f'TCPService {self.name}/owner')
+        stands = self.cluster.get('TCPService', 'loser', self.name)['status']
+        self.assertEqual(stands['conflictWith'], f'TCPService {self.name}/owner')
+        self.assertEqual([(each['ports'], each['owner']) for each in stands['listeners']],
+                         [('', f'TCPService {self.name}/owner')])
         wait_until('the conflict is counted', lambda: self.metric(
             'penstock_controller_stream_port_conflicts') == 1)
         self.assertEqual(self.condition('owner', 'Programmed')['status'], 'True')
@@ -258,6 +268,32 @@ class Policies(TestCase):
         cls.cluster.install_crds()
         cls.start_echo(13)
 
+    def is_open(self, port):
+        try:
+            with socket.create_connection((self.address, port), 1):
+                return True
+        except OSError:
+            return False
+
+    def echo_at(self, name, port):
+        self.cluster.apply(
+            {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'TCPService',
+             'metadata': {'name': name, 'namespace': self.name},
+             'spec': {'ingressClassName': self.name,
+                      'listeners': [{'name': 'main', 'port': port}],
+                      'rules': [{'backends': [{'service': {'name': 'echo', 'port': 7}}]}]}})
+
+    def stands(self, name):
+        return self.cluster.get('TCPService', name, self.name).get('status', {})
+
+    def condition(self, name, kind):
+        return next((each for each in self.stands(name).get('conditions', ())
+                     if each['type'] == kind), {})
+
+    def allocated(self, name):
+        return next((each.get('allocatedPort') for each in self.stands(name).get('listeners', ())),
+                    None)
+
     def test_a_policy_opens_and_closes_ports(self):
         def policy(**more):
             self.cluster.apply(
@@ -266,20 +302,10 @@ class Policies(TestCase):
                  'spec': {'ingressClassName': self.name,
                           'ports': [{'start': 17, 'end': 19, 'protocol': 'TCP'}], **more}})
 
-        def is_open(port):
-            try:
-                with socket.create_connection((self.address, port), 1):
-                    return True
-            except OSError:
-                return False
+        is_open = self.is_open
         self.service('echo', [13], port=7, target=7000)
         for port in (18, 1701):
-            self.cluster.apply(
-                {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'TCPService',
-                 'metadata': {'name': f'echo-{port}', 'namespace': self.name},
-                 'spec': {'ingressClassName': self.name,
-                          'listeners': [{'name': 'main', 'port': port}],
-                          'rules': [{'backends': [{'service': {'name': 'echo', 'port': 7}}]}]}})
+            self.echo_at(f'echo-{port}', port)
         wait_until('the high port is open', lambda: is_open(1701))
         self.assertFalse(is_open(18))
         policy(allowPrivileged=True, namespaceSelector={'matchLabels': {'ports': 'low'}})
@@ -291,6 +317,60 @@ class Policies(TestCase):
         self.cluster.delete('StreamPortPolicy', self.name)
         wait_until('the high port is open again', lambda: is_open(1701))
         wait_until('the low port is closed again', lambda: not is_open(18))
+        for port in (18, 1701):
+            self.cluster.delete('TCPService', f'echo-{port}', self.name)
+
+    def test_listeners_with_port_0_get_one(self):
+        self.service('echo', [13], port=7, target=7000)
+        self.echo_at('first', 0)
+
+        def message(name):
+            return self.condition(name, 'Accepted').get('message', '')
+        wait_until('the status says why there is none',
+                   lambda: 'no StreamPortPolicy with autoAllocate' in message('first'))
+        self.cluster.apply(
+            {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'StreamPortPolicy',
+             'metadata': {'name': self.name},
+             'spec': {'ingressClassName': self.name, 'autoAllocate': True,
+                      'ports': [{'start': 1711, 'end': 1712, 'protocol': 'TCP'}]}})
+        self.addCleanup(self.cluster.delete, 'StreamPortPolicy', self.name)
+        self.echo_at('second', 0)
+        ports = {}
+        for name in ('first', 'second'):
+            wait_until(f'{name} has a port', lambda: self.allocated(name) in (1711, 1712))
+            ports[name] = self.allocated(name)
+            wait_until(f'{name} is programmed',
+                       lambda: self.condition(name, 'Programmed').get('status') == 'True')
+            self.assertTrue(self.is_open(ports[name]), name)
+        self.assertEqual(set(ports.values()), {1711, 1712})
+        self.echo_at('third', 0)
+        wait_until('the third is told', lambda: 'all are taken' in message('third'))
+        # A new leader gives nobody another port, and who goes leaves room.
+        self.controller.kill(signal.SIGTERM)
+        self.start_controller()
+        self.wait_serving()
+        self.cluster.delete('TCPService', 'second', self.name)
+        wait_until('the third has its port', lambda: self.allocated('third') == ports['second'])
+        wait_until('it answers', lambda: self.is_open(ports['second']))
+        self.assertEqual(self.allocated('first'), ports['first'])
+        self.assertTrue(self.is_open(ports['first']))
+
+    def test_a_namespace_has_so_many_ports(self):
+        self.service('echo', [13], port=7, target=7000)
+        self.cluster.apply(
+            {'apiVersion': 'penstock.dev/v1alpha1', 'kind': 'StreamPortPolicy',
+             'metadata': {'name': self.name},
+             'spec': {'ingressClassName': self.name, 'maxListenersPerNamespace': 1,
+                      'ports': [{'start': 1721, 'end': 1729}]}})
+        self.addCleanup(self.cluster.delete, 'StreamPortPolicy', self.name)
+        self.echo_at('one', 1721)
+        wait_until('the first is open', lambda: self.is_open(1721))
+        self.echo_at('two', 1722)
+        wait_until('the second is told', lambda: 'expected at most 1 ports' in
+                   self.condition('two', 'Accepted').get('message', ''))
+        self.assertFalse(self.is_open(1722))
+        self.cluster.delete('TCPService', 'one', self.name)
+        wait_until('there is room', lambda: self.is_open(1722))
 
 
 if __name__ == '__main__':

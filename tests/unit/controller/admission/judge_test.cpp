@@ -188,6 +188,19 @@ TEST_F(JudgeTest, WarnsOfAPortOfAnotherOrRefusesIt) {
   EXPECT_THAT(ask_tcp(443).warnings, testing::ElementsAre(HasSubstr("reserved for HTTPS")));
 }
 
+TEST_F(JudgeTest, WarnsOfOnePortTooManyAndOfAPortThatNobodyGives) {
+  cluster.put(objects::Kind::kStreamPortPolicy, "few",
+              R"("spec":{"ports":[{"start":5000,"end":5009}],"maxListenersPerNamespace":1})");
+  EXPECT_EQ(ask_tcp(5000), Verdict());
+  cluster.put(
+      objects::Kind::kTcpService, "shop/owner",
+      R"("spec":{"listeners":[{"name":"a","port":5001}],"rules":[{"backends":[{"service":{"name":"web","port":80}}]}]})");
+  EXPECT_THAT(ask_tcp(5000).warnings,
+              testing::ElementsAre(HasSubstr("expected at most 1 ports of StreamPortPolicy few")));
+  EXPECT_THAT(ask_tcp(0).warnings,
+              testing::ElementsAre(HasSubstr("no StreamPortPolicy with autoAllocate")));
+}
+
 TEST_F(JudgeTest, NamesOfAPortAreHeldOneByOne) {
   const auto spec = [](std::string_view name) {
     return fmt::format(

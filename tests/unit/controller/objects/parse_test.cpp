@@ -142,9 +142,29 @@ TEST(ParseTcpService, ReadsPortRanges) {
         R"({"name": "main", "portRange": {"start": 2, "end": 1}})",
         R"({"name": "main", "portRange": {"start": 2000, "end": 3024}})",
         R"({"name": "main", "portRange": {"start": 0, "end": 1}})",
-        R"({"name": "main", "port": 0})", R"({"name": "main", "portRange": {"start": 1}})"}) {
+        R"({"name": "main", "port": -1})", R"({"name": "main", "portRange": {"start": 1}})"}) {
     refused(Kind::kTcpService, with(bad));
   }
+}
+
+TEST(ParseTcpService, AListenerThatTakesAnyPortHasTheOneOfItsStatus) {
+  const auto with = [](std::string_view status) {
+    return fmt::format(R"({{"metadata": {{"name": "s", "namespace": "n"}}, "spec": {{
+      "listeners": [{{"name": "a", "port": 0}}, {{"name": "b", "port": 0}}, {{"name": "c", "port": 7}}],
+      "rules": [{{"backends": [{{"host": {{"name": "h", "port": 1}}}}]}}]}},
+      "status": {{"listeners": [{}]}}}})",
+                       status);
+  };
+  const auto fresh = read<TcpService>(Kind::kTcpService, with(""));
+  EXPECT_TRUE(fresh.listeners[0].takes_any_port);
+  EXPECT_EQ(fresh.listeners[0].ports.first, 0);
+  const auto given = read<TcpService>(Kind::kTcpService,
+                                      with(R"({"name": "b", "allocatedPort": 9000, "ports": "9000"},
+                                 {"name": "c", "allocatedPort": 9001})"));
+  EXPECT_EQ(given.listeners[0].ports.last, 0);
+  EXPECT_EQ(given.listeners[1].ports.first, 9000);
+  EXPECT_EQ(given.listeners[1].ports.last, 9000);
+  EXPECT_EQ(given.listeners[2].ports.first, 7) << "it names its own";
 }
 
 TEST(ParseTcpService, RefusesWhatHasNoMeaning) {

@@ -148,7 +148,7 @@ TEST(StreamConditions, EachFailureHasItsReason) {
   view.ready_endpoints = 0;
   EXPECT_EQ(text(make_status({}, view, "").conditions[3]), "BackendsHealthy=False NoEndpoints");
   view = all_well();
-  view.bind_problem = "cannot open tcp/3306: Address already in use (errno 98)";
+  view.bind_problems = {"cannot open tcp/3306: Address already in use (errno 98)"};
   const auto bind = make_status({}, view, "").conditions[2];
   EXPECT_EQ(text(bind), "Programmed=False BindFailed");
   EXPECT_THAT(bind.message, HasSubstr("errno 98"));
@@ -187,6 +187,7 @@ TEST(StreamStatus, IsReadAsItWasWritten) {
   auto view = all_well();
   view.exposed = {"Exposed", "True", "ServicePort", "m", 0, {}};
   view.addresses = std::vector{kAddress, {"Hostname", "edge.test"}};
+  view.listeners = {{"main", "TCP", {1}, 0, {}, ""}, {"any", "TCP", {}, 7000, {}, ""}};
   const auto status = make_status({}, view, "2026-01-31T12:00:00Z");
   objects::Parser parser;
   const auto json =
@@ -196,6 +197,41 @@ TEST(StreamStatus, IsReadAsItWasWritten) {
   const auto parsed = parser.parse(objects::Kind::kTcpService, json);
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(std::get<objects::Ptr<objects::TcpService>>(*parsed)->status, status);
+}
+
+TEST(StreamConditions, TellOfEachListener) {
+  auto view = all_well();
+  view.owner = "TCPService db/mysql";
+  view.listeners = {{"main", "TCP", {3306}, 0, {}, ""}, {"more", "TCP", {}, 4000, {}, ""}};
+  const translate::Diagnostic lost{kObject,
+                                   "/spec/listeners/1/port",
+                                   "port 4000 is taken",
+                                   Reason::kPortConflict,
+                                   {objects::Kind::kConfigMap, "p", "tcp"}};
+  view.diagnostics = {lost};
+  view.listeners[1].diagnostics = {lost};
+  const auto status = make_status({}, view, "then");
+  EXPECT_EQ(status.columns.conflict_with, "ConfigMap p/tcp");
+  ASSERT_EQ(status.listeners.size(), 2U);
+  const auto& [main, more] = std::tie(status.listeners[0], status.listeners[1]);
+  EXPECT_EQ(main.name, "main");
+  EXPECT_EQ(main.ports, "3306");
+  EXPECT_EQ(main.owner, "TCPService db/mysql");
+  EXPECT_THAT(texts(main.conditions),
+              ElementsAre("Accepted=True Accepted", "Programmed=True Programmed",
+                          "Conflicted=False NoConflict"));
+  EXPECT_EQ(more.ports, "");
+  EXPECT_EQ(more.allocated_port, 4000);
+  EXPECT_EQ(more.owner, "ConfigMap p/tcp");
+  EXPECT_THAT(texts(more.conditions),
+              ElementsAre("Accepted=False PortConflict", "Programmed=False NotAccepted",
+                          "Conflicted=True PortConflict"));
+  EXPECT_EQ(make_status(status, view, "now"), status) << "times stand";
+  view.listeners[0].bind_problem = "cannot open tcp/3306: Permission denied (errno 13)";
+  const auto closed = make_status(status, view, "now");
+  EXPECT_EQ(text(closed.listeners[0].conditions[1]), "Programmed=False BindFailed");
+  EXPECT_EQ(closed.listeners[0].conditions[1].since, "now");
+  EXPECT_EQ(closed.listeners[0].conditions[0].since, "then");
 }
 
 TEST(StreamStatus, PrintsAndReadsPorts) {

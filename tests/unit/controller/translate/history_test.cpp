@@ -188,11 +188,12 @@ class History {
     cluster_.put(
         kind, path,
         fmt::format(
-            R"("spec":{{"listeners":[{{"name":"main","port":{}{}{}}},{{"name":"more","portRange":{{"start":{},"end":{}}}{}}}],
-                   {}}})",
+            R"("spec":{{"listeners":[{{"name":"main","port":{}{}{}}},{{"name":"more","portRange":{{"start":{},"end":{}}}{}}},{{"name":"any","port":0}}],
+                   {}}},"status":{{"ports":"{}","listeners":[{{"name":"any","allocatedPort":{}}}]}})",
             9000 + pick(3), kAddresses[static_cast<std::size_t>(pick(3))], tls, 9000 + pick(2),
             9001 + pick(2), tls,
-            kind == Kind::kTcpService ? R"("rules":[{)" + match + backends + "}]" : backends),
+            kind == Kind::kTcpService ? R"("rules":[{)" + match + backends + "}]" : backends,
+            9000 + pick(4), pick(2) == 0 ? 0 : 9000 + pick(4)),
         pick(4));
   }
   void change_namespace() {
@@ -215,10 +216,14 @@ class History {
     }
     static constexpr std::array kMore = {"",
                                          R"(,"namespaceSelector":{"matchLabels":{"served":"yes"}})",
-                                         R"(,"ingressClassName":"nginx")", R"(,"unknown":1)"};
+                                         R"(,"ingressClassName":"nginx")",
+                                         R"(,"unknown":1)",
+                                         R"(,"maxListenersPerNamespace":1)",
+                                         R"(,"maxListenersPerNamespace":3)",
+                                         R"(,"autoAllocate":true)"};
     cluster_.put(Kind::kStreamPortPolicy, path,
                  fmt::format(R"("spec":{{"ports":[{{"start":{},"end":9001}}]{}}})", 9000 + pick(2),
-                             kMore[static_cast<std::size_t>(pick(4))]));
+                             kMore[static_cast<std::size_t>(pick(7))]));
   }
   void change_addresses() {
     std::vector<base::Address> addresses;

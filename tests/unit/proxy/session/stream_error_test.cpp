@@ -9,7 +9,7 @@ class StreamErrorTest : public StreamTest {
  protected:
   StreamErrorTest() {
     base::log::start("proxy", base::log::Level::kInfo, base::log::Format::kJson);
-    testing::internal::CaptureStderr();
+    capture();
     stream_.owner = "TCPService n/s";
   }
   ~StreamErrorTest() override {
@@ -17,13 +17,17 @@ class StreamErrorTest : public StreamTest {
     if (is_capturing_) captured();
     base::log::start("penstock", base::log::Level::kInfo, base::log::Format::kText);
   }
+  void capture() {
+    testing::internal::CaptureStderr();
+    is_capturing_ = true;
+  }
   std::string captured() {
     is_capturing_ = false;
     return testing::internal::GetCapturedStderr();
   }
 
  private:
-  bool is_capturing_ = true;
+  bool is_capturing_ = false;
 };
 
 std::size_t count_of(std::string_view text, std::string_view what) {
@@ -92,6 +96,36 @@ TEST_F(StreamErrorTest, AFloodOfFailuresIsNoFloodOfLines) {
   EXPECT_LE(lines, static_cast<std::size_t>(10 * (seconds + 2) + 1)) << log;
   if (seconds == 0) {
     EXPECT_TRUE(log.contains(R"("not_logged":)")) << log;
+  }
+}
+
+/// A failure of the backend warns; the object and the process say from where on there are lines.
+TEST_F(StreamErrorTest, TheObjectsLevelGoesBeforeThatOfTheProcess) {
+  using enum snapshot::ErrorLevel;
+  struct Case {
+    base::log::Level process;
+    snapshot::ErrorLevel object;
+    bool has_line;
+  };
+  const auto dead = free_port();
+  int count = 0;
+  for (const auto& each :
+       {Case{base::log::Level::kWarn, kProcess, true},
+        Case{base::log::Level::kError, kProcess, false},
+        Case{base::log::Level::kError, kInfo, true}, Case{base::log::Level::kError, kWarn, true},
+        Case{base::log::Level::kInfo, kError, false}, Case{base::log::Level::kInfo, kOff, false}}) {
+    base::log::set_level(each.process);
+    stream_.log.errors = each.object;
+    // Each with a line of its own in the access log.
+    global_.access_log.stream_format = fmt::format("{} $reason.", ++count);
+    set(snapshot::PartKind::kGlobal, "", global_);
+    serve({dead});
+    follow(*std::make_unique<Socket>(connect()));
+    expect_line(fmt::format("{} connect_refused.", count));
+    const auto log = captured();
+    EXPECT_EQ(log.contains(R"("reason":"connect_refused")"), each.has_line)
+        << int(each.process) << " " << snapshot::name_of(each.object) << ": " << log;
+    capture();
   }
 }
 

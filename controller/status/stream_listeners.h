@@ -1,0 +1,68 @@
+#pragma once
+// What each listener of a TCPService or UDPService has, for its status, and ports for listeners
+// that take any. Pure.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/status/stream_conditions.h"
+#include "controller/translate/options.h"
+#include "controller/translate/stream_port.h"
+#include "controller/translate/translator.h"
+#include "controller/world/world.h"
+
+namespace penstock::status {
+
+/// Ports with the address that each is held at; empty: every address.
+using PortsAtAddress = std::set<std::pair<std::uint16_t, std::string>>;
+/// What streams hold, by the owner: "TCPService db/mysql".
+using HeldByOwner = std::map<std::string, PortsAtAddress>;
+HeldByOwner held_by_owner(const std::map<snapshot::PartKey, snapshot::PartPtr>& parts);
+
+/// Sorted, without repeats.
+std::vector<std::uint16_t> ports_of(const PortsAtAddress& held);
+
+/// `bind_problems` are those of the object's streams: "cannot open tcp/3306: ...".
+template <class T>
+std::vector<ListenerView> listener_views(const translate::Transport& transport,
+                                         const translate::Options& options, const T& service,
+                                         const PortsAtAddress& held, const StreamView& view);
+
+/// Ports that were given to listeners and stand in no status yet, by the object's uid and the
+/// listener's name. While a replica leads it is the only one that gives any.
+class Allocations {
+ public:
+  /// Gives a port to each listener of the object that takes any and has none, or has one that
+  /// somebody else has. Tells `diagnostics`, those of the object, where no policy has one free.
+  template <class T>
+  void give(const world::World& world, const translate::Translator& translator,
+            const translate::Transport& transport, const T& service,
+            std::vector<translate::Diagnostic>& diagnostics);
+  /// Forgets what was given to objects that `give` was not called for since the last time.
+  void end_round();
+  /// What a listener was given, or has by its status; 0: nothing.
+  std::uint16_t port_of(const std::string& uid, const objects::StreamListener& listener) const;
+  void clear() { given_.clear(); }
+
+ private:
+  struct Given {
+    objects::Protocol protocol = objects::Protocol::kTcp;
+    std::uint16_t port = 0;
+  };
+  bool is_given(objects::Protocol protocol, std::uint16_t port) const;
+  /// Nothing: no policy gives any; 0: none is free.
+  std::optional<std::uint16_t> find_free(const world::World& world,
+                                         const translate::Translator& translator,
+                                         const translate::Transport& transport,
+                                         const objects::Meta& meta,
+                                         const std::string& listener) const;
+
+  std::map<std::pair<std::string, std::string>, Given> given_;
+  std::set<std::string> seen_;  // uids, in this round
+};
+
+}  // namespace penstock::status

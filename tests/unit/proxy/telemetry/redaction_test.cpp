@@ -50,7 +50,7 @@ TEST(Redaction, NoMoreIsLeftOfABinaryByteThanItsKind) {
 
 TEST(Redaction, WhatIsSaidCannotBeReadAndItsShapeCan) {
   EXPECT_EQ(redacted("AUTH user pa55Word!\r\n"), R"(AAAA aaaa aa99Aaaa!\r\n)");
-  EXPECT_EQ(redacted("\0\0\0\x08\x04\xd2\x16\x2f"s), R"(\0\0\0...../)");
+  EXPECT_EQ(redacted("\0\0\0\x08\x04\xd2\x16\x2f"s), R"(\0\0\0..../)");
   EXPECT_EQ(redacted("*1\r\n$4\r\nPING\r\n"), R"(*9\r\n$9\r\nAAAA\r\n)");
   EXPECT_EQ(redacted("p\xc3\xa4\x1b[31m\x7f"), "a...[99a.") << "nothing that moves a terminal";
   EXPECT_EQ(redacted(""), "");

@@ -137,6 +137,7 @@ void Taps::check() {
   for (auto& [id, each] : taps_) {
     if (!each.is_over && each.until <= now) has_changed = each.is_over = true;
     if (each.is_over || is_left(each)) each.tap.written->end();
+    if (is_left(each)) each.tap.written->take();  // sessions may hold it for as long as they last
   }
   has_changed |= std::erase_if(taps_, [&](const auto& each) { return is_left(each.second); }) > 0;
   if (has_changed) push();

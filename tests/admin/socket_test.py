@@ -243,7 +243,7 @@ endpoints: [{{addresses: [127.0.0.1]}}]
             self.site.wait('all of them', lambda: self.site.local(
                 '/v1/sessions', port=f'tcp/{self.tcp}')[1]['active'] >= 66)
             lines = self.lines_of(tap)
-        self.assertEqual(sum(int(each.split()[4]) for each in lines
+        self.assertEqual(sum(int(each.split()[3]) for each in lines
                              if each.startswith('the bytes of ')), 2, lines[-3:])
         self.wait_idle()
 

@@ -21,9 +21,11 @@ using base::HttpRequest;
 
 constexpr std::string_view kApi = "/api/v1/";
 constexpr std::string_view kProxy = "proxy/";
-constexpr std::array<std::string_view, 7> kReads = {
-    "summary", "hosts", "upstreams", "streams", "certificates", "errors", "actions"};
-constexpr std::array<std::string_view, 3> kActions = {"drain", "undrain", "log-level"};
+constexpr std::array<std::string_view, 9> kReads = {"summary",  "hosts",        "upstreams",
+                                                    "streams",  "certificates", "errors",
+                                                    "sessions", "tap",          "actions"};
+constexpr std::array<std::string_view, 5> kActions = {"drain", "undrain", "log-level", "tap",
+                                                      "tap-end"};
 constexpr std::size_t kLongestParameters = 512;  // of an audit line
 
 std::string parameters_of(const HttpRequest& request) {

@@ -1,4 +1,5 @@
-// `penstock tap`: a line when a session of a port begins, and one when it ends.
+// `penstock tap`: a line when a session of a port begins, and one when it ends; with --bytes its
+// first bytes between them, as the proxy has redacted them.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -24,6 +25,7 @@ struct TapFlags {
   std::string port;
   std::string client;
   std::string duration = "1m";
+  std::size_t bytes = 0;  // 0: none
 };
 
 volatile std::sig_atomic_t is_tap_interrupted = 0;
@@ -35,6 +37,11 @@ base::Result<bool> print_tapped(const base::Result<std::string>& answer) {
     for (const auto& line : json.texts("lines")) std::cout << printable(line) << "\n";
     const auto dropped = json.integer("dropped", 0, std::numeric_limits<std::int64_t>::max(), 0);
     if (dropped != 0) std::cout << fmt::format("{} lines were left out\n", dropped);
+    const auto not_recorded =
+        json.integer("not_recorded", 0, std::numeric_limits<std::int64_t>::max(), 0);
+    if (not_recorded != 0) {
+      std::cout << fmt::format("the bytes of {} sessions were left out\n", not_recorded);
+    }
     std::cout << std::flush;
     return json.boolean("is_over", true);
   });
@@ -49,9 +56,10 @@ base::Result<void> follow(const TapFlags& flags) {
   std::signal(SIGTERM, [](int) { is_tap_interrupted = 1; });
   AdminSocket socket(flags.socket);
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*duration).count();
-  const auto begun = socket.ask(
-      "POST", "/v1/tap",
-      {{"port", flags.port}, {"client", flags.client}, {"seconds", std::to_string(seconds)}});
+  AdminSocket::Parameters parameters{
+      {"port", flags.port}, {"client", flags.client}, {"seconds", std::to_string(seconds)}};
+  if (flags.bytes != 0) parameters["bytes"] = std::to_string(flags.bytes);
+  const auto begun = socket.ask("POST", "/v1/tap", std::move(parameters));
   if (!begun) return std::unexpected(begun.error());
   const auto id = objects::read_json<std::string>(
       *begun, [](const objects::Json& json) { return json.text("id"); });
@@ -79,10 +87,16 @@ int run_tap(const TapFlags& flags) {
 Subcommand add_tap(CLI::App& app) {
   auto* command = app.add_subcommand(
       "tap",
-      "Follow a TCP port: a line when a session begins, and one with the reason when it ends");
+      "Follow a TCP or UDP port: a line when a session begins, and one with the reason when it "
+      "ends");
   auto flags = std::make_shared<TapFlags>();
-  command->add_option("port", flags->port, "tcp/5432")->required();
+  command->add_option("port", flags->port, "tcp/5432 or udp/53")->required();
   command->add_option("--client", flags->client, "Clients of this address or CIDR only");
+  command
+      ->add_option("--bytes", flags->bytes,
+                   "Show the first N bytes of each direction of sessions that begin, with every "
+                   "letter, digit and binary byte hidden")
+      ->check(CLI::Range(1, 4096));
   command->add_option("--duration", flags->duration, "How long, 1s to 10m")->capture_default_str();
   command->add_option("--socket", flags->socket, "Admin socket of the running proxy")
       ->capture_default_str();

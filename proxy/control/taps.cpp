@@ -32,9 +32,17 @@ std::string random_id() {
 base::Result<telemetry::Tap> read_tap(const HttpRequest& request) {
   telemetry::Tap out;
   out.port = std::string(request.parameter("port"));
-  if (!out.port.starts_with("tcp/") || out.port.size() < 5 || out.port.size() > kLongestTapped) {
-    return base::fail(fmt::format("port: expected tcp/PORT, got '{}'",
+  const bool has_kind = out.port.starts_with("tcp/") || out.port.starts_with("udp/");
+  if (!has_kind || out.port.size() < 5 || out.port.size() > kLongestTapped) {
+    return base::fail(fmt::format("port: expected tcp/PORT or udp/PORT, got '{}'",
                                   std::string_view(out.port).substr(0, kLongestTapped)));
+  }
+  if (const auto text = request.parameter("bytes"); !text.empty()) {
+    out.bytes = base::parse_integer<std::size_t>(text).value_or(0);
+    if (out.bytes < 1 || out.bytes > telemetry::Tap::kMostBytes) {
+      return base::fail(
+          fmt::format("bytes: expected 1 to {}, got '{}'", telemetry::Tap::kMostBytes, text));
+    }
   }
   const auto client = request.parameter("client");
   if (client.empty()) return out;
@@ -49,7 +57,8 @@ HttpReply lines_reply(telemetry::TapLines& written, bool is_over) {
   base::JsonWriter json;
   json.begin_object().key("lines").begin_array();
   for (const auto& each : taken.lines) json.value(std::string_view(each));
-  json.end_array().member("dropped", taken.dropped).member("is_over", is_over).end_object();
+  json.end_array().member("dropped", taken.dropped).member("not_recorded", taken.not_recorded);
+  json.member("is_over", is_over).end_object();
   return {200, json.take() + "\n", "application/json", {}};
 }
 
@@ -72,10 +81,11 @@ HttpReply Taps::begin(const HttpRequest& request) {
   const auto now = std::chrono::steady_clock::now();
   tap->written = std::make_shared<telemetry::TapLines>();
   const auto id = random_id();
-  const auto port = tap->port;
+  const auto what =
+      tap->bytes == 0 ? tap->port : fmt::format("{} (bytes={})", tap->port, tap->bytes);
   taps_[id] = {std::move(*tap), now + std::chrono::seconds(seconds), now};
   push();
-  base::log::info("sessions of {} are followed for {} s", port, seconds);
+  base::log::info("sessions of {} are followed for {} s", what, seconds);
   check_soon();
   base::JsonWriter json;
   json.begin_object().member("id", id).member("seconds", seconds).end_object();
@@ -95,7 +105,9 @@ HttpReply Taps::take(const HttpRequest& request) {
 HttpReply Taps::end(const HttpRequest& request) {
   const auto found = taps_.find(request.parameter("id"));
   if (found == taps_.end()) return no_tap();
-  auto reply = lines_reply(*found->second.tap.written, true);
+  auto& written = *found->second.tap.written;
+  written.end();
+  auto reply = lines_reply(written, true);
   taps_.erase(found);
   push();
   return reply;
@@ -120,13 +132,14 @@ void Taps::check_soon() {
 
 void Taps::check() {
   const auto now = std::chrono::steady_clock::now();
+  const auto is_left = [&](const Followed& each) { return each.asked + kPatience <= now; };
   bool has_changed = false;
   for (auto& [id, each] : taps_) {
     if (!each.is_over && each.until <= now) has_changed = each.is_over = true;
+    if (each.is_over || is_left(each)) each.tap.written->end();
+    if (is_left(each)) each.tap.written->take();  // sessions may hold it for as long as they last
   }
-  has_changed |= std::erase_if(taps_, [&](const auto& each) {
-                   return each.second.asked + kPatience <= now;
-                 }) > 0;
+  has_changed |= std::erase_if(taps_, [&](const auto& each) { return is_left(each.second); }) > 0;
   if (has_changed) push();
   if (!taps_.empty()) check_soon();
 }

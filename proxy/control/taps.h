@@ -23,10 +23,11 @@ class Taps {
 
   Taps(asio::io_context& io, Pool pool) : pool_(std::move(pool)), timer_(io) {}
 
-  /// Parameters: port ("tcp/5432"); client, an address or CIDR; seconds (1 to 600, 60).
+  /// Parameters: port ("tcp/5432", "udp/53"); client, an address or CIDR; seconds (1 to 600, 60);
+  /// bytes (1 to 4096), that are shown of each direction of a session, redacted; none without it.
   base::HttpReply begin(const base::HttpRequest& request);
-  /// Parameter: id. {"lines": [...], "dropped": n, "is_over": bool}; 404 where it has ended and its
-  /// last lines have been taken, or never was.
+  /// Parameter: id. {"lines": [...], "dropped": n, "not_recorded": n, "is_over": bool}; 404 where
+  /// it has ended and its last lines have been taken, or never was.
   base::HttpReply take(const base::HttpRequest& request);
   /// Parameter: id. What `take` has, and ends it.
   base::HttpReply end(const base::HttpRequest& request);

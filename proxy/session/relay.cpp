@@ -13,6 +13,8 @@ namespace {
 /// transfer.
 constexpr std::size_t kRead = 16 << 10;
 constexpr int kFullReads = 2;
+// What somebody follows has been read into buffers before anything goes through a pipe.
+static_assert(kFullReads * kRead >= telemetry::Tap::kMostBytes);
 /// A pipe that brings this little, this often, costs more than a buffer.
 constexpr std::size_t kLittle = 32 << 10;
 constexpr int kLittleReads = 8;
@@ -174,7 +176,9 @@ base::Task<void> carry(Relaying& both, Side from) {
     both.deadline.expire_in(both.idle);
     if (*got == 0) co_return both.end(from);
     direction.bucket.take(*got);
-    const auto sent = co_await sink.write(std::string_view(buffer.span().data(), *got));
+    const std::string_view bytes(buffer.span().data(), *got);
+    if (both.options.recording != nullptr) both.options.recording->add(from, bytes);
+    const auto sent = co_await sink.write(bytes);
     if (!sent) co_return both.fail(other(from), sent.error());
     both.moved(from, *got);
     full = *got >= kRead ? full + 1 : 0;

@@ -9,6 +9,7 @@
 #include "proxy/base/duration.h"
 #include "proxy/base/end_reason.h"
 #include "proxy/base/task.h"
+#include "proxy/session/stream_recording.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/snapshot/policy/bandwidth.h"
 
@@ -51,6 +52,7 @@ struct RelayOptions {
   base::Duration half_close{0};     // without a byte once one side has ended
   snapshot::Bandwidth bandwidth;
   telemetry::StreamSeries* series = nullptr;  // where the bytes are counted as they move
+  StreamRecording* recording = nullptr;       // of who follows the session with bytes
 };
 
 /// Returns when both directions have ended; both streams are closed then. Bytes already read from

@@ -1,6 +1,5 @@
 #include "proxy/session/stream_tap.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <string>
@@ -16,6 +15,11 @@ bool is_tapped(const telemetry::Tap& tap, const TappedSession& session) {
   return tap.clients.empty() || base::contains(tap.clients, *session.client);
 }
 
+std::string name_of(const TappedSession& session) {
+  return fmt::format("{} {} {}", base::format_endpoint(*session.client, session.client_port),
+                     session.stream, session.owner);
+}
+
 /// `rest` makes what follows; it is called at most once.
 template <class Rest>
 void write_tapped(WorkerParts& worker, const TappedSession& session, std::string_view event,
@@ -23,19 +27,23 @@ void write_tapped(WorkerParts& worker, const TappedSession& session, std::string
   std::string line;
   for (const auto& tap : worker.taps) {
     if (!is_tapped(tap, session) || !tap.written->has_room()) continue;
-    if (line.empty()) {
-      line = fmt::format("{:%Y-%m-%dT%H:%M:%SZ} {:<5} {} {} {}{}", fmt::gmtime(worker.clock.wall()),
-                         event, base::format_endpoint(*session.client, session.client_port),
-                         session.stream, session.owner, rest());
-    }
+    if (line.empty()) line = tap_line(worker.clock, event, name_of(session)) + rest();
     tap.written->add(line);
   }
 }
 
 }  // namespace
 
-void tap_begin(WorkerParts& worker, const TappedSession& session) {
+std::unique_ptr<StreamRecording> tap_begin(WorkerParts& worker, const TappedSession& session) {
   write_tapped(worker, session, "begin", [] { return std::string(); });
+  std::unique_ptr<StreamRecording> out;
+  for (const auto& tap : worker.taps) {
+    if (tap.bytes == 0 || !is_tapped(tap, session)) continue;
+    if (!out) out = std::make_unique<StreamRecording>(worker.clock, name_of(session));
+    out->enter(tap);
+  }
+  if (out && out->is_done()) out.reset();
+  return out;
 }
 
 void tap_end(WorkerParts& worker, const TappedSession& session, const TappedEnd& end) {

@@ -215,7 +215,7 @@ base::Task<base::EndReason> TcpSession::carry() {
     if (failed) co_return *failed;
   }
   if (!worker_.taps.empty()) {
-    tap_begin(worker_, {stream_->name, stream_->owner, &peer_, client_port()});
+    recording_ = tap_begin(worker_, {stream_->name, stream_->owner, &peer_, client_port()});
   }
   phase_ = Phase::kAdmission;
   if (!admits(stream_->access, peer_)) co_return kDenied;
@@ -230,6 +230,7 @@ base::Task<base::EndReason> TcpSession::carry() {
     const bool is_secured = co_await secure_client();
     if (!is_secured) co_return kTlsFailure;
   }
+  record(base::Side::kClient, early_);
   phase_ = Phase::kChoosing;
   const auto* chosen = rule();
   if (chosen == nullptr) co_return kNoRule;
@@ -272,13 +273,18 @@ base::Task<base::EndReason> TcpSession::carry_bytes(UpstreamConnection& connecti
   for (auto* side : {&client_, &upstream}) {
     side->set_keepalive(keepalive.idle, keepalive.interval, keepalive.probes);
   }
+  record(base::Side::kUpstream, greeting_);
   if (!greeting_.empty()) co_await client_.write(greeting_);
   check_endpoint();  // it may have gone while it was connected to
   Ending lifetime(*this, base::EndReason::kMaxSession);
   lifetime.end_in(stream_->longest_session);
-  RelayOptions options{
-      stream_->idle_timeout,       stream_->client_idle_timeout, stream_->upstream_idle_timeout,
-      stream_->half_close_timeout, stream_->bandwidth,           series_.get()};
+  RelayOptions options{stream_->idle_timeout,
+                       stream_->client_idle_timeout,
+                       stream_->upstream_idle_timeout,
+                       stream_->half_close_timeout,
+                       stream_->bandwidth,
+                       series_.get(),
+                       recording_.get()};
   relayed_ = co_await relay(worker_, client_, upstream, options);
   auto& last = tries_.back();
   last.received = upstream.received();
@@ -308,6 +314,7 @@ void TcpSession::finish(base::EndReason reason) {
     write_error(reason);
   }
   if (is_logged_ || !worker_.log_rules.empty()) write_log(reason, time);
+  if (recording_ != nullptr) recording_->end();
   if (!worker_.taps.empty()) write_tap(reason, time);
 }
 

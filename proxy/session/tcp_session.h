@@ -65,6 +65,10 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   void write_log(base::EndReason reason, base::Duration time);
   void write_error(base::EndReason reason);
   void write_tap(base::EndReason reason, base::Duration time);
+  /// What was read before the relay begins.
+  void record(base::Side from, std::string_view bytes) {
+    if (recording_ != nullptr && !bytes.empty()) recording_->add(from, bytes);
+  }
   base::Address server_address() const override { return server_.address(); }
   std::string_view tls_protocol() const override;
   std::string_view tls_cipher() const override;
@@ -103,6 +107,7 @@ class TcpSession final : public LiveSession, private telemetry::Connection {
   base::EndReason failure_ = base::EndReason::kNoEndpoint;  // of the last attempt to connect
   std::optional<base::EndReason> ended_by_;                 // somebody else
   RelayResult relayed_;
+  std::unique_ptr<StreamRecording> recording_;  // where somebody follows it with bytes
   class Ending;
   std::unique_ptr<Ending> leaving_;  // its endpoint, which is gone
   // For the error line: what stands when the session ends.

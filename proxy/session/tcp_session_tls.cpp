@@ -71,6 +71,8 @@ base::Task<std::optional<base::EndReason>> TcpSession::secure_both(
   tls_failure_ = std::move(entry.failure);
   if (!entry.is_through) co_return base::EndReason::kTlsFailure;
   hello_ = std::move(entry.hello);
+  record(base::Side::kUpstream, greeting);
+  record(base::Side::kClient, entry.request);
   phase_ = Phase::kConnecting;
   upstream.deadline.expire_in(stream_->connect_timeout);
   auto secured = co_await upstream.stream.write(entry.request);

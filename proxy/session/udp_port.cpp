@@ -147,6 +147,7 @@ UdpSession* UdpPort::begin(UdpKey key) {
   session.series_ = series_;
   series_->active.add();
   schedule_sweep();
+  session.show_begin();
   if (session.open()) return &session;
   count_dropped(1);
   end(session, session.failure());
@@ -161,6 +162,7 @@ void UdpPort::refuse(UdpKey key, base::Gate::Pass pass, EndReason reason) {
   }
   UdpSession refused(*this, std::move(key), std::move(pass));
   refused.series_ = series_;
+  refused.show_begin();
   refused.finish(reason);
 }
 

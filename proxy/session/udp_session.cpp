@@ -11,6 +11,7 @@
 #include "proxy/session/stream_error.h"
 #include "proxy/session/stream_log.h"
 #include "proxy/session/stream_rules.h"
+#include "proxy/session/stream_tap.h"
 #include "proxy/session/udp_port.h"
 
 namespace penstock::session {
@@ -71,6 +72,7 @@ bool UdpSession::open() {
     const auto opened = try_endpoint(std::move(*lease));
     if (opened) return true;
     failure_ = base::connect_failure(opened.error(), false);
+    code_ = opened.error();
     tries_.back().failure = failure_;
     write_error(failure_, opened.error());
     if (!is_of_endpoint(opened.error())) return false;  // no descriptor or local port is left
@@ -137,6 +139,7 @@ void UdpSession::send(std::span<const std::string_view> datagrams) {
     bytes_received_ += each.size();
     series_->bytes_received.add(each.size());
   }
+  if (recording_ != nullptr) record(base::Side::kClient, datagrams);
   while (!datagrams.empty() && !is_ended_) {
     const auto sent = net::send_datagrams(socket_.get(), {}, proxy_header(), datagrams);
     for (const auto& each : datagrams.first(sent.count)) tries_.back().sent += each.size();
@@ -202,6 +205,7 @@ void UdpSession::answer(std::span<const net::Datagram> datagrams) {
     pieces[i] = datagrams[i].bytes;
     current.received += pieces[i].size();
   }
+  if (recording_ != nullptr) record(base::Side::kUpstream, {pieces.data(), datagrams.size()});
   responses_ += datagrams.size();
   bytes_sent_ += port_.reply(key_, {pieces.data(), datagrams.size()});
   if (is_done()) port_.end(*this, base::EndReason::kAnswered);
@@ -211,6 +215,7 @@ void UdpSession::answer(std::span<const net::Datagram> datagrams) {
 /// this one was asked first.
 void UdpSession::fail(base::error_code code) {
   failure_ = base::connect_failure(code, false);
+  code_ = code;
   write_error(failure_, code);
   const auto endpoint = lease_->endpoint();
   const auto now = worker_.clock.now();
@@ -247,6 +252,8 @@ void UdpSession::finish(base::EndReason reason) {
   if (base::is_failure(reason) && tries_.empty()) write_error(reason);
   const bool is_logged = wants_log(worker_, port_.stream().log);
   if (is_logged || !worker_.log_rules.empty()) write_log(reason, time, is_logged);
+  if (recording_ != nullptr) recording_->end();
+  if (!worker_.taps.empty()) write_tap(reason, time);
   pass_.reset();
 }
 
@@ -283,6 +290,33 @@ void UdpSession::write_log(base::EndReason reason, base::Duration time, bool is_
   record.tries = tries_;
   worker_.log_rules.apply(record, worker_.clock.now());
   if (is_logged) session::write_log(worker_, port_.stream().log, record);
+}
+
+void UdpSession::show_begin() {
+  if (worker_.taps.empty()) return;
+  const auto& stream = port_.stream();
+  recording_ = tap_begin(worker_, {stream.name, stream.owner, &client_, key_.client.port()});
+}
+
+void UdpSession::record(base::Side from, std::span<const std::string_view> datagrams) {
+  for (const auto& each : datagrams) recording_->add(from, each);
+  if (recording_->is_done()) recording_.reset();
+}
+
+void UdpSession::write_tap(base::EndReason reason, base::Duration time) {
+  const auto& stream = port_.stream();
+  TappedEnd end;
+  end.reason = reason;
+  end.endpoint = tries_.empty() ? nullptr : &tries_.back().address;
+  end.time = time;
+  end.received = bytes_received_;
+  end.sent = bytes_sent_;
+  // One that ends in order may have failed at another endpoint before.
+  if (base::is_failure(reason)) {
+    end.side = tries_.empty() ? base::Side::kClient : base::Side::kUpstream;
+    end.code = code_;
+  }
+  tap_end(worker_, {stream.name, stream.owner, &client_, key_.client.port()}, end);
 }
 
 void UdpSession::write_error(base::EndReason reason, base::error_code code) {

@@ -4,6 +4,7 @@
 // by its UdpPort; everything on its worker.
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,7 @@
 #include "proxy/net/reactor.h"
 #include "proxy/session/live_report.h"
 #include "proxy/session/session_pass.h"
+#include "proxy/session/stream_recording.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/telemetry/record.h"
 
@@ -40,6 +42,8 @@ class UdpSession final : public net::Watched, public Described, private telemetr
   UdpSession(const UdpSession&) = delete;
   UdpSession& operator=(const UdpSession&) = delete;
 
+  /// Tells who follows the port of it; first of all.
+  void show_begin();
   /// Chooses an endpoint and connects to it. False where there is none: `failure` says why.
   bool open();
   base::EndReason failure() const { return failure_; }
@@ -78,6 +82,8 @@ class UdpSession final : public net::Watched, public Described, private telemetr
   bool is_done() const;
   void write_log(base::EndReason reason, base::Duration time, bool is_logged);
   void write_error(base::EndReason reason, base::error_code code = {});
+  void write_tap(base::EndReason reason, base::Duration time);
+  void record(base::Side from, std::span<const std::string_view> datagrams);
   std::string proxy_header() const;
   upstream::UpstreamState* state() const;
 
@@ -100,6 +106,8 @@ class UdpSession final : public net::Watched, public Described, private telemetr
   std::vector<upstream::EndpointPtr> tried_;
   std::vector<telemetry::UpstreamTry> tries_;
   base::EndReason failure_ = base::EndReason::kNoEndpoint;
+  base::error_code code_;                       // of the last failure
+  std::unique_ptr<StreamRecording> recording_;  // where somebody follows it with bytes
   std::uint64_t serial_ = 0;
   std::uint64_t requests_ = 0;
   std::uint64_t responses_ = 0;

@@ -52,7 +52,7 @@ class Api(unittest.TestCase):
 
     def test_what_the_proxy_tells_comes_through(self):
         for name in ('summary', 'hosts', 'upstreams', 'streams', 'certificates', 'errors',
-                     'actions'):
+                     'sessions', 'actions'):
             status, answer, _ = self.site.api(f'/api/v1/proxy/{name}')
             self.assertEqual(status, 200, answer)
         found = self.site.api('/api/v1/proxy/hosts', q='web.t&limit=0')[1]
@@ -72,6 +72,26 @@ class Api(unittest.TestCase):
         self.assertEqual(self.site.api('/api/v1/proxy/undrain', 'POST', endpoint=endpoint)[0], 404)
         self.audit('method=POST path=/api/v1/proxy/undrain')
         self.assertEqual(self.site.api('/api/v1/proxy/drain', 'DELETE')[0], 405)
+
+    def test_who_looks_at_bytes_is_audited(self):
+        for token in (None, 'x' * 20):
+            status, _, _ = self.site.api('/api/v1/proxy/tap', 'POST', token=token, port='tcp/1',
+                                         bytes=64)
+            self.assertEqual(status, 401)
+        status, answer, _ = self.site.api('/api/v1/proxy/tap', 'POST', port='tcp/1', bytes=64)
+        self.assertEqual(status, 200, answer)
+        self.audit('user=token-file peer=127.0.0.1 method=POST path=/api/v1/proxy/tap '
+                   'parameters=bytes=64&port=tcp%2F1 result=200')
+        self.site.wait('the proxy says so', lambda: 'sessions of tcp/1 (bytes=64) are followed '
+                                                    'for 60 s' in self.site.log.read_text())
+        found = self.site.api('/api/v1/proxy/tap', id=answer['id'])
+        self.assertEqual(found[:2], (200, {'lines': [], 'dropped': 0, 'not_recorded': 0,
+                                           'is_over': False}))
+        self.assertEqual(self.site.api('/api/v1/proxy/tap-end', 'POST', id=answer['id'])[0], 200)
+        self.assertEqual(self.site.api('/api/v1/proxy/tap', id=answer['id'])[0], 404)
+        self.assertEqual(self.site.api('/api/v1/proxy/tap', 'POST', port='tcp/1', bytes=4097)[0],
+                         400)
+        self.audit('parameters=bytes=4097&port=tcp%2F1 result=400')
 
     def test_nobody_else_s_name_leads_here(self):
         for host in ('evil.test', f'evil.test:{self.site.admin}', 'localhost.evil.test', '[::1',

@@ -6,6 +6,7 @@ import signal
 import stat
 import socket
 import subprocess
+import threading
 import unittest
 
 import running
@@ -15,24 +16,57 @@ class Socket(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.one, cls.two, cls.gone, cls.tcp = (running.free_port() for _ in range(4))
+        # Answers each datagram with itself.
+        cls.echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        cls.echo.bind(('127.0.0.1', 0))
+        threading.Thread(target=cls.answer_datagrams, args=(cls.echo,), daemon=True).start()
+        cls.udp = cls.echo.getsockname()[1]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind(('127.0.0.1', 0))
+            cls.udp_port = probe.getsockname()[1]
         tcp = f'''---
 apiVersion: v1
 kind: ConfigMap
 metadata: {{name: tcp, namespace: default}}
 data: {{"{cls.tcp}": "default/web:80"}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: udp, namespace: default}}
+data: {{"{cls.udp_port}": "default/echo:53"}}
+---
+apiVersion: v1
+kind: Service
+metadata: {{name: echo}}
+spec: {{ports: [{{port: 53, protocol: UDP}}]}}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {{name: echo, labels: {{kubernetes.io/service-name: echo}}}}
+addressType: IPv4
+ports: [{{port: {cls.udp}, protocol: UDP, name: ''}}]
+endpoints: [{{addresses: [127.0.0.1]}}]
 '''
         cls.site = running.Running(
             running.service('web', cls.one, cls.two) + running.service('down', cls.gone) +
             running.service('none') + running.ingress('web', 'web.test', 'web') +
             running.ingress('down', 'down.test', 'down', '/d') +
             running.ingress('none', 'none.test', 'none') + tcp,
-            '--tcp-services-configmap', 'default/tcp')
+            '--tcp-services-configmap', 'default/tcp', '--udp-services-configmap', 'default/udp')
         cls.site.backend('one', cls.one)
         cls.site.backend('two', cls.two)
 
     @classmethod
     def tearDownClass(cls):
         cls.site.stop()
+        cls.echo.close()
+
+    @staticmethod
+    def answer_datagrams(echo):
+        with contextlib.suppress(OSError):
+            while True:
+                text, peer = echo.recvfrom(65536)
+                echo.sendto(text, peer)
 
     def endpoints(self, name='default/web/80'):
         found = self.site.local('/v1/upstreams', q=name)[1]['items']
@@ -57,7 +91,7 @@ data: {{"{cls.tcp}": "default/web:80"}}
         self.assertEqual(summary['traffic']['workers'], 2)
         self.assertTrue(summary['is_controller_connected'])
         self.assertEqual(summary['table']['version'], summary['table']['adopting'])
-        self.assertEqual(summary['counts']['streams'], 1)
+        self.assertEqual(summary['counts']['streams'], 2)
         self.assertEqual(summary['problems'], [])
         self.assertEqual({each['name'] for each in summary['listeners']},
                          {f'http [127.0.0.1]:{self.site.http}',
@@ -95,7 +129,7 @@ data: {{"{cls.tcp}": "default/web:80"}}
         with socket.create_connection(('127.0.0.1', self.tcp), 5):
             stream = self.site.wait('a session', lambda: [
                 each for each in self.site.local('/v1/streams')[1]['items']
-                if each['active'] == 1])[0]
+                if each['active'] == 1 and each['protocol'] == 'TCP'])[0]
         self.assertEqual((stream['name'], stream['protocol'], stream['problem']),
                          (f'tcp/{self.tcp}', 'TCP', ''))
         self.assertEqual(stream['upstreams'], ['tcp/default/web/80'])
@@ -141,6 +175,77 @@ data: {{"{cls.tcp}": "default/web:80"}}
         self.assertRegex(done.stdout, rf'(?m)^{ended["client_closed"]} +client_closed$')
         self.assertEqual(self.site.local('/v1/sessions', port='tcp/1')[1],
                          {'active': 0, 'examined': 0, 'items': [], 'ended': []})
+
+    def tap(self, port, *flags):
+        """A command that follows the port, as soon as it does."""
+        followed = f'sessions of {port} '
+        before = self.site.log.read_text().count(followed)
+        tap = subprocess.Popen(self.command('tap', port, *flags), stdout=subprocess.PIPE,
+                               text=True)
+        self.addCleanup(tap.kill)
+        self.site.wait('somebody follows',
+                       lambda: self.site.log.read_text().count(followed) > before)
+        return tap
+
+    def lines_of(self, tap):
+        tap.send_signal(signal.SIGINT)
+        text = tap.communicate(timeout=60)[0]
+        self.assertEqual(tap.returncode, 0)
+        return text.splitlines()
+
+    def wait_idle(self):
+        self.site.wait('no session', lambda: not self.site.local('/v1/sessions')[1]['active'])
+
+    def test_a_tap_with_bytes_shows_the_shape_of_what_is_said(self):
+        port = f'tcp/{self.tcp}'
+        tap = self.tap(port, '--client', '127.0.0.0/8', '--bytes', '64')
+        self.assertRegex(self.site.log.read_text(),
+                         rf'sessions of {port} \(bytes=64\) are followed for 60 s')
+        secret = 'Sup3r-S3cret'
+        client = http.client.HTTPConnection('127.0.0.1', self.tcp, timeout=10)
+        with contextlib.closing(client):
+            client.putrequest('GET', '/', skip_host=True, skip_accept_encoding=True)
+            client.putheader('Cookie', secret)
+            client.endheaders()
+            self.assertTrue(client.getresponse().read())
+            name = '127.0.0.1:%d' % client.sock.getsockname()[1]
+        self.wait_idle()
+        lines = [each for each in self.lines_of(tap) if f' {name} ' in each]
+        events = [each.split()[1] for each in lines]
+        self.assertEqual((events[0], events[-1]), ('begin', 'end'))
+        self.assertEqual(set(events[1:-1]), {'data'})
+        self.assertIn(r' from=client offset=0 bytes=40 text="AAA / AAAA/9.9\r\nAaaaaa: '
+                      r'Aaa9a-A9aaaa\r\n\r\n"', lines[1])
+        self.assertRegex(lines[2], r' from=upstream offset=0 bytes=\d+( of=\d+)? '
+                                   r'text="AAAA/9\.9 999 AA\\r\\n')
+        self.assertNotIn(secret, '\n'.join(lines) + self.site.log.read_text())
+
+    def test_a_tap_of_a_udp_port_shows_datagrams(self):
+        tap = self.tap(f'udp/{self.udp_port}', '--bytes', '3')
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(10)
+            client.connect(('127.0.0.1', self.udp_port))
+            client.send(b'\x00\x01ab')
+            self.assertEqual(client.recv(99), b'\x00\x01ab')
+            name = '127.0.0.1:%d' % client.getsockname()[1]
+        self.wait_idle()
+        lines = [each for each in self.lines_of(tap) if f' {name} udp/{self.udp_port} ' in each]
+        self.assertEqual([each.split()[1] for each in lines], ['begin', 'data', 'data', 'end'])
+        self.assertTrue(lines[1].endswith(r' from=client offset=0 bytes=3 of=4 text="\0.a"'), lines)
+        self.assertTrue(lines[2].endswith(r' from=upstream offset=0 bytes=3 of=4 text="\0.a"'), lines)
+        self.assertIn(' reason=answered received=4 sent=4 ', lines[3])
+
+    def test_sessions_that_record_are_bounded_and_the_rest_is_told(self):
+        tap = self.tap(f'tcp/{self.tcp}', '--bytes', '64')
+        with contextlib.ExitStack() as stack:
+            for _ in range(66):
+                stack.enter_context(socket.create_connection(('127.0.0.1', self.tcp), 5))
+            self.site.wait('all of them', lambda: self.site.local(
+                '/v1/sessions', port=f'tcp/{self.tcp}')[1]['active'] >= 66)
+            lines = self.lines_of(tap)
+        self.assertEqual(sum(int(each.split()[3]) for each in lines
+                             if each.startswith('the bytes of ')), 2, lines[-3:])
+        self.wait_idle()
 
     def test_a_tap_ends_by_itself(self):
         done = subprocess.run(self.command('tap', f'tcp/{self.tcp}', '--duration', '1s'),
@@ -238,7 +343,11 @@ data: {{"{cls.tcp}": "default/web:80"}}
         self.assertEqual(post(port=0, level='debug')[0], 400)
         self.assertEqual(self.site.local('/v1/sessions', port='53')[0], 400)
         self.assertEqual(self.site.local('/v1/sessions', limit='1001')[0], 400)
-        self.assertEqual(self.site.local('/v1/tap', 'POST', port='udp/53')[0], 400)
+        self.assertEqual(self.site.local('/v1/tap', 'POST', port='53')[0], 400)
+        for number in ('0', '4097', 'all'):
+            status, answer, _ = self.site.local('/v1/tap', 'POST', port='tcp/1', bytes=number)
+            self.assertEqual((status, answer['error']),
+                             (400, f"bytes: expected 1 to 4096, got '{number}'"))
         self.assertEqual(self.site.local('/v1/tap', 'POST', port='tcp/1', seconds='601')[0], 400)
         self.assertEqual(self.site.local('/v1/tap', id='0')[0], 404)
         self.assertEqual(self.site.local('/v1/drain')[0], 405)

@@ -284,6 +284,13 @@ class Live(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("--duration: expected 1s to 10m, got '11m'", done.stderr)
 
+    def test_bytes_out_of_bounds(self):
+        for number in ('0', '4097', '-1', 'all'):
+            done = penstock('tap', 'tcp/1', '--bytes', number, '--socket', '/nowhere/socket')
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn('--bytes: ', done.stderr)
+            self.assertNotIn('/nowhere/socket', done.stderr)
+
 
 if __name__ == '__main__':
     unittest.main(verbosity=2, warnings='ignore')

@@ -1,6 +1,8 @@
 // What a worker tells of its live sessions, and the lines of who follows a port.
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "proxy/session/stream_log.h"
 #include "tests/unit/proxy/session/stream_fixture.h"
 
@@ -45,9 +47,9 @@ class LiveSessionsTest : public StreamTest {
     asio::read(socket, asio::buffer(text));
     return socket;
   }
-  std::shared_ptr<telemetry::TapLines> tap(const std::string& client) {
+  std::shared_ptr<telemetry::TapLines> tap(const std::string& client, std::size_t bytes = 0) {
     auto written = std::make_shared<telemetry::TapLines>();
-    taps_.push_back({stream_.name, {*base::IpNet::parse(client)}, written});
+    taps_.push_back({stream_.name, {*base::IpNet::parse(client)}, written, bytes});
     worker_.set_taps(taps_);
     ask("");  // it has them
     return written;
@@ -136,6 +138,112 @@ TEST_F(LiveSessionsTest, ATapHasALineForEachBeginningAndEnd) {
   auto last = carry(1);
   last.close();
   expect_line("client_closed:1.");
+  EXPECT_TRUE(written->take().lines.empty());
+}
+
+std::string after(const std::string& line, std::string_view text) {
+  const auto at = line.find(text);
+  return at == std::string::npos ? line : line.substr(at + text.size());
+}
+
+TEST_F(LiveSessionsTest, ATapWithBytesShowsThemAsTheyComeAndRedacted) {
+  Backend backend(echo_all);
+  serve({backend.port()});
+  auto early = carry(1);
+  const auto without = tap("127.0.0.0/8");
+  const auto elsewhere = tap("192.0.2.0/24", 100);
+  const auto written = tap("127.0.0.0/8", 8);
+  std::string text = "x";
+  asio::write(early, asio::buffer(text));
+  asio::read(early, asio::buffer(text));
+  auto socket = connect();
+  for (const std::string_view said : {"hi 1\r", "secret", "more"}) {
+    text.assign(said);
+    asio::write(socket, asio::buffer(text));
+    asio::read(socket, asio::buffer(text));
+    EXPECT_EQ(text, said);
+  }
+  const auto lines = wait_for_lines(*written, 5);
+  ASSERT_EQ(lines.size(), 5U) << "without the session's end, and without the one before";
+  const auto who = text_of(socket.local_endpoint()) + " " + stream_.name + " TCPService db/orders";
+  EXPECT_THAT(lines[0], EndsWith("Z begin " + who));
+  EXPECT_THAT(lines[1],
+              EndsWith("Z data  " + who + R"( from=client offset=0 bytes=5 text="aa 9\r")"));
+  EXPECT_EQ(after(lines[2], " from="), R"(upstream offset=0 bytes=5 text="aa 9\r")");
+  EXPECT_EQ(after(lines[3], " from="), R"(client offset=5 bytes=3 of=6 text="aaa")");
+  EXPECT_EQ(after(lines[4], " from="), R"(upstream offset=5 bytes=3 of=6 text="aaa")");
+  socket.close();
+  EXPECT_THAT(wait_for_lines(*written, 1)[0], HasSubstr(" reason=client_closed received=15 "));
+  EXPECT_EQ(wait_for_lines(*without, 2).size(), 2U);
+  EXPECT_TRUE(without->take().lines.empty());
+  EXPECT_TRUE(elsewhere->take().lines.empty());
+}
+
+TEST_F(LiveSessionsTest, TheFirstBytesOfABulkAreShownBeforeItGoesThroughAPipe) {
+  Backend backend(echo_all);
+  serve({backend.port()});
+  constexpr auto kBytes = telemetry::Tap::kMostBytes;
+  const auto written = tap("127.0.0.0/8", kBytes);
+  std::string bulk(8'000'000, 'b');
+  for (std::size_t i = 0; i < bulk.size(); i += 10) bulk[i] = static_cast<char>('0' + i / 10 % 10);
+  auto socket = connect();
+  std::thread sender([&] { asio::write(socket, asio::buffer(bulk)); });
+  std::string back(bulk.size(), '\0');
+  asio::read(socket, asio::buffer(back));
+  sender.join();
+  EXPECT_TRUE(back == bulk);
+  socket.close();
+  expect_line("client_closed:8000000.");
+  std::map<std::string, std::string> shown;
+  for (const auto& line : wait_for_lines(*written, 4)) {
+    if (!line.contains(" data ")) continue;
+    const auto from = after(line, " from=");
+    const auto text = after(line, " text=\"");
+    shown[from.substr(0, from.find(' '))] += text.substr(0, text.size() - 1);
+  }
+  std::string expected(kBytes, 'a');
+  for (std::size_t i = 0; i < kBytes; i += 10) expected[i] = '9';
+  EXPECT_EQ(shown["client"], expected);
+  EXPECT_EQ(shown["upstream"], expected);
+}
+
+TEST_F(LiveSessionsTest, SessionsBeyondTheMostThatRecordHaveNoBytes) {
+  Backend backend(echo_all);
+  serve({backend.port()});
+  const auto written = tap("127.0.0.0/8", 100);
+  std::vector<Socket> sockets;
+  for (std::size_t i = 0; i < telemetry::TapLines::kMostRecordings; ++i) {
+    sockets.push_back(carry(1));
+  }
+  wait_for_lines(*written, 3 * telemetry::TapLines::kMostRecordings);
+  auto beyond = carry(1);
+  beyond.close();
+  expect_line("client_closed:1.");
+  const auto taken = written->take();
+  ASSERT_EQ(taken.lines.size(), 2U);
+  EXPECT_THAT(taken.lines[1], HasSubstr(" end "));
+  EXPECT_EQ(taken.not_recorded, 1U);
+  sockets.clear();
+  wait_for_lines(*written, telemetry::TapLines::kMostRecordings);
+  carry(1);
+  EXPECT_EQ(wait_for_lines(*written, 4).size(), 4U) << "there is a place again";
+  EXPECT_EQ(written->take().not_recorded, 0U);
+}
+
+TEST_F(LiveSessionsTest, ASessionUnderWayRecordsNoMoreOnceTheTapHasEnded) {
+  Backend backend(echo_all);
+  serve({backend.port()});
+  const auto written = tap("127.0.0.0/8", 100);
+  auto socket = carry(1);
+  EXPECT_EQ(wait_for_lines(*written, 3).size(), 3U);
+  written->end();
+  taps_.clear();
+  worker_.set_taps({});
+  std::string text = "x";
+  asio::write(socket, asio::buffer(text));
+  asio::read(socket, asio::buffer(text));
+  socket.close();
+  expect_line("client_closed:2.");
   EXPECT_TRUE(written->take().lines.empty());
 }
 

@@ -1,6 +1,7 @@
 // STARTTLS of MySQL on TCP ports of a worker, where the server speaks first.
 #include <sstream>
 
+#include "tests/unit/proxy/worker/follower.h"
 #include "tests/unit/proxy/worker/stream_tls_fixture.h"
 
 namespace penstock::worker {
@@ -83,6 +84,28 @@ TEST_F(MySqlTlsTest, GoesOnWithTlsOnBothSides) {
   peer.send("login");
   peer.end();
   EXPECT_EQ(peer.receive_all(), "up/db.example.com got login");
+}
+
+TEST_F(MySqlTlsTest, ATapShowsWhatCameBeforeTls) {
+  Backend backend(server(greeting()));
+  serve_by(backend);
+  Follower follower(worker_, stream_.name, 4096);
+  Connection connection(stream_.port);
+  connection.receive(greeting().size());
+  connection.send(request());
+  TlsPeer peer(connection.descriptor(), TlsPeer::kClient, {});
+  ASSERT_TRUE(peer.is_secured()) << peer.failure();
+  peer.send("login");
+  peer.end();
+  EXPECT_EQ(peer.receive_all(), "up/db.example.com got login");
+  const auto lines = follower.until_end();
+  ASSERT_EQ(lines.size(), 6U) << testing::PrintToString(lines);
+  EXPECT_TRUE(lines[1].starts_with(
+      R"(upstream offset=0 bytes=62 text=":\0\0\0\n9.9.9\0.\0\0\0aaaaaaaa\0..)"))
+      << lines[1];
+  EXPECT_TRUE(lines[2].starts_with(R"(client offset=0 bytes=36 text=" \0\0...aaa)")) << lines[2];
+  EXPECT_EQ(lines[3], R"(client offset=36 bytes=5 text="aaaaa")");
+  EXPECT_TRUE(lines[4].starts_with("upstream offset=62 bytes=27 ")) << lines[4];
 }
 
 TEST_F(MySqlTlsTest, RefusesAClientThatDoesNotAskForTls) {

@@ -117,7 +117,7 @@ void look_at_all(const std::map<std::string, std::string>& annotations, std::str
 }
 
 /// Not even what works beyond the Ingress's own routes, such as ssl-passthrough.
-void close(const settings::IngressPolicy& defaults, Read& out) {
+void close_routes(const settings::IngressPolicy& defaults, Read& out) {
   out.policy = defaults;
   const auto first = std::ranges::find_if(
       out.problems, [](const Problem& each) { return each.rule != Rule::kNone; });
@@ -151,7 +151,7 @@ Read read(const std::map<std::string, std::string>& annotations, std::string_vie
     }
   }
   look_at_all(annotations, prefix, rules, out);
-  if (out.is_refused) close(defaults, out);
+  if (out.is_refused) close_routes(defaults, out);
   return out;
 }
 

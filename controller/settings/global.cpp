@@ -133,8 +133,8 @@ constexpr Setting<G> kTable[] = {
      "File for access log lines; SIGUSR1 to the proxy opens it anew. Empty: standard output."},
     rule<Boolean, &IngressRules::allows_snippets>(
         kSnippetKey,
-        "The admission webhook takes annotations that end in -snippet, with a warning; false: it "
-        "refuses them. Nobody runs a snippet in either case."),
+        "false: the admission webhook refuses annotations that end in -snippet. true: their risk "
+        "decides, which is Critical. Nobody runs a snippet in either case."),
     rule<WordList, &IngressRules::blocked_words>(
         "annotation-value-word-blocklist",
         "An Ingress with one of these words in the value of an annotation is refused by the "
@@ -356,9 +356,9 @@ void report_snippets(const IngressRules& rules, std::vector<KeyProblem>& problem
   if (!rules.allows_snippets) return;
   problems.push_back({std::string(kSnippetKey),
                       fmt::format("{}: snippets have no effect, for there is no configuration text "
-                                  "to put them into; the admission webhook takes them with a "
-                                  "warning",
-                                  kSnippetKey)});
+                                  "to put them into; where {} is Critical, Ingresses with them are "
+                                  "taken with a warning",
+                                  kSnippetKey, kRiskKey)});
 }
 
 }  // namespace

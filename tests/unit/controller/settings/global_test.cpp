@@ -234,9 +234,11 @@ TEST(IngressRules, SnippetsThatAreAllowedAreSaidToHaveNoEffect) {
   EXPECT_TRUE(settings.rules.allows_snippets);
   EXPECT_EQ(settings.rules.highest_risk, Risk::kCritical);
   ASSERT_EQ(problems.size(), 1U);
-  EXPECT_EQ(problems[0].message,
-            "allow-snippet-annotations: snippets have no effect, for there is no configuration "
-            "text to put them into; the admission webhook takes them with a warning");
+  EXPECT_EQ(
+      problems[0].message,
+      "allow-snippet-annotations: snippets have no effect, for there is no configuration "
+      "text to put them into; where annotations-risk-level is Critical, Ingresses with them are "
+      "taken with a warning");
   with({{"allow-snippet-annotations", "false"}});
 }
 

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "controller/admission/judge.h"
 #include "controller/annotations/annotations.h"
@@ -18,6 +20,7 @@ using objects::Ingress;
 
 constexpr std::string_view kUsualPrefix = "nginx.ingress.kubernetes.io";
 constexpr std::string_view kSnippet = "-snippet";
+constexpr std::string_view kPathMarks = "._-/";
 
 /// What configuration text could smuggle in. Nothing here becomes such text; who sends it means
 /// harm, or another controller.
@@ -61,13 +64,26 @@ std::string suspect_in(const Ingress& ingress) {
   return {};
 }
 
-/// Of an Ingress's annotation that ends in "-snippet", whatever its prefix.
-std::string snippet_of(const Site& site, const Ingress& ingress) {
-  const auto& path = site.translator.options().config_map;
-  if (const auto* map = site.world.find<objects::ConfigMap>(path)) {
-    const auto allowed = map->data.find("allow-snippet-annotations");
-    if (allowed != map->data.end() && allowed->second == "true") return {};
+/// Of the types that say that the path is no pattern, each that looks like one.
+std::vector<std::string> odd_paths(const Ingress& ingress) {
+  const auto is_plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           kPathMarks.find(c) != kPathMarks.npos;
+  };
+  std::vector<std::string> out;
+  for (const auto& rule : ingress.rules) {
+    for (const auto& [path, type, backend] : rule.paths) {
+      if (path.empty() || type == objects::PathType::kImplementationSpecific) continue;
+      if (path.starts_with('/') && std::ranges::all_of(path, is_plain)) continue;
+      out.push_back(fmt::format("path {} cannot be used with pathType {}", path,
+                                type == objects::PathType::kExact ? "Exact" : "Prefix"));
+    }
   }
+  return out;
+}
+
+/// An annotation that ends in "-snippet", whatever its prefix.
+std::string snippet_of(const Ingress& ingress) {
   for (const auto& [key, value] : ingress.meta.annotations) {
     if (key.ends_with(kSnippet)) return key;
   }
@@ -160,42 +176,72 @@ std::string taken_path(const Site& site, const Ingress& ingress) {
                      first.owner->meta.name_space, first.owner->meta.name);
 }
 
-}  // namespace
+const std::string* verdict_of(const annotations::Read& read, annotations::Rule rule) {
+  const auto found = std::ranges::find(read.problems, rule, &annotations::Problem::rule);
+  return found == read.problems.end() ? nullptr : &found->verdict;
+}
 
-Verdict judge_ingress(const Site& site, const Ingress& ingress) {
-  const auto& meta = ingress.meta;
-  translate::Reader reader(site.world);
-  if (!translate::is_ours(reader, ingress, site.translator.options())) return {};
-  if (const auto what = suspect_in(ingress); !what.empty()) {
-    return refuse(fmt::format("invalid object: invalid rule in ingress {}/{}: invalid {}",
-                              meta.name_space, meta.name, what));
+void judge_annotations(const Site& site, const Ingress& ingress, Verdict& out) {
+  if (auto why = of_usual_prefix(site, ingress); !why.empty()) {
+    out = refuse(std::move(why));
+    return;
   }
-  if (translate::is_refused(ingress, site.translator.options())) {
-    return refuse(
-        "this deployment is trying to create a catch-all ingress while DisableCatchAll flag is set "
-        "to true. Remove '.spec.defaultBackend' or set DisableCatchAll flag to false");
+  const auto& settings = site.translator.settings();
+  const auto read =
+      annotations::read(ingress.meta.annotations, site.translator.options().annotation_prefix,
+                        settings.ingress, settings.rules);
+  if (const auto* why = verdict_of(read, annotations::Rule::kBlockedWord)) {
+    out = refuse(*why);
+    return;
   }
-  if (auto why = of_usual_prefix(site, ingress); !why.empty()) return refuse(std::move(why));
-  if (const auto key = snippet_of(site, ingress); !key.empty()) {
-    return refuse(key +
-                  " annotation cannot be used. Snippet directives are disabled by the Ingress "
-                  "administrator");
+  const auto snippet = settings.rules.allows_snippets ? "" : snippet_of(ingress);
+  if (!snippet.empty()) {
+    out = refuse(snippet +
+                 " annotation cannot be used. Snippet directives are disabled by the Ingress "
+                 "administrator");
+    return;
   }
-  Verdict out;
-  const auto read = annotations::read(meta.annotations, site.translator.options().annotation_prefix,
-                                      site.translator.settings().ingress);
+  if (const auto* why = verdict_of(read, annotations::Rule::kRiskLevel)) {
+    out = refuse(*why);
+    return;
+  }
   for (const auto& problem : read.problems) {
     // What closes the routes harms nobody but itself, and is taken by ingress-nginx, too.
     if (problem.denies) {
       out.warnings.push_back(problem.message + "; its routes answer 503");
-      continue;
+    } else if (!problem.is_served) {
+      out.warnings.push_back(problem.message);
+    } else {
+      out = refuse(fmt::format("annotation {} contains invalid value: {}", problem.annotation,
+                               problem.message));
+      return;
     }
-    if (problem.is_served) {
-      return refuse(fmt::format("annotation {} contains invalid value: {}", problem.annotation,
-                                problem.message));
-    }
-    out.warnings.push_back(problem.message);
   }
+}
+
+}  // namespace
+
+Verdict judge_ingress(const Site& site, const Ingress& ingress) {
+  const auto& meta = ingress.meta;
+  const auto& options = site.translator.options();
+  translate::Reader reader(site.world);
+  if (!translate::is_ours(reader, ingress, options)) return {};
+  const auto suspect = site.inspects_deeply ? suspect_in(ingress) : "";
+  if (!suspect.empty()) {
+    return refuse(fmt::format("invalid object: invalid rule in ingress {}/{}: invalid {}",
+                              meta.name_space, meta.name, suspect));
+  }
+  if (translate::is_refused(ingress, options)) {
+    return refuse(
+        "this deployment is trying to create a catch-all ingress while DisableCatchAll flag is set "
+        "to true. Remove '.spec.defaultBackend' or set DisableCatchAll flag to false");
+  }
+  Verdict out{true, {}, odd_paths(ingress)};
+  if (!out.warnings.empty() && site.translator.settings().rules.is_strict_on_paths) {
+    return refuse(fmt::format("ingress contains invalid paths: {}", fmt::join(out.warnings, "\n")));
+  }
+  judge_annotations(site, ingress, out);
+  if (!out.is_allowed) return out;
   if (auto why = taken_path(site, ingress); !why.empty()) return refuse(std::move(why));
   return out;
 }

@@ -19,6 +19,8 @@ struct Site {
   bool refuses_taken_ports = false;
   /// The only namespace whose objects are served; empty: all of them.
   std::string watch_namespace = {};
+  /// Refuse Ingresses with text as from an attack on nginx in hosts, paths and names of Secrets.
+  bool inspects_deeply = true;
 };
 
 Verdict judge(const Site& site, const Review& review);

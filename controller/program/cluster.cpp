@@ -246,9 +246,10 @@ base::Result<void> Cluster::serve_webhook(asio::io_context& io, const Flags& fla
       flags.webhook_address, flags.webhook_certificate, flags.webhook_key,
       pod.name_space.empty() ? name_space : pod.name_space, flags.webhook_name};
   const auto get_site = [this, is_strict = flags.webhook_refuses_taken_ports,
+                         is_deep = flags.webhook_inspects_deeply,
                          only = flags.watch_namespace]() -> std::optional<admission::Site> {
     if (!controller_.has_translated()) return std::nullopt;
-    return admission::Site{controller_.world(), controller_.translator(), is_strict, only};
+    return admission::Site{controller_.world(), controller_.translator(), is_strict, only, is_deep};
   };
   auto webhook = admission::Webhook::start(
       io, client_, std::move(options), get_site,

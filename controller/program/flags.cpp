@@ -136,6 +136,9 @@ void add_webhook_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str();
   app.add_flag("--validating-webhook-strict", flags.webhook_refuses_taken_ports,
                "Refuse an object that asks for a port that another one has, instead of warning");
+  app.add_flag("--deep-inspect,!--no-deep-inspect", flags.webhook_inspects_deeply,
+               "The admission webhook refuses Ingresses with text as from an attack on nginx in "
+               "hosts, paths and names of Secrets");
 }
 
 void add_program_flags(CLI::App& app, Flags& flags) {

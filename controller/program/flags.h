@@ -46,6 +46,7 @@ struct Flags {
   std::string webhook_key;
   std::string webhook_name = "penstock-admission";
   bool webhook_refuses_taken_ports = false;
+  bool webhook_inspects_deeply = true;
   std::string log_level = "info";
   std::string log_format = "text";
   std::vector<std::string> warnings;  // flags that change nothing, one sentence each

@@ -61,10 +61,8 @@ constexpr NginxFlag kFlags[] = {
     {"certificate-authority", "", kServed, "", ""},
     {"configmap", "", kServed, "", ""},
     {"controller-class", "k8s.io/ingress-nginx", kServed, "", ""},
-    {"deep-inspect", "true", kIgnored,
-     "text of an Ingress never becomes configuration text; the admission webhook always inspects "
-     "it",
-     "true"},
+    {"deep-inspect", "true", kServed,
+     "By the admission webhook alone: text of an Ingress never becomes configuration text.", ""},
     {"default-backend-service", "", kServed, "It may come later than the controller.", ""},
     {"default-server-port", "8181", kIgnored,
      "the proxy itself answers where no Ingress matches; no port is opened for it", "8181"},

@@ -8,6 +8,7 @@
 #include "controller/settings/balancing_kind.h"
 #include "controller/settings/kinds.h"
 #include "controller/settings/trace_kinds.h"
+#include "controller/settings/unserved.h"
 #include "proxy/base/text.h"
 
 namespace penstock::settings {
@@ -39,6 +40,11 @@ constexpr Setting<G> route(std::string_view name, std::string_view doc,
                            OnBad on_bad = OnBad::kKeepDefault) {
   return setting<Kind, &G::ingress, &IngressPolicy::route, Path...>(name, Scope::kRoute, doc,
                                                                     on_bad);
+}
+template <class Kind, auto Member>
+constexpr Setting<G> rule(std::string_view name, std::string_view doc,
+                          OnBad on_bad = OnBad::kKeepDefault) {
+  return setting<Kind, &G::rules, Member>(name, Scope::kIngress, doc, on_bad);
 }
 template <class Kind, auto Member>
 constexpr Setting<G> stream(std::string_view name, std::string_view doc) {
@@ -110,6 +116,8 @@ std::string print_escape(const G& target) {
 }
 
 constexpr std::string_view kTrustKey = "proxy-real-ip-cidr";
+constexpr std::string_view kRiskKey = "annotations-risk-level";
+constexpr std::string_view kSnippetKey = "allow-snippet-annotations";
 constexpr std::string_view kCollectorPortKey = "otlp-collector-port";
 constexpr std::uint16_t kGrpcPort = 4317;
 
@@ -123,6 +131,20 @@ constexpr Setting<G> kTable[] = {
      },
      [](const G& target) { return target.proxy.access_log.path; },
      "File for access log lines; SIGUSR1 to the proxy opens it anew. Empty: standard output."},
+    rule<Boolean, &IngressRules::allows_snippets>(
+        kSnippetKey,
+        "false: the admission webhook refuses annotations that end in -snippet. true: their risk "
+        "decides, which is Critical. Nobody runs a snippet in either case."),
+    rule<WordList, &IngressRules::blocked_words>(
+        "annotation-value-word-blocklist",
+        "An Ingress with one of these words in the value of an annotation is refused by the "
+        "admission webhook; one that is stored already answers 503.",
+        OnBad::kDeny),
+    rule<RiskLevel, &IngressRules::highest_risk>(
+        kRiskKey,
+        "An Ingress with an annotation of a higher risk than this is refused by the admission "
+        "webhook; one that is stored already answers 503. A value that cannot be read counts as "
+        "Low."),
     route<BufferSize, &RoutePolicy::body, &RequestBody::buffer_size>(
         "client-body-buffer-size", "Part of a request body that is held in memory."),
     global<PositiveSeconds, &Global::client, &ClientLimits::body_timeout>(
@@ -264,6 +286,10 @@ constexpr Setting<G> kTable[] = {
         "Redirect plain HTTP to HTTPS where the Ingress has a tls entry for the host."),
     global<Time, &Global::tls, &TlsSettings::session_timeout>(
         "ssl-session-timeout", "How long a TLS session may be resumed."),
+    rule<Boolean, &IngressRules::is_strict_on_paths>(
+        "strict-validate-path-type",
+        "The admission webhook refuses paths of type Exact or Prefix with anything but letters, "
+        "digits and ._-/ in them; false: it warns of them."),
     global<Server, &Global::syslog, &Syslog::host>("syslog-host",
                                                    "Syslog server; with enable-syslog."),
     global<PortNumber, &Global::syslog, &Syslog::port>("syslog-port", "Its UDP port."),
@@ -315,6 +341,26 @@ void check_traces(GlobalSettings& settings, std::vector<KeyProblem>& problems) {
   }
 }
 
+/// A key that no row of the table has.
+void report_unserved(const std::string& key, std::string_view text,
+                     std::vector<KeyProblem>& problems) {
+  const auto* known = find_unserved(key);
+  if (known == nullptr) {
+    problems.push_back({key, fmt::format("{}: this key is unknown and has no effect", key)});
+  } else if (!text.empty() && text != known->harmless) {
+    problems.push_back({key, fmt::format("{}: this key has no effect: {}", key, known->why)});
+  }
+}
+
+void report_snippets(const IngressRules& rules, std::vector<KeyProblem>& problems) {
+  if (!rules.allows_snippets) return;
+  problems.push_back({std::string(kSnippetKey),
+                      fmt::format("{}: snippets have no effect, for there is no configuration text "
+                                  "to put them into; where {} is Critical, Ingresses with them are "
+                                  "taken with a warning",
+                                  kSnippetKey, kRiskKey)});
+}
+
 }  // namespace
 
 std::vector<KeyProblem> apply_global(const std::map<std::string, std::string>& data,
@@ -322,16 +368,19 @@ std::vector<KeyProblem> apply_global(const std::map<std::string, std::string>& d
   std::vector<KeyProblem> problems;
   bool is_trust_broken = false;
   for (const auto& [key, raw] : data) {
+    const auto text = base::trim(raw);
     const auto row = std::ranges::find(kTable, key, &Setting<G>::name);
     if (row == std::end(kTable)) {
-      problems.push_back({key, fmt::format("{}: this key is not served by this version", key)});
+      report_unserved(key, text, problems);
       continue;
     }
-    const auto text = base::trim(raw);
     if (row->apply(text, settings)) continue;
     problems.push_back({key, bad_value(key, row->expected, text)});
     if (row->on_bad == OnBad::kDeny) settings.ingress.denied_why = problems.back().message;
     is_trust_broken |= key == kTrustKey;
+    if (key != kRiskKey) continue;
+    settings.rules.highest_risk = Risk::kLow;
+    problems.back().message += "; Low is taken";
   }
   auto& syslog = settings.proxy.syslog;
   if (syslog.is_enabled && syslog.host.empty()) {
@@ -341,6 +390,7 @@ std::vector<KeyProblem> apply_global(const std::map<std::string, std::string>& d
                         "access-log-path"});
   }
   check_traces(settings, problems);
+  report_snippets(settings.rules, problems);
   // Nobody is believed rather than everybody.
   if (is_trust_broken) settings.proxy.forwarded.is_trusted = false;
   return problems;

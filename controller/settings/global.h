@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "controller/settings/ingress_policy.h"
+#include "controller/settings/ingress_rules.h"
 #include "controller/settings/setting.h"
 #include "proxy/snapshot/global.h"
 
@@ -24,6 +25,7 @@ struct StreamDefaults {
 struct GlobalSettings {
   snapshot::Global proxy;
   IngressPolicy ingress;  // what annotations start from
+  IngressRules rules;     // what they may be
   StreamDefaults stream;
   std::vector<std::string> no_redirect_prefixes = {"/.well-known/acme-challenge"};
 

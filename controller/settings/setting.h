@@ -12,6 +12,7 @@ namespace penstock::settings {
 /// What one value of the key governs.
 enum class Scope : char {
   kGlobal,    // the whole proxy
+  kIngress,   // each Ingress as a whole: whether it is taken
   kRoute,     // each path of the Ingress
   kHost,      // each host of the Ingress, with the paths that other Ingresses give it
   kUpstream,  // a Service's port; the oldest Ingress that refers to it decides for all

@@ -29,7 +29,7 @@ Output Translator::run_settings(Reader& reader) {
   }
   auto tcp_map = read_map(reader, options_.tcp_services, out);
   auto udp_map = read_map(reader, options_.udp_services, out);
-  if (now.ingress != settings_.ingress ||
+  if (now.ingress != settings_.ingress || now.rules != settings_.rules ||
       now.no_redirect_prefixes != settings_.no_redirect_prefixes) {
     mark_all(JobKind::kReview);
     mark_all(JobKind::kHost);
@@ -74,8 +74,8 @@ Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
   policies_.erase(path);
   served_.erase(path);
   if (!is_ours(reader, ingress, options_)) return out;
-  auto read =
-      annotations::read(ingress.meta.annotations, options_.annotation_prefix, settings_.ingress);
+  auto read = annotations::read(ingress.meta.annotations, options_.annotation_prefix,
+                                settings_.ingress, settings_.rules);
   for (auto& problem : read.problems) {
     out.diagnostics.push_back(
         {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
@@ -100,7 +100,7 @@ Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
          "an Ingress with a default backend is not served here (--disable-catch-all)",
          Reason::kInvalidSpec});
   }
-  if (!read.is_left_out && !is_catch_all) served_.insert(path);
+  if (!read.is_left_out && !read.is_refused && !is_catch_all) served_.insert(path);
   policies_[path] = read.policy == *default_policy_
                         ? default_policy_
                         : std::make_shared<const settings::IngressPolicy>(std::move(read.policy));

@@ -90,6 +90,47 @@ class Admission(TestCase):
         self.refused('invalid http path: invalid value found: /etc/passwd',
                      lambda: self.ingress('bad', ('two.test', [('Prefix', '/etc/passwd', 'web')])))
 
+    def test_rules_of_the_config_map_refuse(self):
+        path = ('Prefix', '/', 'web')
+
+        def put(**annotations):
+            self.ingress('ruled', ('ruled.test', [path]), annotations={
+                key.replace('_', '-'): value for key, value in annotations.items()})
+
+        put(upstream_vhost='lua.test', proxy_body_size='3m')
+        self.config('settings', annotation_value_word_blocklist='load_module, lua')
+        wait_until('the word is known', lambda: self.is_refused(
+            lambda: put(upstream_vhost='lua.test')))
+        self.refused(f'{PREFIX}upstream-vhost annotation contains invalid word lua',
+                     lambda: put(upstream_vhost='lua.test'))
+        self.config('settings', annotations_risk_level='Low', allow_snippet_annotations='true')
+        wait_until('the level is known', lambda: self.is_refused(lambda: put(proxy_body_size='4m')))
+        self.refused('annotation group Proxy contains risky annotation based on ingress '
+                     'configuration', lambda: put(proxy_body_size='4m'))
+        self.refused('annotation group ServerSnippet contains risky annotation',
+                     lambda: put(server_snippet='return 200;'))
+        put(upstream_vhost='lua.test')  # of the risk Low, and the word is free again
+        self.cluster.delete('ConfigMap', 'settings', self.name)
+        wait_until('there is no rule left',
+                   lambda: not self.is_refused(lambda: put(proxy_body_size='4m')))
+
+    def test_paths_that_look_like_patterns_are_refused_or_warned_of(self):
+        def put():
+            self.ingress('odd', ('odd.test', [('Prefix', '/a(/|$)', 'web')]))
+
+        self.refused('ingress contains invalid paths: path /a(/|$) cannot be used with pathType '
+                     'Prefix', put)
+        self.config('settings', strict_validate_path_type='false')
+        wait_until('it is taken', lambda: not self.is_refused(put))
+        self.cluster.delete('ConfigMap', 'settings', self.name)
+
+    def is_refused(self, action):
+        try:
+            action()
+            return False
+        except urllib.error.HTTPError:
+            return True
+
     def test_what_is_not_ours_is_left_alone(self):
         self.cluster.apply({'apiVersion': 'networking.k8s.io/v1', 'kind': 'IngressClass',
                             'metadata': {'name': 'other-' + self.name},

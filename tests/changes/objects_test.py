@@ -124,14 +124,35 @@ class Objects(TestCase):
         self.ingress('limits', ('limits.test', [('Prefix', '/', 'limits')]))
         self.wait_answer('limits.test', expected=200, method='POST', body=b'x' * 2000)
 
+    def test_rules_of_the_config_map_close_an_ingress_that_is_stored(self):
+        self.service('ruled', [11])
+        path = ('Prefix', '/', 'ruled')
+        self.ingress('size', ('size.test', [path]), annotations={'proxy-body-size': '3m'})
+        self.ingress('vhost', ('vhost.test', [path]), annotations={'upstream-vhost': 'in.test'})
+        for host in ('size.test', 'vhost.test'):
+            self.wait_answer(host)
+        self.config('settings', annotations_risk_level='Low')
+        self.wait_answer('size.test', expected=503)
+        self.assertEqual(self.ask('vhost.test').status, 200)
+        wait_until('the risk is in the log', lambda: (
+            'proxy-body-size: expected an annotation of at most the risk Low'
+            in self.controller.text()))
+        self.config('settings', annotation_value_word_blocklist='lua,in.')
+        self.wait_answer('vhost.test', expected=503)
+        self.wait_answer('size.test')
+        wait_until('the word is in the log', lambda: (
+            "annotation-value-word-blocklist, got one with 'in.'" in self.controller.text()))
+        self.cluster.delete('ConfigMap', 'settings', self.name)
+        self.wait_answer('vhost.test')
+
     def test_unknown_annotations_are_reported(self):
         self.service('odd', [11])
         self.ingress('odd', ('odd.test', [('Prefix', '/', 'odd')]),
-                     annotations={'server-snippet': 'return 200;', 'proxy-read-timeout': 'soon'})
+                     annotations={'rewrite-target': '/x', 'proxy-read-timeout': 'soon'})
         self.wait_answer('odd.test', server='one')
         wait_until('both are in the log', lambda: all(
             text in self.controller.text()
-            for text in ('server-snippet: this annotation is not served',
+            for text in ('rewrite-target: this annotation is not served',
                          "proxy-read-timeout: expected whole seconds from 1 to 31536000, got "
                          "'soon'")))
 

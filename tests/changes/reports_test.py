@@ -73,7 +73,7 @@ class Reports(TestCase):
         uid = self.cluster.get('Ingress', 'web', self.name)['metadata']['uid']
         self.assertEqual(self.object('web')['metadata']['ownerReferences'][0]['uid'], uid)
         self.ingress('web', ('web.test', [('Prefix', '/', 'web'), ('Prefix', '/gone', 'gone')]),
-                     annotations={'server-snippet': 'x', 'proxy-read-timeout': 'soon'})
+                     annotations={'rewrite-target': '/x', 'proxy-read-timeout': 'soon'})
         report = self.wait_report('web', 'it has three issues',
                                   lambda each: each['issueCount'] == 3)
         self.assertEqual(report['state'], 'Degraded')
@@ -97,6 +97,15 @@ class Reports(TestCase):
         self.cluster.delete('Ingress', 'older', self.name)
         self.wait_state('younger', 'Served')
         wait_until('the report of one that is deleted goes', lambda: not self.object('older'))
+
+    def test_one_that_a_rule_refuses_is_rejected(self):
+        self.ingress('risky', ('risky.test', [('Prefix', '/', 'web')]),
+                     annotations={'server-snippet': 'return 200;'})
+        report = self.wait_state('risky', 'Rejected')
+        self.assertEqual([each['reason'] for each in report['issues']], ['AnnotationRefused'])
+        self.assertIn('got one of the risk Critical', report['issues'][0]['message'])
+        self.ingress('risky', ('risky.test', [('Prefix', '/', 'web')]))
+        self.wait_state('risky', 'Served')
 
     def test_what_is_none_of_ours_has_no_report(self):
         self.ingress('other', ('other.test', [('Prefix', '/', 'web')]))
@@ -134,7 +143,7 @@ class Reports(TestCase):
 
     def test_the_command(self):
         self.ingress('cmd', ('cmd.test', [('Prefix', '/', 'web')]),
-                     annotations={'server-snippet': 'x'})
+                     annotations={'rewrite-target': '/x'})
         self.wait_state('cmd', 'Degraded')
         table = self.status('-n', self.name)
         self.assertEqual(table.returncode, 0, table.stderr)
@@ -144,7 +153,7 @@ class Reports(TestCase):
         self.assertIn([self.name, 'cmd', self.name, 'cmd.test', 'Degraded', '1/1', '1'], rows)
         one = self.status('ingress', f'{self.name}/cmd')
         self.assertEqual(one.returncode, 0, one.stderr)
-        self.assertIn('AnnotationIgnored: nginx.ingress.kubernetes.io/server-snippet', one.stdout)
+        self.assertIn('AnnotationIgnored: nginx.ingress.kubernetes.io/rewrite-target', one.stdout)
         none = self.status('ingress', f'{self.name}/absent')
         self.assertEqual(none.returncode, 1)
         self.assertIn(f'Ingress {self.name}/absent has no report', none.stderr)

@@ -28,7 +28,7 @@ metadata:
   name: shop
   annotations:
     nginx.ingress.kubernetes.io/proxy-body-size: much
-    nginx.ingress.kubernetes.io/server-snippet: return 200;
+    nginx.ingress.kubernetes.io/rewrite-target: /$1
 spec:
   ingressClassName: nginx
   rules:
@@ -68,7 +68,7 @@ class Check(unittest.TestCase):
         self.assertEqual(lines, [
             f"shop.yaml:14: Ingress default/shop: {prefix}proxy-body-size: expected a size such as "
             "512k, 8m or 1g, got 'much'",
-            f'shop.yaml:15: Ingress default/shop: {prefix}server-snippet: this annotation is not '
+            f'shop.yaml:15: Ingress default/shop: {prefix}rewrite-target: this annotation is not '
             'served by this version',
             'shop.yaml:23: Ingress default/shop: spec.rules[0].http.paths[1]: prefix / of host '
             'shop.test is already taken by the older Ingress default/shop',

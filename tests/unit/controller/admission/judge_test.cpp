@@ -12,7 +12,17 @@ constexpr char kRule[] =
 
 class JudgeTest : public testing::Test {
  protected:
-  JudgeTest() { cluster.ingress_class(); }
+  JudgeTest() : cluster(options()) { cluster.ingress_class(); }
+
+  static translate::Options options() {
+    translate::Options out;
+    out.config_map = "ingress/settings";
+    return out;
+  }
+  void configure(std::string_view data) {
+    cluster.put(objects::Kind::kConfigMap, "ingress/settings",
+                fmt::format(R"("data":{{{}}})", data));
+  }
 
   Verdict ask(std::string_view kind, std::string_view object, bool is_strict = false,
               std::string_view operation = "CREATE") {
@@ -23,7 +33,7 @@ class JudgeTest : public testing::Test {
         operation, is_ingress ? "networking.k8s.io" : "penstock.dev",
         is_ingress ? "v1" : "v1alpha1", kind, object));
     EXPECT_TRUE(review) << review.error().message;
-    return judge({cluster.world, cluster.translator, is_strict, watched}, *review);
+    return judge({cluster.world, cluster.translator, is_strict, watched, is_deep}, *review);
   }
   Verdict ask_ingress(std::string_view spec, std::string_view annotations = "",
                       std::string_view more = "") {
@@ -44,6 +54,7 @@ class JudgeTest : public testing::Test {
 
   translate::Cluster cluster;
   std::string watched;
+  bool is_deep = true;
 };
 
 TEST_F(JudgeTest, TakesWhatIsRight) { EXPECT_EQ(ask_ingress(kRule), Verdict()); }
@@ -97,6 +108,77 @@ TEST_F(JudgeTest, RefusesSnippetsAndText) {
   EXPECT_FALSE(ask_ingress(path("/roots/x;} root /;")).is_allowed);
   EXPECT_FALSE(ask_ingress(path(R"(/x;alias\t/;)")).is_allowed);
   EXPECT_TRUE(ask_ingress(path("/roots/alias;v=1")).is_allowed);
+}
+
+TEST_F(JudgeTest, RefusesByWord) {
+  constexpr char kVhost[] = R"("nginx.ingress.kubernetes.io/upstream-vhost":"a.example")";
+  EXPECT_TRUE(ask_ingress(kRule, kVhost).is_allowed);
+  configure(R"("annotation-value-word-blocklist":"lua,exam")");
+  EXPECT_EQ(ask_ingress(kRule, kVhost).message,
+            "nginx.ingress.kubernetes.io/upstream-vhost annotation contains invalid word exam");
+  EXPECT_TRUE(ask_ingress(kRule, R"("any.prefix/key":"example")").is_allowed);
+  // Before snippets.
+  EXPECT_EQ(ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/server-snippet":"lua")").message,
+            "nginx.ingress.kubernetes.io/server-snippet annotation contains invalid word lua");
+}
+
+TEST_F(JudgeTest, RefusesByRisk) {
+  constexpr char kSize[] = R"("nginx.ingress.kubernetes.io/proxy-body-size":"1m")";
+  constexpr char kSnippet[] = R"("nginx.ingress.kubernetes.io/server-snippet":"return 200;")";
+  constexpr char kRisky[] = "contains risky annotation based on ingress configuration";
+  EXPECT_EQ(ask_ingress(kRule, kSize), Verdict());
+  configure(R"("annotations-risk-level":"Low")");
+  EXPECT_EQ(ask_ingress(kRule, kSize).message,
+            "annotation group Proxy contains risky annotation based on ingress configuration: "
+            "nginx.ingress.kubernetes.io/proxy-body-size has the risk Medium, "
+            "annotations-risk-level is Low");
+  // Before what cannot be read, after snippets.
+  EXPECT_THAT(ask_ingress(kRule, R"("nginx.ingress.kubernetes.io/proxy-body-size":"much")").message,
+              HasSubstr(kRisky));
+  EXPECT_THAT(ask_ingress(kRule, kSnippet).message, HasSubstr("annotation cannot be used"));
+  configure(R"("allow-snippet-annotations":"True")");
+  EXPECT_THAT(ask_ingress(kRule, kSnippet).message,
+              testing::StartsWith(
+                  "annotation group ServerSnippet contains risky annotation based on ingress "
+                  "configuration: "));
+  configure(R"("allow-snippet-annotations":"true","annotations-risk-level":"Critical")");
+  const auto taken = ask_ingress(kRule, kSnippet);
+  EXPECT_TRUE(taken.is_allowed);
+  EXPECT_THAT(taken.warnings, testing::ElementsAre(HasSubstr("not served by this version")));
+}
+
+TEST_F(JudgeTest, RefusesPathsThatAreNoneOfTheirTypeOrWarns) {
+  const auto rules = [](std::initializer_list<std::pair<std::string, std::string>> paths) {
+    std::string out;
+    for (const auto& [type, path] : paths) {
+      out +=
+          fmt::format(R"({}{{"pathType":"{}","path":"{}"}})", out.empty() ? "" : ",", type, path);
+    }
+    return fmt::format(R"("rules":[{{"host":"a.test","http":{{"paths":[{}]}}}}])", out);
+  };
+  const auto odd = rules({{"Prefix", "/a(/|$)"},
+                          {"Exact", "/b.+"},
+                          {"Exact", "/Fine_1.-/x"},
+                          {"Prefix", ""},
+                          {"ImplementationSpecific", "/c(.*)"}});
+  EXPECT_EQ(ask_ingress(odd).message,
+            "ingress contains invalid paths: path /a(/|$) cannot be used with pathType Prefix\n"
+            "path /b.+ cannot be used with pathType Exact");
+  EXPECT_FALSE(ask_ingress(rules({{"Exact", "b"}})).is_allowed) << "it begins with no /";
+  configure(R"("strict-validate-path-type":"false")");
+  const auto warned = ask_ingress(odd);
+  EXPECT_TRUE(warned.is_allowed);
+  EXPECT_THAT(warned.warnings,
+              testing::ElementsAre("path /a(/|$) cannot be used with pathType Prefix",
+                                   "path /b.+ cannot be used with pathType Exact"));
+}
+
+TEST_F(JudgeTest, InspectsHostsAndPathsUnlessAFlagSaysElse) {
+  constexpr char kSuspect[] =
+      R"("rules":[{"host":"a.test","http":{"paths":[{"path":"/etc/group"}]}}])";
+  EXPECT_FALSE(ask_ingress(kSuspect).is_allowed);
+  is_deep = false;
+  EXPECT_TRUE(ask_ingress(kSuspect).is_allowed);
 }
 
 TEST_F(JudgeTest, LeavesAloneWhatIsNotOurs) {

@@ -189,6 +189,7 @@ TEST(NginxFlags, ThoseThatAreServedChangeWhatTheySay) {
   EXPECT_FALSE(flags.updates_status);
   EXPECT_FALSE(flags.clears_status_on_shutdown);
   EXPECT_EQ(flags.webhook_address, ":8443");
+  EXPECT_FALSE(flags.webhook_inspects_deeply);
   EXPECT_EQ(flags.webhook_certificate, "/cert.pem");
   EXPECT_EQ(flags.webhook_key, "/key.pem");
   EXPECT_TRUE(flags.translate.takes_without_class);
@@ -263,7 +264,7 @@ TEST(NginxFlags, AValueThatCannotBeReadIsNamed) {
 
 TEST(NginxFlags, WhatHoldsAnywayNeedsNoWord) {
   Parsed parsed;
-  EXPECT_EQ(parsed.parse({"--profiling=false", "--deep-inspect", "--enable-metrics=true",
+  EXPECT_EQ(parsed.parse({"--profiling=false", "--deep-inspect=true", "--enable-metrics=true",
                           "--election-ttl=30s", "--enable-ssl-passthrough=false",
                           "--health-check-path=/healthz", "--maxmind-license-key="}),
             "");

@@ -1,10 +1,14 @@
 #include "controller/settings/global.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "controller/settings/kinds.h"
 #include "controller/settings/trace_kinds.h"
+#include "controller/settings/unserved.h"
 
 namespace penstock::settings {
 namespace {
@@ -145,7 +149,97 @@ TEST(GlobalSettings, SaysWhatWasExpectedAndFound) {
             "keep-alive: expected whole seconds from 0 to 31536000, got 'soon'");
   EXPECT_EQ(problem("ssl-protocols", "SSLv3"),
             "ssl-protocols: expected TLSv1.2, TLSv1.3 or both, separated by a space, got 'SSLv3'");
-  EXPECT_THAT(problem("no-such-key", "1"), testing::HasSubstr("not served"));
+  EXPECT_EQ(problem("no-such-key", "1"), "no-such-key: this key is unknown and has no effect");
+}
+
+TEST(UnservedKeys, AreSortedHaveReasonsAndAreNotServed) {
+  std::string_view before;
+  for (const auto& key : unserved_keys()) {
+    EXPECT_LT(before, key.name);
+    before = key.name;
+    EXPECT_GT(key.why.size(), 10U) << key.name;
+    EXPECT_EQ(std::ranges::count(global_table(), key.name, &Setting<GlobalSettings>::name), 0)
+        << key.name;
+  }
+}
+
+// 194 keys, each of which is served or has its reason.
+TEST(UnservedKeys, AreAllThatIngressNginxHasAndThatAreNotServed) {
+  EXPECT_EQ(unserved_keys().size(), 120U);
+  EXPECT_EQ(unserved_keys().size() + global_table().size(), 194U);
+}
+
+TEST(UnservedKeys, AreReportedWithTheReasonUnlessTheySayWhatHoldsAnyway) {
+  EXPECT_EQ(problem("use-gzip", "true"),
+            "use-gzip: this key has no effect: answers are passed on as the endpoints send them, "
+            "compressed or not");
+  EXPECT_EQ(problem("http-snippet", "lua_x;"),
+            "http-snippet: this key has no effect: there is no configuration text to put a snippet "
+            "into");
+  with({{"use-gzip", "false"}, {"use-http2", " false "}, {"http-snippet", ""}});
+}
+
+TEST(IngressRules, AreThoseOfTheOriginalWithoutKeys) {
+  const auto rules = with({}).rules;
+  EXPECT_EQ(rules.highest_risk, Risk::kHigh);
+  EXPECT_TRUE(rules.is_strict_on_paths);
+  EXPECT_FALSE(rules.allows_snippets);
+  EXPECT_THAT(rules.blocked_words, testing::IsEmpty());
+}
+
+TEST(IngressRules, AreRead) {
+  const auto rules = with({{"annotations-risk-level", "Medium"},
+                           {"annotation-value-word-blocklist", "load_module, {,,_by_lua"},
+                           {"strict-validate-path-type", "false"}})
+                         .rules;
+  EXPECT_EQ(rules.highest_risk, Risk::kMedium);
+  EXPECT_THAT(rules.blocked_words, testing::ElementsAre("load_module", "{", "_by_lua"));
+  EXPECT_FALSE(rules.is_strict_on_paths);
+}
+
+TEST(IngressRules, ARiskThatCannotBeReadCountsAsLow) {
+  for (const auto* text : {"critical", "Highest", "", "4"}) {
+    GlobalSettings settings;
+    const auto problems = apply_global({{"annotations-risk-level", text}}, settings);
+    EXPECT_EQ(settings.rules.highest_risk, Risk::kLow) << text;
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_EQ(problems[0].message,
+              fmt::format("annotations-risk-level: expected Low, Medium, High or Critical, got "
+                          "'{}'; Low is taken",
+                          text));
+  }
+}
+
+TEST(IngressRules, AListOfWordsBeyondItsBoundsClosesRoutes) {
+  std::string many;
+  for (int i = 0; i < 128; ++i) many += fmt::format("w{},", i);
+  const auto longest = std::string(256, 'x');
+  EXPECT_EQ(with({{"annotation-value-word-blocklist", many}}).rules.blocked_words.size(), 128U);
+  EXPECT_EQ(with({{"annotation-value-word-blocklist", longest}}).rules.blocked_words.size(), 1U);
+  for (const auto& text : {many + "one", longest + "x"}) {
+    GlobalSettings settings;
+    const auto problems = apply_global({{"annotation-value-word-blocklist", text}}, settings);
+    ASSERT_EQ(problems.size(), 1U);
+    EXPECT_EQ(settings.ingress.denied_why, problems[0].message);
+    EXPECT_THAT(problems[0].message,
+                testing::StartsWith("annotation-value-word-blocklist: expected a comma-separated "
+                                    "list of at most 128 words of at most 256 bytes, got '"));
+  }
+}
+
+TEST(IngressRules, SnippetsThatAreAllowedAreSaidToHaveNoEffect) {
+  GlobalSettings settings;
+  const auto problems = apply_global(
+      {{"allow-snippet-annotations", "true"}, {"annotations-risk-level", "Critical"}}, settings);
+  EXPECT_TRUE(settings.rules.allows_snippets);
+  EXPECT_EQ(settings.rules.highest_risk, Risk::kCritical);
+  ASSERT_EQ(problems.size(), 1U);
+  EXPECT_EQ(
+      problems[0].message,
+      "allow-snippet-annotations: snippets have no effect, for there is no configuration "
+      "text to put them into; where annotations-risk-level is Critical, Ingresses with them are "
+      "taken with a warning");
+  with({{"allow-snippet-annotations", "false"}});
 }
 
 TEST(GlobalSettings, LeavesADefaultWhereAValueIsBroken) {

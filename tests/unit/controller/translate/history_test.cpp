@@ -154,11 +154,13 @@ class History {
   void change_config() {
     if (pick(2) == 0) {
       if (removes(Kind::kConfigMap, "n0/settings")) return;
-      static constexpr std::array kData = {R"("proxy-body-size":"3m")",       R"("keep-alive":"5")",
-                                           R"("proxy-stream-timeout":"9s")",  R"("x":"y")",
-                                           R"("whitelist-source-range":"z")", ""};
+      static constexpr std::array kData = {
+          R"("proxy-body-size":"3m")",         R"("keep-alive":"5")",
+          R"("proxy-stream-timeout":"9s")",    R"("x":"y")",
+          R"("whitelist-source-range":"z")",   "",
+          R"("annotations-risk-level":"Low")", R"("annotation-value-word-blocklist":"true,oo")"};
       cluster_.put(Kind::kConfigMap, "n0/settings",
-                   fmt::format(R"("data":{{{}}})", kData[static_cast<std::size_t>(pick(6))]));
+                   fmt::format(R"("data":{{{}}})", kData[static_cast<std::size_t>(pick(8))]));
       return;
     }
     const auto* path = pick(2) == 0 ? "n0/tcp" : "n0/udp";

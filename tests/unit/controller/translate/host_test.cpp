@@ -71,6 +71,57 @@ TEST(DefaultBackends, AreRefusedWhereAnOperatorSaysSo) {
   EXPECT_THAT(c.translator.served_ingresses(), ElementsAre("n/empty"));
 }
 
+Options with_config_map() {
+  Options options;
+  options.config_map = "n/settings";
+  options.passes_tls_through = true;
+  return options;
+}
+
+constexpr char kSize[] = R"("nginx.ingress.kubernetes.io/proxy-body-size":"2m")";
+
+TEST(RefusedIngresses, AnswerFor503AndKeepTheirPaths) {
+  auto c = cluster(with_config_map());
+  c.ingress("n/old", rules("x.example", {"Prefix /a a"}), kSize, 1);
+  c.ingress("n/young", rules("x.example", {"Prefix /a b", "Prefix /b b"}), "", 2);
+  c.put(Kind::kConfigMap, "n/settings", R"("data":{"annotations-risk-level":"Medium"})");
+  c.translate();
+  EXPECT_THAT(c.translator.served_ingresses(), ElementsAre("n/old", "n/young"));
+  EXPECT_EQ(c.host("x.example")->routes[1].denied_why, "");
+
+  c.put(Kind::kConfigMap, "n/settings", R"("data":{"annotations-risk-level":"Low"})");
+  c.translate();
+  EXPECT_THAT(c.translator.served_ingresses(), ElementsAre("n/young"));
+  EXPECT_THAT(c.routes("x.example"), ElementsAre("prefix / 404", "prefix /a a", "prefix /b b"));
+  const auto& routes = c.host("x.example")->routes;
+  EXPECT_THAT(routes[1].denied_why, HasSubstr("proxy-body-size: expected an annotation of at most "
+                                              "the risk Low (annotations-risk-level), got one of "
+                                              "the risk Medium"));
+  EXPECT_EQ(routes[2].denied_why, "");
+  EXPECT_THAT(c.diagnostics(),
+              ElementsAre(HasSubstr("Ingress n/old: nginx.ingress.kubernetes.io/proxy-body-size: "),
+                          HasSubstr("already taken by the older Ingress n/old")));
+
+  c.remove(Kind::kConfigMap, "n/settings").translate();
+  EXPECT_EQ(c.host("x.example")->routes[1].denied_why, "");
+}
+
+TEST(RefusedIngresses, AreClosedByAWordAsWell) {
+  auto c = cluster(with_config_map());
+  c.ingress("n/i", rules("x.example", {"Prefix / a"}),
+            R"("nginx.ingress.kubernetes.io/ssl-passthrough":"true",
+               "nginx.ingress.kubernetes.io/upstream-vhost":"lua.example")");
+  c.translate();
+  EXPECT_NE(c.stream("tcp/443/x.example"), nullptr);
+  c.put(Kind::kConfigMap, "n/settings",
+        R"("data":{"annotation-value-word-blocklist":"module,lua"})");
+  c.translate();
+  EXPECT_EQ(c.stream("tcp/443/x.example"), nullptr);
+  EXPECT_THAT(c.host("x.example")->routes[0].denied_why,
+              HasSubstr("annotation-value-word-blocklist, got one with 'lua'"));
+  EXPECT_EQ(c.host("x.example")->routes[0].policy.backend.virtual_host, "");
+}
+
 TEST(ExternalNames, AreRefusedWhereAnOperatorSaysSo) {
   Options options;
   options.refuses_external_names = true;

@@ -22,6 +22,7 @@ Subcommand add_dump(CLI::App& app);
 Subcommand add_status(CLI::App& app);
 Subcommand add_top(CLI::App& app);
 Subcommand add_tap(CLI::App& app);
+Subcommand add_retire(CLI::App& app);
 Subcommand add_reference(CLI::App& app);
 
 }  // namespace penstock::cli

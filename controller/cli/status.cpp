@@ -9,8 +9,7 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/table.h"
-#include "controller/kube/client.h"
-#include "controller/kube/list_page.h"
+#include "controller/kube/caller.h"
 #include "controller/kube/paths.h"
 #include "controller/program/flags.h"
 #include "controller/status/ingress_report.h"
@@ -21,7 +20,7 @@ namespace {
 
 using status::NamedReport;
 
-constexpr int kPageSize = 500;
+constexpr char kNotInstalled[] = "the kind IngressReport is not installed in this cluster";
 constexpr std::size_t kHostsInTable = 3;
 
 struct StatusFlags {
@@ -31,62 +30,40 @@ struct StatusFlags {
   std::string path;
 };
 
-/// Asks one thing at a time.
 class Reports {
  public:
-  explicit Reports(const kube::ClusterAccess& access) : client_(io_, access) {}
+  explicit Reports(const kube::ClusterAccess& access) : caller_(access) {}
 
   base::Result<std::vector<NamedReport>> list(const std::string& name_space) {
     std::vector<NamedReport> out;
-    std::string more;
-    do {
-      const auto path = fmt::format(
-          "{}?limit={}{}", kube::collection_path(objects::kIngressReportKind, name_space),
-          kPageSize, more.empty() ? "" : "&continue=" + kube::encode_url(more));
-      auto response = ask(path);
-      if (!response.is_ok()) return base::fail(describe(response));
-      const auto page = kube::parse_list_page(response.body);
-      if (!page) return std::unexpected(page.error());
-      for (const auto& item : page->items) {
-        auto report = status::parse_report(item.json);
-        if (!report) return base::fail(item.name_space + "/" + item.name + report.error().message);
-        out.push_back(std::move(*report));
-      }
-      more = page->continue_token;
-    } while (!more.empty());
+    std::string unreadable;
+    const auto listed =
+        caller_.list(kube::collection_path(objects::kIngressReportKind, name_space), "",
+                     [&](const kube::RawObject& item) {
+                       auto report = status::parse_report(item.json);
+                       if (report) return out.push_back(std::move(*report));
+                       unreadable = item.name_space + "/" + item.name + report.error().message;
+                     });
+    if (!listed) return std::unexpected(listed.error());
+    if (!*listed) return base::fail(kNotInstalled);
+    if (!unreadable.empty()) return base::fail(unreadable);
     return out;
   }
 
   base::Result<NamedReport> get(const std::string& name_space, const std::string& name) {
-    const auto response = ask(kube::object_path({objects::Kind::kIngressReport, name_space, name}));
+    const auto response =
+        caller_.get(kube::object_path({objects::Kind::kIngressReport, name_space, name}));
     if (response.status == 404) {
       return base::fail(fmt::format(
           "Ingress {}/{} has no report: it does not exist, or no Penstock serves its class",
           name_space, name));
     }
-    if (!response.is_ok()) return base::fail(describe(response));
+    if (!response.is_ok()) return base::fail(kube::failure_of(response));
     return status::parse_report(response.body);
   }
 
  private:
-  kube::Response ask(const std::string& path) {
-    std::optional<kube::Response> answer;
-    const auto call =
-        client_.get(path, [&](kube::Response response) { answer = std::move(response); });
-    const auto work = asio::make_work_guard(io_);
-    io_.restart();
-    while (!answer) io_.run_one();
-    return std::move(*answer);
-  }
-
-  static std::string describe(const kube::Response& response) {
-    if (response.status == 0) return response.failure;
-    if (response.status == 404) return "the kind IngressReport is not installed in this cluster";
-    return fmt::format("status {}: {}", response.status, kube::status_message(response.body));
-  }
-
-  asio::io_context io_;
-  kube::Client client_;
+  kube::Caller caller_;
 };
 
 std::string hosts_of(const status::IngressReport& report) {

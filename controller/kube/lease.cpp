@@ -27,7 +27,10 @@ void LeaderElection::attempt() {
 }
 
 void LeaderElection::on_read(Response response) {
-  if (response.status == 404) return write(view_.claim(clocks_.wall()), true);
+  if (response.status == 404) {
+    view_.observe_absence();
+    return try_to_write(true);
+  }
   if (!response.is_ok()) {
     log::warn("lease {}/{}: cannot be read: {}", options_.name_space, options_.name,
               response.status == 0 ? response.failure : status_message(response.body));
@@ -38,13 +41,16 @@ void LeaderElection::on_read(Response response) {
     log::warn("lease {}/{}: {}", options_.name_space, options_.name, record.error().message);
     return retry_later();
   }
-  const auto now = clocks_.steady();
-  view_.observe(std::move(*record), now);
+  view_.observe(std::move(*record), clocks_.steady());
   // Someone took it over while we could not renew.
   if (is_leading_ && !view_.is_mine()) stop_leading();
   if (is_stopping_) return;
-  if (!view_.may_write(now)) return retry_later();
-  write(view_.claim(clocks_.wall()), false);
+  try_to_write(false);
+}
+
+void LeaderElection::try_to_write(bool is_new) {
+  if (!view_.may_write(clocks_.steady())) return retry_later();
+  write(view_.claim(clocks_.wall()), is_new);
 }
 
 void LeaderElection::write(const LeaseRecord& record, bool is_new) {

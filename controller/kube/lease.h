@@ -1,7 +1,8 @@
 #pragma once
 // Leader election with a coordination.k8s.io/v1 Lease, by client-go's rules: whoever holds it
 // renews it; another may take it once it has seen no change for the lease's duration by its own
-// clock; every write carries the resource version, so of two one is refused.
+// clock; every write carries the resource version, so of two one is refused. Beyond those rules, a
+// Lease that was deleted is its holder's still, as long as that duration has not passed.
 //
 // Runs on the controller's thread. on_stopped_leading comes after renew_deadline without a renewal,
 // half a duration before anyone else can take over: two leaders never overlap, as far as clocks run
@@ -54,6 +55,8 @@ class LeaseView {
 
   /// What the server has now. Only a change of the record moves the time of observation.
   void observe(LeaseRecord record, base::SteadyTime now);
+  /// The server has none (any more). Its holder may not know of that, and keeps its time.
+  void observe_absence();
   bool is_mine() const { return record_ && record_->holder == options_.identity; }
   bool may_write(base::SteadyTime now) const;
   /// What to write to acquire or renew.
@@ -63,8 +66,11 @@ class LeaseView {
   const std::string& holder() const;
 
  private:
+  LeaseRecord blank() const;
+
   const LeaseOptions& options_;
   std::optional<LeaseRecord> record_;
+  bool is_absent_ = false;  // and `record_`, where there is one, was its last
   base::SteadyTime observed_at_;
 };
 
@@ -102,6 +108,7 @@ class LeaderElection {
  private:
   void attempt();
   void on_read(Response response);
+  void try_to_write(bool is_new);
   void write(const LeaseRecord& record, bool is_new);
   void on_written(const Response& response);
   void retry_later();

@@ -76,10 +76,13 @@ std::string format_micro_time(base::WallTime time) {
 }
 
 void LeaseView::observe(LeaseRecord record, base::SteadyTime now) {
+  is_absent_ = false;
   if (record_ == record) return;
   record_ = std::move(record);
   observed_at_ = now;
 }
+
+void LeaseView::observe_absence() { is_absent_ = true; }
 
 bool LeaseView::may_write(base::SteadyTime now) const {
   if (!record_ || record_->holder.empty() || is_mine()) return true;
@@ -88,28 +91,30 @@ bool LeaseView::may_write(base::SteadyTime now) const {
   return now >= observed_at_ + std::max<std::chrono::milliseconds>(options_.duration, theirs);
 }
 
+LeaseRecord LeaseView::blank() const {
+  LeaseRecord out;
+  out.metadata_json =
+      fmt::format(R"({{"name":"{}","namespace":"{}"}})", base::escape_json(options_.name),
+                  base::escape_json(options_.name_space));
+  return out;
+}
+
 LeaseRecord LeaseView::claim(base::WallTime now) const {
-  LeaseRecord mine;
-  if (record_) {
-    mine = *record_;
-  } else {
-    mine.metadata_json =
-        fmt::format(R"({{"name":"{}","namespace":"{}"}})", base::escape_json(options_.name),
-                    base::escape_json(options_.name_space));
-  }
+  const bool is_there = record_ && !is_absent_;
+  auto mine = is_there ? *record_ : blank();
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(options_.duration);
   mine.duration_seconds = std::max(1, static_cast<int>(seconds.count()));
   mine.renew_time = format_micro_time(now);
-  if (!is_mine()) {
+  if (!is_there || !is_mine()) {
     mine.acquire_time = mine.renew_time;
-    if (record_) ++mine.transitions;
+    if (is_there) ++mine.transitions;
   }
   mine.holder = options_.identity;
   return mine;
 }
 
 LeaseRecord LeaseView::release(base::WallTime now) const {
-  LeaseRecord free = record_.value_or(LeaseRecord());
+  auto free = record_ && !is_absent_ ? *record_ : blank();
   free.holder.clear();
   free.duration_seconds = 1;
   free.renew_time = format_micro_time(now);

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <random>
 
+#include "controller/program/access.h"
 #include "controller/program/pod.h"
 #include "proxy/base/log.h"
 
@@ -15,11 +15,6 @@ namespace {
 
 /// How long an ending controller waits for the API server; others wait for its Lease meanwhile.
 constexpr std::chrono::seconds kLongestClearing{20};
-
-const char* environment_of(const char* name) {
-  const auto* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 std::string host_name() {
   char name[256] = {};
@@ -32,18 +27,6 @@ kube::Random make_random() {
   return [engine = std::mt19937_64(std::random_device{}())]() mutable {
     return std::uniform_real_distribution<double>(0, 1)(engine);
   };
-}
-
-base::Result<kube::ClusterAccess> find_access(const Flags& flags) {
-  base::Result<kube::ClusterAccess> access;
-  if (!flags.kubeconfig.empty()) {
-    access = kube::read_kubeconfig(flags.kubeconfig, {flags.context, flags.may_skip_tls_verify});
-  } else if (flags.api_server.empty()) {
-    access = kube::read_in_cluster(environment_of("KUBERNETES_SERVICE_HOST"),
-                                   environment_of("KUBERNETES_SERVICE_PORT"));
-  }
-  if (!access || flags.api_server.empty()) return access;
-  return kube::with_server(std::move(*access), flags.api_server, flags.api_server_authority);
 }
 
 kube::KubeSource::Options source_options(const Flags& flags) {
@@ -184,9 +167,10 @@ void Cluster::talk_to_replicas(asio::io_context& io, const Flags& flags) {
     streams_->update();
     reports_->update_live();
   };
-  board_.emplace(io, client_,
-                 status::ReplicaBoard::Options{.name_space = pod.name_space, .pod = pod.name},
-                 std::move(events), make_random());
+  board_.emplace(
+      io, client_,
+      status::ReplicaBoard::Options{.name_space = pod.name_space, .pod = pod.name, .uid = pod.uid},
+      std::move(events), make_random());
 }
 
 /// What the proxies of all replicas serve.

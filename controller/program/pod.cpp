@@ -12,6 +12,8 @@ std::string environment(const char* name) {
 
 }  // namespace
 
-Pod this_pod() { return {environment("POD_NAMESPACE"), environment("POD_NAME")}; }
+Pod this_pod() {
+  return {environment("POD_NAMESPACE"), environment("POD_NAME"), environment("POD_UID")};
+}
 
 }  // namespace penstock::program

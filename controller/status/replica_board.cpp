@@ -68,7 +68,7 @@ void ReplicaBoard::say() {
   is_saying_ = true;
   saying_ =
       client_.apply(path_of(options_.pod) + "?fieldManager=penstock&force=true",
-                    replica_json(options_.name_space, options_.pod, mine),
+                    replica_json({options_.name_space, options_.pod, options_.uid}, mine),
                     [this, mine](const kube::Response& response) { take_said(mine, response); });
 }
 

@@ -27,6 +27,7 @@ class ReplicaBoard {
   struct Options {
     std::string name_space;
     std::string pod;  // names the report
+    std::string uid;  // of the pod, with which the report goes; empty: it is deleted at the end
     std::chrono::milliseconds renew_every{10'000};
     std::chrono::milliseconds stale_after{35'000};
     /// A report that nobody has renewed for so long is deleted.

@@ -23,9 +23,17 @@ struct ReplicaReport {
 
 inline constexpr std::size_t kMostProblems = 64;
 
-/// The object of the API.
-std::string replica_json(std::string_view name_space, std::string_view name,
-                         const ReplicaReport& report);
+/// The pod that a report is of.
+struct ReplicaPod {
+  std::string name_space;
+  std::string name;  // of the report as well
+  std::string uid;   // empty: the report has no owner
+};
+
+/// The object of the API. The pod owns it and takes it along.
+std::string replica_json(const ReplicaPod& pod, const ReplicaReport& report);
 base::Result<ReplicaReport> parse_replica(std::string_view json);
+/// Whether an object, by its JSON, goes with another one.
+base::Result<bool> has_owner(std::string_view json);
 
 }  // namespace penstock::status

@@ -50,6 +50,19 @@ base::Result<std::size_t> count_others(const std::string& json, const std::strin
   });
 }
 
+base::Result<Placement> placement_of(std::string_view pod_json) {
+  return objects::read_json<Placement>(pod_json, [](const objects::Json& pod) {
+    const auto meta = pod.get("metadata");
+    Placement out;
+    out.node = pod.get("spec").text("nodeName");
+    out.owner = {"v1", "Pod", meta.text("name"), meta.text("uid")};
+    meta.for_each("ownerReferences", [&](const objects::Json& each) {
+      if (each.boolean("controller", false)) out.owner = kube::read_owner(each);
+    });
+    return out;
+  });
+}
+
 void Replicas::count(Answer on_answer) {
   on_answer_ = std::move(on_answer);
   call_ = client_.get(kube::object_path("v1", "pods", name_space_, pod_),

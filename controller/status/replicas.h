@@ -7,6 +7,7 @@
 #include <string>
 
 #include "controller/kube/client.h"
+#include "controller/kube/lease_hold.h"
 #include "proxy/base/result.h"
 
 namespace penstock::status {
@@ -18,6 +19,13 @@ std::string replica_selector(const std::map<std::string, std::string>& labels);
 base::Result<std::map<std::string, std::string>> pod_labels(const std::string& json);
 /// How many pods of a list's JSON, besides the one of this name, run or are about to.
 base::Result<std::size_t> count_others(const std::string& json, const std::string& name);
+
+/// Where one of our pods runs, and what it goes with.
+struct Placement {
+  std::string node;   // empty: none yet
+  kube::Owner owner;  // who makes the pod anew; the pod itself where nobody does
+};
+base::Result<Placement> placement_of(std::string_view pod_json);
 
 class Replicas {
  public:

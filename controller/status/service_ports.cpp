@@ -18,7 +18,6 @@ constexpr std::chrono::milliseconds kReapply{5'000};
 constexpr std::chrono::seconds kPortsRetry{5};
 constexpr std::size_t kMostRefusedApplies = 32;  // in one search for the ports that are refused
 constexpr std::size_t kLongestReason = 300;
-constexpr std::string_view kApply = "?fieldManager=penstock-streams&force=false";
 
 /// What the API server says of a call that it does not serve.
 std::string message_of(const kube::Response& response) {
@@ -149,7 +148,7 @@ void ServicePorts::send(const objects::Service& service, Batch batch) {
   auto path = kube::object_path("v1", "services", service.meta.name_space, service.meta.name);
   auto body = apply_json(service, batch.entries);
   call_ = client_.apply(
-      path.append(kApply), std::move(body),
+      path.append(kApplyPorts), std::move(body),
       [this, batch = std::move(batch)](const kube::Response& response) { take(batch, response); });
 }
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "controller/kube/client.h"
@@ -21,6 +22,9 @@
 #include "proxy/base/clock.h"
 
 namespace penstock::status {
+
+/// Of the apply that has our ports: the query of its path.
+inline constexpr std::string_view kApplyPorts = "?fieldManager=penstock-streams&force=false";
 
 class ServicePorts {
  public:

@@ -170,7 +170,7 @@ class Whatever(unittest.TestCase):
                                ('PodDisruptionBudget', ('spec', 'selector', 'matchLabels')),
                                ('NetworkPolicy', ('spec', 'podSelector', 'matchLabels'))):
                 for each in of_kind(found, kind):
-                    if each['metadata']['name'].endswith('defaultbackend'):
+                    if each['metadata']['name'].endswith(('defaultbackend', '-retire')):
                         continue
                     selector = functools.reduce(lambda value, key: value[key], path, each)
                     self.assertLessEqual(selector.items(), labels.items())
@@ -241,6 +241,72 @@ class Rights(unittest.TestCase):
         text = render(None, 'controller.scope.namespaceSelector=team in (shop\\,pay)')
         self.assertIn('resources: [namespaces]', text)
         self.assertIn('"--watch-namespace-selector=team in (shop,pay)"', text)
+
+
+class Retirement(unittest.TestCase):
+    """The Job that runs before an uninstallation."""
+
+    def job(self, found):
+        jobs = of_kind(found, 'Job')
+        return jobs[0] if jobs else None
+
+    def lease_rights(self, found):
+        return [verb for each in of_kind(found, 'Role') for rule in each['rules']
+                if 'leases' in rule['resources'] and rule.get('resourceNames') for verb in rule['verbs']]
+
+    def test_it_is_a_hook_that_leaves_nothing_behind(self):
+        meta = self.job(objects_of())['metadata']
+        self.assertEqual(meta['annotations'], {
+            'helm.sh/hook': 'pre-delete', 'helm.sh/hook-delete-policy': 'before-hook-creation,hook-succeeded'})
+
+    def test_it_is_of_the_same_installation_as_the_controller(self):
+        for name in (None, *SETS):
+            with self.subTest(values=name or 'default'):
+                found = objects_of(name)
+                job, pod = self.job(found), pod_of(found)
+                if name == 'pod':
+                    self.assertIsNone(job, 'it elects nobody')
+                    continue
+                spec = job['spec']['template']['spec']
+                container, controller = spec['containers'][0], pod['containers'][0]
+                self.assertEqual(container['args'][1:], controller['args'])
+                for key in ('image', 'imagePullPolicy', 'securityContext', 'env'):
+                    self.assertEqual(container.get(key), controller.get(key), key)
+                for key in ('serviceAccountName', 'automountServiceAccountToken', 'imagePullSecrets',
+                            'nodeSelector', 'tolerations'):
+                    self.assertEqual(spec.get(key), pod.get(key), key)
+
+    def test_its_selector_finds_the_pods_of_the_controller_and_not_its_own(self):
+        for name in (None, *SETS):
+            with self.subTest(values=name or 'default'):
+                found = objects_of(name)
+                job = self.job(found)
+                if job is None:
+                    continue
+                flag = job['spec']['template']['spec']['containers'][0]['args'][0]
+                wanted = dict(each.split('=') for each in flag.removeprefix('--pod-selector=').split(','))
+                workload = next(each for each in found if each['kind'] in ('Deployment', 'DaemonSet') and
+                                each['metadata']['name'].endswith('controller'))
+                self.assertLessEqual(wanted.items(),
+                                     workload['spec']['template']['metadata']['labels'].items())
+                own = job['spec']['template']['metadata']['labels']
+                self.assertFalse(wanted.items() <= own.items())
+                for service in of_kind(found, 'Service'):
+                    self.assertFalse(service['spec']['selector'].items() <= own.items())
+
+    def test_it_may_be_left_out_with_its_rights(self):
+        self.assertEqual(self.lease_rights(objects_of()), ['get', 'update', 'patch', 'delete'])
+        for setting in ('controller.retireOnUninstall=false', 'controller.disableLeaderElection=true'):
+            found = objects_of(None, setting)
+            self.assertIsNone(self.job(found), setting)
+            self.assertEqual(self.lease_rights(found), ['get', 'update'], setting)
+
+    def test_it_reaches_the_api_server_where_policies_are_made(self):
+        found = objects_of('network-policy')
+        labels = self.job(found)['spec']['template']['metadata']['labels'].items()
+        policies = [each['spec'] for each in of_kind(found, 'NetworkPolicy')
+                    if each['spec']['podSelector']['matchLabels'].items() <= labels]
+        self.assertEqual([each['egress'] for each in policies], [[{}]])
 
 
 class Admission(unittest.TestCase):

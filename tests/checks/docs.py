@@ -20,7 +20,7 @@ FLAGS_OF_INGRESS_NGINX = """
 The controller takes every flag of ingress-nginx's, so that arguments (`controller.extraArgs` of the
 chart) may stay: it is served under its name, or mapped to one of the flags above, or has no effect and
 one line of warning that says why. The variables `POD_NAME` and `POD_NAMESPACE` are read as there; without
-them the controller runs, but counts no other replicas. `LD_PRELOAD` may name another allocator.
+them the controller runs, but counts no other replicas. With `POD_UID` its ReplicaReport goes with the pod. `LD_PRELOAD` may name another allocator.
 
 """
 
@@ -29,7 +29,7 @@ def flags():
     out = '# Flags\n'
     for program, arguments in (('penstock-controller', ['--help']), ('penstock-proxy', ['--help']),
                                *(('penstock', [each, '--help']) for each in (
-                                   'run', 'status', 'top', 'tap', 'check', 'explain', 'dump'))):
+                                   'run', 'status', 'top', 'tap', 'retire', 'check', 'explain', 'dump'))):
         text = printed(program, *arguments)
         lines = [line.rstrip() for line in text.replace(str(BIN) + '/', '').splitlines()]
         out += f'\n## {" ".join([program, *arguments[:-1]])}\n\n```\n' + '\n'.join(lines).strip()

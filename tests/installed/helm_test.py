@@ -256,7 +256,7 @@ class Lifecycle(Release):
 
 
 class Uninstalled(Release):
-    """After all others: the last pod ends, with the rights that the chart gives it."""
+    """After all others: with the image, the rights and the hook of the chart."""
 
     @classmethod
     def setUpClass(cls):
@@ -265,22 +265,35 @@ class Uninstalled(Release):
     def left(self):
         """What still carries the release's label, in every kind that the chart renders."""
         kinds = ('daemonsets,deployments,pods,services,configmaps,serviceaccounts,roles,rolebindings,'
-                 'clusterroles,clusterrolebindings,ingressclasses,leases,secrets,'
+                 'clusterroles,clusterrolebindings,ingressclasses,leases,secrets,jobs,'
                  'validatingwebhookconfigurations')
         found = json.loads(self.kubectl('get', kinds, '-A', '-o', 'json', '-l',
                                         'app.kubernetes.io/instance=penstock'))['items']
         return [f'{each["kind"]} {each["metadata"]["name"]}' for each in found]
 
+    def written(self):
+        """What the controllers have made besides."""
+        kinds = 'leases.coordination.k8s.io,ingressreports,replicareports'
+        found = [*json.loads(self.kubectl('-n', 'ingress', 'get', kinds, '-o', 'json'))['items'],
+                 *json.loads(self.kubectl('get', 'ingressreports', '-A', '-o', 'json'))['items']]
+        return sorted({f'{each["kind"]} {each["metadata"]["name"]}' for each in found})
+
+    def status_of_stream(self):
+        return self.cluster.get('TCPService', 'echo', 'apps').get('status')
+
     def test_nothing_is_left_and_the_address_leaves_the_status(self):
-        """As docs/operations.md says: `helm uninstall` alone takes IngressClass, Service and rights away
-        before the last pod could write."""
+        """As docs/operations.md says: with `helm uninstall` alone."""
         wait_until('the status is written', self.addresses, 60)
+        wait_until('reports are written', lambda: [each.split()[0] for each in self.written()] == [
+            'IngressReport', 'Lease', 'ReplicaReport'], 60)
+        self.assertTrue(self.status_of_stream())
         self.assertGreater(len(self.left()), 10)
-        self.kubectl('-n', 'ingress', 'delete', 'daemonset', 'penstock-controller',
-                     '--cascade=foreground', '--timeout=60s')
-        self.assertFalse(self.addresses())
         self.helm('uninstall', 'penstock', '-n', 'ingress', '--wait', '--timeout', '120s')
-        wait_until('nothing is left', lambda: not self.left(), 60)
+        self.assertFalse(self.addresses())
+        self.assertFalse(self.status_of_stream())
+        wait_until('nothing is left', lambda: not self.left() and not self.written(), 60)
+        self.assertFalse(self.addresses(), 'the last pod has ended')
+        self.assertFalse(self.status_of_stream())
         crds = self.kubectl('get', 'crds', '-o', 'name')
         self.assertIn('tcpservices.penstock.dev', crds, 'their objects are the users\'')
 

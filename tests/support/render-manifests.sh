@@ -15,7 +15,7 @@ text=$(
     echo "---"
     cat "$crd"
   done
-  "$BIN/helm" template penstock charts/penstock --namespace ingress --skip-tests |
+  "$BIN/helm" template penstock charts/penstock --namespace ingress --skip-tests --no-hooks |
     grep -vE '^# Source:|helm.sh/chart|managed-by'
 )
 if [ "${1:-}" = --check ]; then

@@ -77,6 +77,34 @@
 {{- include "penstock.extraArgs" (dict "args" $c.extraArgs "root" .) }}
 {{- end }}
 
+{{- /* Who we are in the cluster. */}}
+{{- define "penstock.identityEnv" -}}
+- name: POD_NAME
+  valueFrom: {fieldRef: {fieldPath: metadata.name}}
+- name: POD_NAMESPACE
+  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+- name: POD_UID
+  valueFrom: {fieldRef: {fieldPath: metadata.uid}}
+{{- end }}
+
+{{- /* The service account's token. */}}
+{{- define "penstock.tokenVolume" -}}
+name: token
+projected:
+  defaultMode: 0440
+  sources:
+  - serviceAccountToken: {path: token, expirationSeconds: 3607}
+  - configMap:
+      name: kube-root-ca.crt
+      items: [{key: ca.crt, path: ca.crt}]
+  - downwardAPI:
+      items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]
+{{- end }}
+
+{{- define "penstock.tokenMount" -}}
+{name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}
+
 {{- /* The one with the service account's token. */}}
 {{- define "penstock.controllerContainer" -}}
 {{- $c := .Values.controller -}}
@@ -86,10 +114,7 @@ imagePullPolicy: {{ $c.image.pullPolicy }}
 command: [penstock-controller]
 args: {{- include "penstock.controllerArgs" . | nindent 2 }}
 env:
-- name: POD_NAME
-  valueFrom: {fieldRef: {fieldPath: metadata.name}}
-- name: POD_NAMESPACE
-  valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+{{ include "penstock.identityEnv" . }}
 {{- with $c.extraEnvs }}
 {{ toYaml . }}
 {{- end }}
@@ -111,7 +136,7 @@ resizePolicy: {{- toYaml . | nindent 2 }}
 {{- end }}
 volumeMounts:
 - {name: socket, mountPath: /run/penstock}
-- {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+- {{ include "penstock.tokenMount" . }}
 {{- with include "penstock.admin.mounts" . | trim }}{{ . | nindent 0 }}{{- end }}
 {{- if and $c.admissionWebhooks.enabled (ne (include "penstock.makesCertificate" .) "true") }}
 - {name: webhook-certificate, mountPath: {{ dir $c.admissionWebhooks.certificate }}, readOnly: true}

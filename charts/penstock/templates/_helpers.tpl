@@ -58,6 +58,15 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: controller
 {{- end }}
 
+{{- /* The same in one line. */}}
+{{- define "penstock.selectorText" -}}
+{{- $labels := list }}
+{{- range $name, $value := include "penstock.selector" . | fromYaml }}
+{{- $labels = append $labels (printf "%s=%s" $name $value) }}
+{{- end }}
+{{- join "," $labels }}
+{{- end }}
+
 {{- define "penstock.commonLabels" -}}
 {{ include "penstock.instance" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -133,6 +142,11 @@ app.kubernetes.io/component: controller
 {{- /* Of a port of `tcp` or `udp`. */}}
 {{- define "penstock.portName" -}}
 {{- with .root.Values.portNamePrefix }}{{ . }}-{{ end }}{{ .port }}-{{ .protocol }}
+{{- end }}
+
+{{- /* Whether an uninstallation begins with `penstock retire`. */}}
+{{- define "penstock.retires" -}}
+{{- with .Values.controller }}{{ if and .retireOnUninstall (not .disableLeaderElection) }}true{{ end }}{{ end }}
 {{- end }}
 
 {{- define "penstock.containerSecurity" -}}

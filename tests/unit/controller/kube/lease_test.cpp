@@ -44,6 +44,28 @@ TEST_F(View, ALongerLeaseOfTheHolderCounts) {
   EXPECT_TRUE(view_.may_write(now_ + seconds(60)));
 }
 
+TEST_F(View, OneThatWasDeletedIsItsHoldersUntilItsTimeIsOver) {
+  view_.observe(held_by("you"), now_);
+  view_.observe_absence();
+  EXPECT_FALSE(view_.may_write(now_ + seconds(29)));
+  EXPECT_TRUE(view_.may_write(now_ + seconds(30)));
+  view_.observe(held_by("", "t2"), now_ + seconds(1));
+  view_.observe_absence();
+  EXPECT_TRUE(view_.may_write(now_ + seconds(1))) << "nobody held it";
+}
+
+TEST_F(View, WhatIsMadeAnewHasNoVersion) {
+  const base::WallTime wall{seconds(1)};
+  view_.observe(held_by("me"), now_);
+  view_.observe_absence();
+  EXPECT_TRUE(view_.may_write(now_));
+  const auto anew = view_.claim(wall);
+  EXPECT_EQ(anew.metadata_json, R"({"name":"l","namespace":"ns"})");
+  EXPECT_EQ(anew.acquire_time, "1970-01-01T00:00:01.000000Z");
+  EXPECT_EQ(anew.transitions, 0);
+  EXPECT_EQ(view_.release(wall).metadata_json, anew.metadata_json);
+}
+
 TEST_F(View, TakingOverCountsATransitionAndRenewingDoesNot) {
   const base::WallTime wall{seconds(1)};
   view_.observe(held_by("you"), now_);
@@ -88,7 +110,11 @@ class LeaseServer {
  public:
   Reply handle(const Seen& seen) {
     if (is_down) return {{}, true};
-    if (seen.method == "POST") return exists ? ScriptedServer::answer(409, "{}") : store(seen, 201);
+    if (seen.method == "POST") {
+      if (exists) return ScriptedServer::answer(409, "{}");
+      const bool has_version = seen.body.find("resourceVersion") != std::string::npos;
+      return has_version ? ScriptedServer::answer(500, "{}") : store(seen, 201);
+    }
     if (!exists) return ScriptedServer::answer(404, "{}");
     if (seen.method == "GET") return ScriptedServer::answer(200, text());
     const auto expected = fmt::format("\"resourceVersion\":\"{}\"", version);
@@ -191,6 +217,33 @@ TEST_F(Election, StopsWhenAnotherTookIt) {
   ASSERT_TRUE(until(2));
   EXPECT_EQ(log_.back(), "-a");
   EXPECT_EQ(lease_.record.holder, "thief");
+}
+
+TEST_F(Election, ALeaseThatIsDeletedUnderItsHolderIsMadeAnewByItAlone) {
+  auto& a = join("a");
+  ASSERT_TRUE(until(1));
+  auto& b = join("b");
+  ASSERT_TRUE(run_until(io_, [&] { return b.holder() == "a"; }));
+  lease_.exists = false;
+  ASSERT_TRUE(run_until(io_, [&] { return lease_.exists; }));
+  EXPECT_EQ(lease_.record.holder, "a");
+  EXPECT_TRUE(a.is_leading());
+  EXPECT_THAT(log_, testing::ElementsAre("+a"));
+}
+
+/// As `penstock retire` holds it, and as it goes with its owner.
+TEST_F(Election, WhoHasSeenALongHoldDoesNotLeadWhenTheLeaseIsDeleted) {
+  join("a");
+  ASSERT_TRUE(until(1));
+  lease_.record.holder = "retired";
+  lease_.record.duration_seconds = 600;
+  ++lease_.version;
+  ASSERT_TRUE(until(2));
+  EXPECT_EQ(log_.back(), "-a");
+  lease_.exists = false;
+  run_until(io_, [&] { return lease_.exists; }, milliseconds(1500));
+  EXPECT_FALSE(lease_.exists);
+  EXPECT_EQ(log_.size(), 2U);
 }
 
 TEST_F(Election, StopWithoutLeadingTouchesNothing) {

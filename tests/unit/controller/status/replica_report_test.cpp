@@ -20,17 +20,26 @@ ReplicaReport full() {
 }
 
 TEST(ReplicaReport, ComesBackFromItsJson) {
-  const auto json = replica_json("ingress", "penstock-a", full());
+  const auto json = replica_json({"ingress", "penstock-a", ""}, full());
   EXPECT_THAT(json, HasSubstr(R"("metadata":{"name":"penstock-a","namespace":"ingress"})"));
   const auto read = parse_replica(json);
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, full());
 }
 
+TEST(ReplicaReport, GoesWithItsPod) {
+  const auto json = replica_json({"ingress", "penstock-a", "u-1"}, full());
+  EXPECT_THAT(json, HasSubstr(R"("ownerReferences":[{"apiVersion":"v1","kind":"Pod",)"
+                              R"("name":"penstock-a","uid":"u-1"}])"));
+  EXPECT_EQ(has_owner(json), true);
+  EXPECT_EQ(has_owner(replica_json({"ingress", "penstock-a", ""}, full())), false);
+  EXPECT_FALSE(has_owner("nonsense"));
+}
+
 TEST(ReplicaReport, IsBoundedInBothDirections) {
   auto report = full();
   report.problems.assign(1000, std::string(511, 'x') + "\u00e9\u00e9");
-  const auto read = parse_replica(replica_json("ingress", "penstock-a", report));
+  const auto read = parse_replica(replica_json({"ingress", "penstock-a", ""}, report));
   ASSERT_TRUE(read) << read.error().message;
   ASSERT_THAT(read->problems, SizeIs(kMostProblems));
   EXPECT_THAT(read->problems[0], EndsWith("x..."));

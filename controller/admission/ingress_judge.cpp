@@ -133,7 +133,7 @@ Taken taken_of_host(const Site& site, const Ingress& ingress, const std::string&
     Taken theirs;
     look_at(*rival, host, wanted, theirs);
     if (theirs.owner == nullptr || (taken.owner != nullptr && theirs.at >= taken.at)) continue;
-    translate::Reader reader(site.world);
+    translate::Reader reader(site.world, site.translator.options());
     if (translate::is_ours(reader, *rival, options)) taken = theirs;
   }
   return taken;
@@ -164,7 +164,7 @@ std::string taken_path(const Site& site, const Ingress& ingress) {
 
 Verdict judge_ingress(const Site& site, const Ingress& ingress) {
   const auto& meta = ingress.meta;
-  translate::Reader reader(site.world);
+  translate::Reader reader(site.world, site.translator.options());
   if (!translate::is_ours(reader, ingress, site.translator.options())) return {};
   if (const auto what = suspect_in(ingress); !what.empty()) {
     return refuse(fmt::format("invalid object: invalid rule in ingress {}/{}: invalid {}",

@@ -36,7 +36,7 @@ KubeSource::KubeSource(asio::io_context& io, Client& client, Options options,
       random_(std::move(random)),
       fetch_backoff_(options_.timing.first_retry, options_.timing.longest_retry, random_),
       fetch_timer_(io),
-      forbidden_timer_(io) {}
+      refused_timer_(io) {}
 
 void KubeSource::start() {
   for (const auto& info : objects::kKinds) {
@@ -143,7 +143,7 @@ void KubeSource::change_wanted_secrets(const objects::WantedChange& change) {
 
 void KubeSource::withdraw(const std::string& path) {
   wanted_.erase(path);
-  forbidden_.erase(path);
+  forget_refused(path);
   fetching_.erase(path);
   std::erase(to_fetch_, path);
   if (delivered_.erase(path) != 0) events_.on_change({key_of(Kind::kSecret, path), true, {}, {}});
@@ -153,7 +153,7 @@ void KubeSource::take_secret(objects::Change change) {
   const auto path = path_of(change.key);
   if (!wanted_.contains(path)) return;
   fetching_.erase(path);  // its answer could be older than this
-  forbidden_.erase(path);
+  forget_refused(path);
   std::erase(to_fetch_, path);
   if (change.is_removed) {
     delivered_.erase(path);
@@ -177,6 +177,7 @@ void KubeSource::fetch_next() {
 void KubeSource::take_fetched(const std::string& path, Response response) {
   // The call is dropped last: this runs inside of it.
   const auto call = fetching_.extract(path);
+  if (response.is_ok() || response.status == 404) fetch_refused_of(path);
   if (response.is_ok()) {
     fetch_backoff_.reset();
     delivered_.insert(path);
@@ -201,12 +202,35 @@ void KubeSource::take_fetched(const std::string& path, Response response) {
 
 /// Others go first: a right that one namespace lacks is not theirs to wait for.
 void KubeSource::fetch_later(const std::string& path, const Response& response) {
-  base::log::warn("Secret {}: {}; trying again later", path, response.failure_text());
-  if (!forbidden_.insert(path).second || forbidden_.size() > 1) return;
-  forbidden_timer_.after(options_.timing.absent_kind_retry, [this] {
-    for (const auto& each : std::exchange(forbidden_, {})) to_fetch_.push_back(each);
+  base::log::warn("Secret {}: {}; trying again in a while", path, response.failure_text());
+  if (refused_.empty()) ask_again_later();
+  refused_[*watch_of(path)].insert(path);
+}
+
+void KubeSource::ask_again_later() {
+  refused_timer_.after(options_.timing.longest_retry, [this] {
+    std::vector<std::string> first;
+    for (const auto& [watch, paths] : refused_) first.push_back(*paths.begin());
+    for (const auto& path : first) {
+      forget_refused(path);
+      to_fetch_.push_back(path);
+    }
+    if (!refused_.empty()) ask_again_later();
     fetch_next();
   });
+}
+
+void KubeSource::fetch_refused_of(const std::string& path) {
+  if (refused_.empty()) return;
+  const auto found = refused_.extract(watch_of(path).value_or(""));
+  if (found) to_fetch_.insert(to_fetch_.end(), found.mapped().begin(), found.mapped().end());
+}
+
+void KubeSource::forget_refused(const std::string& path) {
+  const auto found = refused_.find(watch_of(path).value_or(""));
+  if (found == refused_.end()) return;
+  found->second.erase(path);
+  if (found->second.empty()) refused_.erase(found);
 }
 
 bool KubeSource::has_settled() const {

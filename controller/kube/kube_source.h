@@ -57,6 +57,9 @@ class KubeSource final : public objects::Source {
   void fetch_next();
   void take_fetched(const std::string& path, Response response);
   void fetch_later(const std::string& path, const Response& response);
+  void ask_again_later();
+  void fetch_refused_of(const std::string& path);
+  void forget_refused(const std::string& path);
   void withdraw(const std::string& path);
 
   asio::io_context& io_;
@@ -75,8 +78,10 @@ class KubeSource final : public objects::Source {
   Backoff fetch_backoff_;
   OneTimer fetch_timer_;
   bool is_fetch_paused_ = false;
-  std::set<std::string> forbidden_;  // to be fetched again when its timer ends
-  OneTimer forbidden_timer_;
+  /// Paths that may not be fetched, by their watch. While there are any, the timer is on; then one
+  /// of each watch is tried, and where that is answered the others follow.
+  std::map<std::string, std::set<std::string>> refused_;
+  OneTimer refused_timer_;
 };
 
 }  // namespace penstock::kube

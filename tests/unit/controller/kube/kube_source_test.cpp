@@ -49,6 +49,7 @@ class KubeSourceTest : public testing::Test {
 
   void start(KubeSource::Options options = {}) {
     options.timing.first_retry = std::chrono::milliseconds(10);
+    options.timing.longest_retry = std::chrono::milliseconds(100);
     options.timing.absent_kind_retry = std::chrono::milliseconds(30);
     access_.server = server_.url();
     client_.emplace(io_, access_);
@@ -266,22 +267,38 @@ TEST_F(SecretNamespacesTest, OneThatMayNotBeReadHoldsUpNobodyForLong) {
 }
 
 TEST_F(SecretNamespacesTest, AFetchThatIsRefusedIsNoReasonForOthersToWait) {
-  lists_[secrets_of("a")] = {placed_object("a", "x", 1), placed_object("a", "y", 2)};
-  lists_[secrets_of("b")] = {placed_object("b", "x", 1), placed_object("b", "y", 2)};
   for (const std::string name : {"a", "b"}) {
+    lists_[secrets_of(name)] = {placed_object(name, "x", 1), placed_object(name, "y", 2),
+                                placed_object(name, "z", 3)};
     objects_[secrets_of(name) + "/y"] = placed_object(name, "y", 2);
+    objects_[secrets_of(name) + "/z"] = placed_object(name, "z", 3);
   }
   start_with({"a/x", "b/x"});
   ASSERT_TRUE(wait_settled());
-  forbidden_.insert(secrets_of("b") + "/y");
-  source_->change_wanted_secrets({{"b/y"}, {}});
-  ASSERT_TRUE(run_until(io_, [&] { return asked(secrets_of("b") + "/y") == 1; }));
+  forbidden_ = {secrets_of("b") + "/y", secrets_of("b") + "/z"};
+  source_->change_wanted_secrets({{"b/y", "b/z"}, {}});
+  ASSERT_TRUE(run_until(io_, [&] { return asked(secrets_of("b") + "/y") == 3; }));
+  EXPECT_EQ(asked(secrets_of("b") + "/z"), 1U) << "one is tried again for both";
   source_->change_wanted_secrets({{"a/y"}, {}});
   ASSERT_TRUE(wait_settled());
   EXPECT_EQ(count("+Secret a/y"), 1U);
   EXPECT_EQ(count("+Secret b/y"), 0U);
   forbidden_.clear();
-  ASSERT_TRUE(run_until(io_, [&] { return count("+Secret b/y") == 1; }));
+  ASSERT_TRUE(run_until(io_, [&] { return count("+Secret b/z") == 1; }));
+  EXPECT_EQ(count("+Secret b/y"), 1U);
+}
+
+TEST_F(SecretNamespacesTest, WhatIsNoLongerWantedIsNotTriedAgain) {
+  lists_[secrets_of("b")] = {placed_object("b", "x", 1), placed_object("b", "y", 2)};
+  forbidden_ = {secrets_of("b") + "/y"};
+  start_with({"b/x"});
+  ASSERT_TRUE(wait_settled());
+  source_->change_wanted_secrets({{"b/y"}, {}});
+  ASSERT_TRUE(run_until(io_, [&] { return asked(secrets_of("b") + "/y") == 1; }));
+  ASSERT_TRUE(wait_settled());
+  source_->change_wanted_secrets({{}, {"b/y"}});
+  EXPECT_FALSE(run_until(
+      io_, [&] { return asked(secrets_of("b") + "/y") > 1; }, std::chrono::milliseconds(300)));
 }
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <string>
+#include <vector>
 
 namespace penstock::program {
 namespace {
@@ -50,7 +52,8 @@ TEST_F(SecretNamespacesFlag, IsAsIfItWereNotThereWhereItIsEmpty) {
 }
 
 TEST_F(SecretNamespacesFlag, TakesNamesOfNamespacesAlone) {
-  for (const std::string bad : {"Shop", "a.b", "-a", "a/b", "a b", std::string(64, 'a')}) {
+  for (const auto& bad :
+       std::vector<std::string>{"Shop", "a.b", "-a", "a/b", "a b", std::string(64, 'a')}) {
     EXPECT_EQ(parse({"--secret-namespaces=shop," + bad}),
               "--secret-namespaces: expected names of namespaces (at most 63 lower-case letters, "
               "digits and '-'), separated by commas, got '" +

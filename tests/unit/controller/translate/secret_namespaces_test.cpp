@@ -78,14 +78,16 @@ TEST_F(SecretNamespaces, BindTheCertificatesAndAuthoritiesOfStreams) {
                 "mode":"Terminate","certificateRefs":[{"name":"cert"}],
                 "clientAuth":{"mode":"Required","caRef":{"name":"clients"}}}}],
               "rules":[{"backends":[{"service":{"name":"web","port":80},
-                "tls":{"mode":"Verify","hostname":"db.test","caRef":{"name":"servers"}}}]}]})");
+                "tls":{"serverName":"db.test","caRef":{"name":"servers"}}}]}]})");
   cluster.translate();
   EXPECT_THAT(cluster.diagnostics(),
               testing::IsSupersetOf(
                   {HasSubstr("certificateRefs[0].name: Secret 'blog/cert': expected a Secret of "
                              "one of --secret-namespaces, got 'blog/cert'"),
                    HasSubstr("clientAuth.caRef.name: expected a Secret of one of "
-                             "--secret-namespaces, got 'blog/clients'")}));
+                             "--secret-namespaces, got 'blog/clients'"),
+                   HasSubstr("backends[0].tls.caRef.name: expected a Secret of one of "
+                             "--secret-namespaces, got 'blog/servers'")}));
   EXPECT_THAT(cluster.translator.wanted_secrets(), ElementsAre("certificates/wildcard"));
   const auto* stream = cluster.stream("tcp/5001");
   EXPECT_TRUE(stream == nullptr || stream->tls.certificates.empty()) << "it takes no connection";

@@ -47,7 +47,7 @@ TEST_F(SecretNamespacesFlag, TakesListsAndMayComeAgain) {
 }
 
 TEST_F(SecretNamespacesFlag, IsAsIfItWereNotThereWhereItIsEmpty) {
-  ASSERT_EQ(parse({"--secret-namespaces="}), "");
+  ASSERT_EQ(parse({"--secret-namespaces", ""}), "");
   EXPECT_THAT(names(), IsEmpty());
 }
 

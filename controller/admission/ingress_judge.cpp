@@ -149,7 +149,7 @@ Taken taken_of_host(const Site& site, const Ingress& ingress, const std::string&
     Taken theirs;
     look_at(*rival, host, wanted, theirs);
     if (theirs.owner == nullptr || (taken.owner != nullptr && theirs.at >= taken.at)) continue;
-    translate::Reader reader(site.world);
+    translate::Reader reader(site.world, site.translator.options());
     if (translate::is_ours(reader, *rival, options)) taken = theirs;
   }
   return taken;
@@ -224,7 +224,7 @@ void judge_annotations(const Site& site, const Ingress& ingress, Verdict& out) {
 Verdict judge_ingress(const Site& site, const Ingress& ingress) {
   const auto& meta = ingress.meta;
   const auto& options = site.translator.options();
-  translate::Reader reader(site.world);
+  translate::Reader reader(site.world, options);
   if (!translate::is_ours(reader, ingress, options)) return {};
   const auto suspect = site.inspects_deeply ? suspect_in(ingress) : "";
   if (!suspect.empty()) {

@@ -12,7 +12,7 @@ bool is_ours(const Site& site, const Review& review) {
   bare.meta = review.object->error().meta;
   bare.meta.name_space = review.key.name_space;
   bare.class_name = review.class_name;
-  translate::Reader reader(site.world);
+  translate::Reader reader(site.world, site.translator.options());
   return translate::is_ours(reader, bare, site.translator.options());
 }
 

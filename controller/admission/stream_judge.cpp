@@ -34,7 +34,7 @@ template <class T>
 Verdict judge_ports(const Site& site, const translate::Transport& transport,
                     const translate::StreamMap& map, T service) {
   const auto& translator = site.translator;
-  translate::Reader reader(site.world);
+  translate::Reader reader(site.world, translator.options());
   Verdict out;
   if (!translate::is_ours(reader, service, translator.options())) return out;
   // One that the API server has not dated yet is the youngest.

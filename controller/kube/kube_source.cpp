@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "controller/kube/paths.h"
 #include "proxy/base/log.h"
 
@@ -11,6 +13,10 @@ namespace {
 using objects::Kind;
 
 constexpr std::size_t kFetchesAtOnce = 8;
+constexpr std::string_view kAllSecrets = "";
+/// Of lists, about a quarter of a minute with the usual back-off: a server that starts may refuse
+/// for a moment what it will grant.
+constexpr std::uint64_t kMostRefusals = 6;
 
 objects::ObjectKey key_of(Kind kind, const std::string& path) {
   const auto slash = path.find('/');
@@ -29,7 +35,8 @@ KubeSource::KubeSource(asio::io_context& io, Client& client, Options options,
       events_(std::move(events)),
       random_(std::move(random)),
       fetch_backoff_(options_.timing.first_retry, options_.timing.longest_retry, random_),
-      fetch_timer_(io) {}
+      fetch_timer_(io),
+      refused_timer_(io) {}
 
 void KubeSource::start() {
   for (const auto& info : objects::kKinds) {
@@ -62,44 +69,81 @@ void KubeSource::config_map_synced() {
 
 void KubeSource::add_watcher(WatchTarget target, std::function<void()> on_synced) {
   objects::SourceEvents events;
-  if (target.kind == Kind::kSecret) {
-    events.on_change = [this](objects::Change change) { take_secret(std::move(change)); };
-  } else {
-    events.on_change = [this](objects::Change change) { events_.on_change(std::move(change)); };
-  }
+  events.on_change = [this](objects::Change change) { events_.on_change(std::move(change)); };
   events.on_synced = [on_synced = std::move(on_synced)](Kind) { on_synced(); };
+  add_watcher(std::move(target), std::move(events));
+}
+
+Watcher* KubeSource::add_watcher(WatchTarget target, objects::SourceEvents events) {
   watchers_.push_back(std::make_unique<Watcher>(io_, client_, std::move(target), std::move(events),
                                                 random_, options_.timing));
   watchers_.back()->start();
+  return watchers_.back().get();
 }
 
-void KubeSource::start_secrets() {
+std::optional<std::string> KubeSource::watch_of(const std::string& path) const {
+  const auto& names = options_.secret_namespaces;
+  if (names.empty()) return std::string(kAllSecrets);
+  const auto name_space = key_of(Kind::kSecret, path).name_space;
+  if (std::ranges::find(names, name_space) != names.end()) return name_space;
+  const auto& named = options_.named_secrets;
+  if (std::ranges::find(named, path) != named.end()) return path;
+  return std::nullopt;
+}
+
+void KubeSource::start_secrets(const std::string& watch) {
   WatchTarget target;
   target.kind = Kind::kSecret;
-  target.name_space = options_.watch_namespace;
-  target.field_selector = "type!=helm.sh/release.v1";
-  add_watcher(std::move(target), [this] {
-    for (const auto& path : wanted_) {
-      if (!delivered_.contains(path)) known_absent_.insert(path);
-    }
-    events_.on_settled();
-  });
-  secrets_ = watchers_.back().get();
+  if (const auto slash = watch.find('/'); slash != std::string::npos) {
+    target.name_space = watch.substr(0, slash);
+    target.name = watch.substr(slash + 1);
+  } else {
+    target.name_space = watch == kAllSecrets ? options_.watch_namespace : watch;
+    target.field_selector = "type!=helm.sh/release.v1";
+  }
+  objects::SourceEvents events;
+  events.on_change = [this](objects::Change change) { take_secret(std::move(change)); };
+  events.on_synced = [this](Kind) { events_.on_settled(); };
+  events.on_settled = [this, watch] { note_refusal(watch); };
+  secrets_[watch] = add_watcher(std::move(target), std::move(events));
+}
+
+void KubeSource::note_refusal(const std::string& watch) {
+  if (options_.secret_namespaces.empty()) return;
+  const auto& watcher = *secrets_.at(watch);
+  if (watcher.is_synced() || watcher.counters().refused_lists != kMostRefusals) return;
+  base::log::error("no right to list the Secrets of {}: they count as absent until there is",
+                   watch);
+  events_.on_settled();
+}
+
+bool KubeSource::has_told(const Watcher& watcher) const {
+  return watcher.is_synced() ||
+         (!options_.secret_namespaces.empty() && watcher.counters().refused_lists >= kMostRefusals);
 }
 
 void KubeSource::change_wanted_secrets(const objects::WantedChange& change) {
   for (const auto& path : change.ceased) withdraw(path);
+  std::set<std::string> begun;
   for (const auto& path : change.begun) {
+    if (!wanted_.insert(path).second) continue;
+    const auto watch = watch_of(path);
+    if (!watch) continue;
+    if (!secrets_.contains(*watch)) {
+      start_secrets(*watch);
+      begun.insert(*watch);
+    }
     // One outside the watched namespace is not seen by the watch; it is fetched once.
-    if (wanted_.insert(path).second && secrets_ != nullptr) to_fetch_.push_back(path);
+    const bool is_elsewhere = *watch == kAllSecrets && !options_.watch_namespace.empty() &&
+                              !path.starts_with(options_.watch_namespace + "/");
+    if (is_elsewhere || !begun.contains(*watch)) to_fetch_.push_back(path);
   }
-  if (secrets_ == nullptr && !wanted_.empty()) start_secrets();
   fetch_next();
 }
 
 void KubeSource::withdraw(const std::string& path) {
   wanted_.erase(path);
-  known_absent_.erase(path);
+  forget_refused(path);
   fetching_.erase(path);
   std::erase(to_fetch_, path);
   if (delivered_.erase(path) != 0) events_.on_change({key_of(Kind::kSecret, path), true, {}, {}});
@@ -109,12 +153,11 @@ void KubeSource::take_secret(objects::Change change) {
   const auto path = path_of(change.key);
   if (!wanted_.contains(path)) return;
   fetching_.erase(path);  // its answer could be older than this
+  forget_refused(path);
   std::erase(to_fetch_, path);
   if (change.is_removed) {
     delivered_.erase(path);
-    known_absent_.insert(path);
   } else {
-    known_absent_.erase(path);
     delivered_.insert(path);
   }
   events_.on_change(std::move(change));
@@ -134,14 +177,14 @@ void KubeSource::fetch_next() {
 void KubeSource::take_fetched(const std::string& path, Response response) {
   // The call is dropped last: this runs inside of it.
   const auto call = fetching_.extract(path);
+  if (response.is_ok() || response.status == 404) fetch_refused_of(path);
   if (response.is_ok()) {
     fetch_backoff_.reset();
     delivered_.insert(path);
-    known_absent_.erase(path);
     events_.on_change({key_of(Kind::kSecret, path), false, std::move(response.body), {}});
-  } else if (response.status == 404) {
-    known_absent_.insert(path);
-  } else {
+  } else if (response.status == 403 && !options_.secret_namespaces.empty()) {
+    fetch_later(path, response);
+  } else if (response.status != 404) {
     const auto delay = fetch_backoff_.next(response.retry_after);
     base::log::warn("Secret {}: {}; trying again in {} ms", path, response.failure_text(),
                     delay.count());
@@ -157,9 +200,43 @@ void KubeSource::take_fetched(const std::string& path, Response response) {
   events_.on_settled();
 }
 
+/// Others go first: a right that one namespace lacks is not theirs to wait for.
+void KubeSource::fetch_later(const std::string& path, const Response& response) {
+  base::log::warn("Secret {}: {}; trying again in a while", path, response.failure_text());
+  if (refused_.empty()) ask_again_later();
+  refused_[*watch_of(path)].insert(path);
+}
+
+void KubeSource::ask_again_later() {
+  refused_timer_.after(options_.timing.longest_retry, [this] {
+    std::vector<std::string> first;
+    for (const auto& [watch, paths] : refused_) first.push_back(*paths.begin());
+    for (const auto& path : first) {
+      forget_refused(path);
+      to_fetch_.push_back(path);
+    }
+    if (!refused_.empty()) ask_again_later();
+    fetch_next();
+  });
+}
+
+void KubeSource::fetch_refused_of(const std::string& path) {
+  if (refused_.empty()) return;
+  const auto found = refused_.extract(watch_of(path).value_or(""));
+  if (found) to_fetch_.insert(to_fetch_.end(), found.mapped().begin(), found.mapped().end());
+}
+
+void KubeSource::forget_refused(const std::string& path) {
+  const auto found = refused_.find(watch_of(path).value_or(""));
+  if (found == refused_.end()) return;
+  found->second.erase(path);
+  if (found->second.empty()) refused_.erase(found);
+}
+
 bool KubeSource::has_settled() const {
   if (wanted_.empty()) return true;
-  return secrets_->is_synced() && to_fetch_.empty() && fetching_.empty();
+  return to_fetch_.empty() && fetching_.empty() &&
+         std::ranges::all_of(secrets_, [this](const auto& each) { return has_told(*each.second); });
 }
 
 std::vector<objects::WatchStatus> KubeSource::status() const {

@@ -5,10 +5,14 @@
 // Secrets: a watch of each wanted one would be thousands of connections, so one watch covers all of
 // them (without Helm's), and of those that nobody wants only the resource version is kept. It
 // begins with the first set of wanted Secrets; one that is wanted later is fetched.
+// Where only some namespaces' Secrets may be read, each of these has such a watch, which begins
+// with the first Secret that is wanted of it. A right that is missing in one of them keeps nobody
+// else from being served: after a while its Secrets count as absent.
 // Runs on the controller's thread.
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -24,6 +28,10 @@ class KubeSource final : public objects::Source {
     bool watches_namespaces = false;       // Namespace objects: where their labels decide
     bool watches_port_policies = false;    // StreamPortPolicies: without, there are none
     std::vector<std::string> config_maps;  // paths "namespace/name"
+    /// Secrets are read in these alone; empty: wherever the other kinds are.
+    std::vector<std::string> secret_namespaces;
+    /// But for these paths: outside of those namespaces each has a watch of its own.
+    std::vector<std::string> named_secrets;
     WatchTiming timing{.absent_kind_retry = std::chrono::seconds(10)};
   };
   KubeSource(asio::io_context& io, Client& client, Options options, objects::SourceEvents events,
@@ -37,11 +45,21 @@ class KubeSource final : public objects::Source {
 
  private:
   void add_watcher(WatchTarget target, std::function<void()> on_synced);
+  Watcher* add_watcher(WatchTarget target, objects::SourceEvents events);
   void config_map_synced();
-  void start_secrets();
+  /// The watch that sees a Secret: kAllSecrets, a namespace or a path. Nothing where it may not be
+  /// read.
+  std::optional<std::string> watch_of(const std::string& path) const;
+  void start_secrets(const std::string& watch);
+  void note_refusal(const std::string& watch);
+  bool has_told(const Watcher& watcher) const;
   void take_secret(objects::Change change);
   void fetch_next();
   void take_fetched(const std::string& path, Response response);
+  void fetch_later(const std::string& path, const Response& response);
+  void ask_again_later();
+  void fetch_refused_of(const std::string& path);
+  void forget_refused(const std::string& path);
   void withdraw(const std::string& path);
 
   asio::io_context& io_;
@@ -52,15 +70,18 @@ class KubeSource final : public objects::Source {
   std::vector<std::unique_ptr<Watcher>> watchers_;
   std::size_t config_maps_missing_ = 0;
 
-  Watcher* secrets_ = nullptr;
+  std::map<std::string, Watcher*> secrets_;  // see watch_of
   std::set<std::string> wanted_;
   std::set<std::string> delivered_;  // Secrets that the consumer has
-  std::set<std::string> known_absent_;
   std::deque<std::string> to_fetch_;
   std::map<std::string, Call> fetching_;
   Backoff fetch_backoff_;
   OneTimer fetch_timer_;
   bool is_fetch_paused_ = false;
+  /// Paths that may not be fetched, by their watch. While there are any, the timer is on; then one
+  /// of each watch is tried, and where that is answered the others follow.
+  std::map<std::string, std::set<std::string>> refused_;
+  OneTimer refused_timer_;
 };
 
 }  // namespace penstock::kube

@@ -15,6 +15,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
+constexpr int kForbidden = 403;
 constexpr int kGone = 410;
 constexpr std::size_t kMaxRefusal = 4096;
 
@@ -111,6 +112,11 @@ void Watcher::on_page_refused(const Response& response) {
     return fail(fmt::format("a page is too large, trying {} objects a page", page_size_), {},
                 &Watcher::begin_list);
   }
+  if (response.status == kForbidden) {
+    ++counters_.refused_lists;
+    if (events_.on_settled) events_.on_settled();
+    if (is_stopped_) return;
+  }
   // A page that failed for a moment is asked for again; the continue token stays good for minutes.
   const bool may_continue =
       response.status == 0 || response.status == 429 || response.status >= 500;
@@ -132,6 +138,7 @@ void Watcher::take_page(std::string body) {
 }
 
 void Watcher::finish_list() {
+  counters_.refused_lists = 0;
   remove_unseen();
   if (is_stopped_) return;
   note_contact();

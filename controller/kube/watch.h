@@ -6,6 +6,7 @@
 // What a consumer may rely on: an object is delivered when its resource version has changed and
 // not otherwise; whatever vanished while nobody watched is delivered as removed after the next
 // whole list; on_synced comes once, after the first whole list. A failure never removes anything.
+// on_settled comes with every list that is refused for want of a right.
 // Where the kind itself does not exist (its CRD is not installed) the list counts as empty and is
 // tried again slowly.
 #include <chrono>
@@ -56,7 +57,8 @@ struct WatchCounters {
   std::uint64_t relists = 0;   // begun because the watch could not be resumed
   std::uint64_t restarts = 0;  // watches opened after the first
   std::uint64_t failures = 0;
-  std::uint64_t objects = 0;  // known now
+  std::uint64_t refused_lists = 0;  // since the last good one, for want of a right (403)
+  std::uint64_t objects = 0;        // known now
   std::optional<base::WallTime> last_contact;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "controller/objects/names.h"
 #include "controller/objects/parse.h"
 #include "proxy/base/text.h"
 
@@ -21,7 +22,6 @@ constexpr std::array kHostRecords = {
 constexpr std::size_t kMostListeners = 16;
 constexpr std::size_t kMostBackends = 16;
 constexpr std::size_t kMostNetworks = 256;
-constexpr std::size_t kLongestLabel = 63;
 constexpr std::array kErrorLogLevels = {Named<ErrorLogLevel>{"Info", ErrorLogLevel::kInfo},
                                         Named<ErrorLogLevel>{"Warn", ErrorLogLevel::kWarn},
                                         Named<ErrorLogLevel>{"Error", ErrorLogLevel::kError},
@@ -42,13 +42,6 @@ std::optional<std::uint32_t> per_million(std::string_view text) {
   const auto parts = base::parse_integer<std::uint32_t>(digits);
   if (!parts || *whole * kMillion + *parts > kMillion) return std::nullopt;
   return *whole * kMillion + *parts;
-}
-
-bool is_dns_label(std::string_view text) {
-  return !text.empty() && text.size() <= kLongestLabel && text.front() != '-' &&
-         text.back() != '-' && std::ranges::all_of(text, [](char c) {
-           return base::is_digit(c) || (c >= 'a' && c <= 'z') || c == '-';
-         });
 }
 
 PortRange parse_port_range(const Json& json) {

@@ -34,6 +34,10 @@ kube::KubeSource::Options source_options(const Flags& flags) {
   options.watch_namespace = flags.watch_namespace;
   options.watches_namespaces = !flags.watch_namespace_selector.empty() || flags.obeys_port_policies;
   options.watches_port_policies = flags.obeys_port_policies;
+  options.secret_namespaces = flags.translate.secret_namespaces;
+  if (!flags.translate.default_certificate.empty()) {
+    options.named_secrets.push_back(flags.translate.default_certificate);
+  }
   for (const auto* path : {&flags.translate.config_map, &flags.translate.tcp_services,
                            &flags.translate.udp_services}) {
     if (!path->empty()) options.config_maps.push_back(*path);

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <set>
+
+#include "controller/objects/names.h"
 #include "controller/program/nginx_flags.h"
 #include "controller/program/pod.h"
 #include "controller/program/self_signed.h"
@@ -29,6 +32,30 @@ std::uint16_t port_of(const std::string& address) {
 
 /// Of the proxy's admin server, which shares our network namespace.
 constexpr std::uint16_t kAdminPort = 10246;
+
+constexpr std::size_t kMostSecretNamespaces = 64;  // each has a watch of its own
+
+/// Sorted, without repeats; throws what the command line is refused with.
+std::vector<std::string> read_namespaces(const char* flag, const std::vector<std::string>& lists) {
+  std::set<std::string> out;
+  for (const auto& list : lists) {
+    if (list.empty()) continue;
+    for (const auto name : base::split(list, ',')) {
+      if (!objects::is_dns_label(name)) {
+        throw CLI::ValidationError(
+            fmt::format("{}: expected names of namespaces (at most 63 lower-case letters, digits "
+                        "and '-'), separated by commas, got '{}'",
+                        flag, name));
+      }
+      out.emplace(name);
+    }
+  }
+  if (out.size() > kMostSecretNamespaces) {
+    throw CLI::ValidationError(fmt::format("{}: expected at most {} namespaces, got {}", flag,
+                                           kMostSecretNamespaces, out.size()));
+  }
+  return {out.begin(), out.end()};
+}
 
 constexpr base::Duration kShortestLease{4'000};
 constexpr base::Duration kLongestLease{3'600'000};
@@ -61,6 +88,14 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
        "Service that answers where no Ingress matches; without: 404");
   path("--default-ssl-certificate", options.default_certificate,
        "Secret that is presented where a host has none; without: a self-signed certificate");
+  app.add_option_function<std::vector<std::string>>(
+         "--secret-namespaces",
+         [&options](const std::vector<std::string>& lists) {
+           options.secret_namespaces = read_namespaces("--secret-namespaces", lists);
+         },
+         "Read the Secrets of these namespaces only, separated by commas, and the default "
+         "certificate; empty: of every namespace that is served")
+      ->allow_extra_args(false);
   app.add_option("--annotations-prefix", options.annotation_prefix, "Prefix of our annotations")
       ->capture_default_str();
   app.add_option("--zone", options.zone,
@@ -190,6 +225,12 @@ base::Result<Controller::Options> to_options(const Flags& flags) {
   }
   if (!flags.watch_namespace.empty() && !flags.watch_namespace_selector.empty()) {
     return base::fail("--watch-namespace and --watch-namespace-selector exclude each other");
+  }
+  for (const auto& name : flags.translate.secret_namespaces) {
+    if (flags.watch_namespace.empty() || name == flags.watch_namespace) continue;
+    return base::fail(
+        fmt::format("--secret-namespaces: expected '{}', the one of --watch-namespace, got '{}'",
+                    flags.watch_namespace, name));
   }
   if (flags.webhook_certificate.empty() != flags.webhook_key.empty()) {
     return base::fail("--validating-webhook-certificate and --validating-webhook-key go together");

@@ -148,7 +148,7 @@ std::optional<IngressReport> ReportWriter::wanted_of(const View& view, const std
   const auto* ingress = view.world->find<objects::Ingress>(path);
   if (ingress == nullptr) return std::nullopt;
   const auto& translator = *view.translator;
-  translate::Reader reader(*view.world);
+  translate::Reader reader(*view.world, translator.options());
   if (!translate::is_ours(reader, *ingress, translator.options())) return std::nullopt;
   IngressView out;
   out.ingress = ingress;

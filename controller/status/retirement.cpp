@@ -121,7 +121,7 @@ base::Result<std::vector<Retirement::Due>> Retirement::look_at_ingresses(const A
   const auto visit = [&](const objects::ObjectKey& key, const kube::RawObject& object) {
     take_in(key, object);
     const auto* ingress = world_.find<objects::Ingress>(world::path_of(key));
-    translate::Reader reader(world_);
+    translate::Reader reader(world_, options_.translate);
     if (ingress == nullptr || !translate::is_ours(reader, *ingress, options_.translate)) return;
     const auto rest = without(ingress->load_balancer, ours);
     if (!rest.empty()) ++others;
@@ -171,7 +171,7 @@ base::Result<void> Retirement::clear_streams() {
     const auto visit = [&](const objects::ObjectKey& key, const kube::RawObject& object) {
       take_in(key, object);
       const auto* service = world_.find<T>(world::path_of(key));
-      translate::Reader reader(world_);
+      translate::Reader reader(world_, options_.translate);
       if (service == nullptr || !translate::is_ours(reader, *service, options_.translate)) return;
       if (!is_written(service->status)) return;
       out.push_back({key, status_request(key, object, R"({"status":null})")});
@@ -192,7 +192,7 @@ base::Result<void> Retirement::delete_ingress_reports() {
     std::vector<Due> out;
     const auto visit = [&](const objects::ObjectKey& key, const kube::RawObject& object) {
       const auto read = parse_report(object.json);
-      translate::Reader reader(world_);
+      translate::Reader reader(world_, options_.translate);
       const bool is_ours = read && read->report.controller == options_.translate.controller_class &&
                            translate::is_watched(reader, key.name_space, options_.translate);
       if (is_ours) out.push_back({key, deletion(key)});

@@ -164,7 +164,7 @@ std::optional<std::uint16_t> Allocations::find_free(const world::World& world,
   const auto& options = translator.options();
   const bool is_tcp = transport.protocol == objects::Protocol::kTcp;
   const auto& map = is_tcp ? translator.tcp_map() : translator.udp_map();
-  translate::Reader reader(world);
+  translate::Reader reader(world, options);
   std::vector<std::uint16_t> candidates;
   for (const auto* policy : translate::policies_for(reader, options, meta.name_space)) {
     if (!translate::gives_any_port(*policy, transport.protocol)) continue;

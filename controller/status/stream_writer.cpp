@@ -138,7 +138,7 @@ void StreamWriter::compare() {
 
 template <class T>
 void StreamWriter::compare_kind(const View& view, const translate::Transport& transport) {
-  translate::Reader reader(*view.world);
+  translate::Reader reader(*view.world, view.translator->options());
   view.world->for_each<T>([&](const T& service) {
     if (!translate::is_ours(reader, service, view.translator->options())) return;
     const objects::ObjectKey key{transport.object_kind, service.meta.name_space, service.meta.name};

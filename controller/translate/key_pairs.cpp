@@ -1,17 +1,13 @@
 #include "controller/translate/key_pairs.h"
 
-#include <fmt/format.h>
-
 namespace penstock::translate {
 
 const KeyPairs::Entry& KeyPairs::get(Reader& reader, const std::string& path) {
-  const auto* secret = reader.secret(path);
+  const auto secret = reader.secret(path);
   const auto key = world::object_fact(objects::Kind::kSecret, path);
   const auto found = entries_.find(key);
   if (found != entries_.end()) return found->second;
-  auto entry = secret == nullptr
-                   ? Entry(base::fail(fmt::format("expected a Secret, '{}' does not exist", path)))
-                   : KeyPair::parse(*secret, path);
+  auto entry = secret ? KeyPair::parse(**secret, path) : Entry(std::unexpected(secret.error()));
   return entries_.emplace(key, std::move(entry)).first->second;
 }
 

@@ -26,6 +26,8 @@ struct Options {
   std::string udp_services;
   std::string default_backend;      // a Service; its first port
   std::string default_certificate;  // a Secret
+  /// Sorted; Secrets of others are not read, but for that one. Empty = all that are watched.
+  std::vector<std::string> secret_namespaces;
   std::string annotation_prefix = "nginx.ingress.kubernetes.io";
   std::uint16_t http_port = 80;
   std::uint16_t https_port = 443;

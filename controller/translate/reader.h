@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "controller/translate/options.h"
 #include "controller/world/world.h"
+#include "proxy/base/result.h"
 
 namespace penstock::translate {
 
@@ -40,17 +42,15 @@ struct KindOf<objects::Namespace> {
 
 class Reader {
  public:
-  explicit Reader(const world::World& world) : world_(world) {}
+  Reader(const world::World& world, const Options& options) : world_(world), options_(options) {}
 
   template <class T>
   const T* find(std::string_view path) {
     facts_.push_back(world::object_fact(KindOf<T>::value, path));
     return world_.find<T>(path);
   }
-  const objects::Secret* secret(const std::string& path) {
-    secrets_.insert(path);
-    return find<objects::Secret>(path);
-  }
+  /// A Secret, or why there is none to be had: one that may not be read is not asked for.
+  base::Result<const objects::Secret*> secret(const std::string& path);
   std::vector<const objects::Ingress*> ingresses_of(std::string_view host) {
     facts_.push_back(world::fact(world::Question::kHost, host));
     return world_.ingresses_of(host);
@@ -97,12 +97,13 @@ class Reader {
     facts_.erase(std::unique(facts_.begin(), facts_.end()), facts_.end());
     return std::move(facts_);
   }
-  /// Secrets and DNS names that were asked for, whether they exist or not.
+  /// Secrets that may be read and DNS names that were asked for, whether they exist or not.
   std::set<std::string>& secrets() { return secrets_; }
   std::set<std::string>& names() { return names_; }
 
  private:
   const world::World& world_;
+  const Options& options_;
   std::vector<world::Fact> facts_;
   std::set<std::string> secrets_;
   std::set<std::string> names_;

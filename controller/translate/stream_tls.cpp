@@ -15,10 +15,11 @@ std::string authorities(StreamPort& port, const objects::Meta& meta, const std::
     port.report(meta, field, Reason::kInvalidCertificate, std::move(message));
     return std::string();
   };
-  const auto* found = port.input().reader.secret(path);
-  if (found == nullptr) return report(fmt::format("expected a Secret, '{}' does not exist", path));
-  const auto pem = found->data.find("ca.crt");
-  if (pem == found->data.end()) {
+  const auto found = port.input().reader.secret(path);
+  if (!found) return report(found.error().message);
+  const auto& data = (*found)->data;
+  const auto pem = data.find("ca.crt");
+  if (pem == data.end()) {
     return report(fmt::format("Secret '{}': ca.crt: expected certificates, got none", path));
   }
   if (const auto checked = check_authorities(pem->second); !checked) {

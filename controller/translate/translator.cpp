@@ -97,7 +97,7 @@ void Translator::run_kind(JobKind kind, const world::World& world) {
 
 void Translator::run(const JobKey& key, const world::World& world) {
   ++jobs_run_;
-  Reader reader(world);
+  Reader reader(world, options_);
   auto output = compute(key, reader, world);
   finish(key, reader, std::move(output));
 }

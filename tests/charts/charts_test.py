@@ -196,6 +196,42 @@ class Rights(unittest.TestCase):
         self.assertEqual(self.secrets(objects_of('scoped')),
                          {('Role', 'team-a', 'get,list,watch'), ('Role', 'certificates', 'get')})
 
+    def test_secrets_of_the_namespaces_that_are_named_and_the_default_certificate_alone(self):
+        """And that of the webhook, by name."""
+        found = objects_of('secret-namespaces')
+        roles = {(each['kind'], each['metadata'].get('namespace'), each['metadata']['name']): each
+                 for each in found if each['kind'] in ('Role', 'ClusterRole')}
+        reach = {key: (rule['verbs'], rule.get('resourceNames')) for key, each in roles.items()
+                 for rule in each['rules'] if 'secrets' in rule['resources']}
+        every = ['get', 'list', 'watch']
+        self.assertEqual(reach, {
+            ('Role', 'shop', 'penstock-secrets'): (every, None),
+            ('Role', 'pay', 'penstock-secrets'): (every, None),
+            ('Role', 'certificates', 'penstock-default-certificate'): (every, ['wildcard']),
+            ('Role', 'ingress', 'penstock-admission'): (['get', 'patch'], ['penstock-admission'])})
+        bindings = {(each['metadata']['namespace'], each['roleRef']['name']): each['subjects']
+                    for each in of_kind(found, 'RoleBinding')}
+        for kind, namespace, name in reach:
+            self.assertEqual(bindings[namespace, name], [
+                {'kind': 'ServiceAccount', 'name': 'penstock', 'namespace': 'ingress'}])
+        self.assertIn('--secret-namespaces=pay,shop', pod_of(found)['containers'][0]['args'])
+
+    def test_the_default_certificate_has_a_role_only_where_none_reaches_it(self):
+        def roles(*settings):
+            return [(each['metadata']['namespace'], each['rules'][0]['resourceNames'])
+                    for each in of_kind(objects_of(None, *settings), 'Role')
+                    if each['metadata']['name'].endswith('-default-certificate')]
+        named = 'rbac.secretNamespaces={shop}'
+        self.assertEqual(roles('controller.defaultSslCertificate=a/b'), [])
+        self.assertEqual(roles(named, 'controller.defaultSslCertificate=shop/b'), [])
+        self.assertEqual(roles(named, 'controller.defaultSslCertificate=a/b'), [('a', ['b'])])
+        self.assertEqual(roles(named, 'controller.extraArgs.default-ssl-certificate=$(POD_NAMESPACE)/b'),
+                         [('ingress', ['b'])])
+
+    def test_a_scope_gives_no_list_of_namespaces_to_the_controller(self):
+        for name in (None, 'scoped'):
+            self.assertNotIn('--secret-namespaces', render(name))
+
     def test_a_scope_needs_no_right_in_the_cluster_but_for_what_has_no_namespace(self):
         rules = [rule for each in of_kind(objects_of('scoped'), 'ClusterRole') for rule in each['rules']]
         self.assertEqual([(rule['resources'], rule['verbs']) for rule in rules],
@@ -379,7 +415,6 @@ class Refusals(unittest.TestCase):
             'serviceAccount.automountServiceAccountToken':
                 ['serviceAccount.automountServiceAccountToken=true'],
             'rbac.scope': ['rbac.scope=true'],
-            'rbac.secretNamespaces': ['rbac.secretNamespaces={a}'],
             'controller.keda.enabled': ['controller.keda.enabled=true',
                                         'controller.autoscaling.enabled=true'],
             'controller.keda.triggers': ['controller.keda.enabled=true'],
@@ -407,7 +442,8 @@ class Refusals(unittest.TestCase):
         for setting in ('controller.kind=StatefulSet', 'controller.replicaCount=many',
                         'controller.hostPort.ports.http=70000', 'tcp.http=a/b:80', 'tcp.80=7',
                         'controller.service.externalTrafficPolicy=Sometimes',
-                        'controller.service.ipFamilies={IPv5}'):
+                        'controller.service.ipFamilies={IPv5}',
+                        'rbac.secretNamespaces={Shop}'):
             with self.subTest(setting=setting):
                 key = setting.split('=')[0].split('.')[-1]
                 self.refused(key, setting)

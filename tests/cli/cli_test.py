@@ -174,6 +174,10 @@ class ControllerFlags(unittest.TestCase):
                       "or !k, got 'team of (shop)'",
                       self.refusal('--watch-namespace-selector', 'team of (shop)'))
 
+    def test_secrets_of_other_namespaces_than_the_watched_one(self):
+        self.assertIn("--secret-namespaces: expected 'a', the one of --watch-namespace, got 'b'",
+                      self.refusal('--watch-namespace', 'a', '--secret-namespaces', 'a,b'))
+
 
 class Run(unittest.TestCase):
     """`penstock run` with the demonstration, and dump and explain of what runs."""

@@ -40,6 +40,7 @@ class TestCase(unittest.TestCase):
 
     number = 0
     controller_flags = ()
+    kubeconfig = None  # of the controller; else the administrator's
     controller_environment = {}
     published = ''  # addresses for statuses; empty: the class's own
     publishes_address = True
@@ -79,7 +80,7 @@ class TestCase(unittest.TestCase):
     @classmethod
     def start_controller(cls, *flags):
         cls.controller = Process(
-            'penstock-controller', '--kubeconfig', cls.cluster.folder / 'admin.conf',
+            'penstock-controller', '--kubeconfig', cls.kubeconfig or cls.cluster.folder / 'admin.conf',
             '--socket', cls.folder + '/socket', '--controller-class', f'test/{cls.name}',
             '--ingress-class', cls.name, '--listen-address', cls.address,
             '--configmap', f'{cls.name}/settings', '--tcp-services-configmap', f'{cls.name}/tcp',

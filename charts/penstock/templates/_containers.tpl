@@ -47,6 +47,9 @@
 {{- with include "penstock.namespaceSelector" . }}
 - {{ printf "--watch-namespace-selector=%s" . | quote }}
 {{- end }}
+{{- with include "penstock.secretNamespaces" . }}
+- --secret-namespaces={{ . }}
+{{- end }}
 {{- if $c.streamPortPolicies }}
 - --stream-port-policies
 {{- end }}

@@ -111,6 +111,17 @@ app.kubernetes.io/component: controller
 {{- if not .Values.controller.scope.enabled }}{{ .Values.controller.scope.namespaceSelector }}{{ end }}
 {{- end }}
 
+{{- /* The namespaces whose Secrets alone are read, separated by commas, or nothing: a scope has its own. */}}
+{{- define "penstock.secretNamespaces" -}}
+{{- if not .Values.controller.scope.enabled }}{{ .Values.rbac.secretNamespaces | uniq | sortAlpha | join "," }}{{ end }}
+{{- end }}
+
+{{- /* The path of the default certificate, or nothing. */}}
+{{- define "penstock.defaultCertificate" -}}
+{{- $path := default (get .Values.controller.extraArgs "default-ssl-certificate") .Values.controller.defaultSslCertificate }}
+{{- $path | replace "$(POD_NAMESPACE)" (include "penstock.namespace" .) }}
+{{- end }}
+
 {{- /* The Service whose address goes into statuses, or nothing. */}}
 {{- define "penstock.publishService" -}}
 {{- $s := .Values.controller.service }}

@@ -22,7 +22,6 @@
   (list .Values.dhParam "dhParam" "key exchange is by elliptic curves, which need no parameters: remove the value")
   (list .Values.serviceAccount.automountServiceAccountToken "serviceAccount.automountServiceAccountToken" "the pod mounts the token by itself, into the controller alone: remove the value")
   (list (and .Values.rbac.scope (not $c.scope.enabled)) "rbac.scope" "Roles of one namespace serve one namespace: set controller.scope.enabled, too")
-  (list (and .Values.rbac.secretNamespaces (not $c.scope.enabled)) "rbac.secretNamespaces" "a controller of all namespaces watches the Secrets of all: set controller.scope.enabled, too")
   (list (and $c.autoscaling.enabled $c.keda.enabled) "controller.keda.enabled" "controller.autoscaling.enabled is set, too: choose one of them")
   (list (and $c.keda.enabled (not $c.keda.triggers)) "controller.keda.triggers" "a ScaledObject needs a trigger: name one")
   (list (and (or $c.autoscaling.enabled $c.keda.enabled) (eq $c.kind "DaemonSet")) "controller.kind" "a DaemonSet is not scaled: use Deployment or switch autoscaling and keda off")

@@ -22,11 +22,18 @@ class KubeSourceTest : public testing::Test {
   ScriptedServer::Reply handle(const ScriptedServer::Seen& seen) {
     const auto path = seen.target.substr(0, seen.target.find('?'));
     if (seen.target.find("watch=") != std::string::npos) {
+      if (const auto later = after_gone_.extract(path)) {
+        lists_[path] = later.mapped();
+        return ScriptedServer::answer(410, "{}");
+      }
       ScriptedServer::Reply reply{{ScriptedServer::stream_head()}, false};
       for (const auto& each : events_[path]) {
         reply.pieces.push_back(ScriptedServer::chunk(each + "\n"));
       }
       return reply;
+    }
+    if (forbidden_.contains(path)) {
+      return ScriptedServer::answer(403, R"({"kind":"Status","message":"forbidden"})");
     }
     if (absent_.contains(path)) return ScriptedServer::answer(404, "404 page not found");
     if (objects_.contains(path)) return ScriptedServer::answer(200, objects_[path]);
@@ -42,6 +49,7 @@ class KubeSourceTest : public testing::Test {
 
   void start(KubeSource::Options options = {}) {
     options.timing.first_retry = std::chrono::milliseconds(10);
+    options.timing.longest_retry = std::chrono::milliseconds(100);
     options.timing.absent_kind_retry = std::chrono::milliseconds(30);
     access_.server = server_.url();
     client_.emplace(io_, access_);
@@ -57,6 +65,11 @@ class KubeSourceTest : public testing::Test {
   bool wait_synced() {
     return run_until(io_, [&] { return synced_.size() == objects::kKinds.size(); });
   }
+  /// How often something was asked for whose target begins so.
+  std::size_t asked(std::string_view begin) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        server_.seen(), [&](const auto& seen) { return seen.target.starts_with(begin); }));
+  }
   std::size_t count(std::string_view entry) const {
     return static_cast<std::size_t>(std::ranges::count(log_, entry));
   }
@@ -64,8 +77,11 @@ class KubeSourceTest : public testing::Test {
   asio::io_context io_;
   std::map<std::string, std::vector<std::string>> lists_;
   std::map<std::string, std::vector<std::string>> events_;
+  /// The first watch of these is refused as too old, and the list after it is this one.
+  std::map<std::string, std::vector<std::string>> after_gone_;
   std::map<std::string, std::string> objects_;
   std::set<std::string> absent_;
+  std::set<std::string> forbidden_;
   ScriptedServer server_{io_, [this](const auto& seen) { return handle(seen); }};
   ClusterAccess access_;
   std::optional<Client> client_;
@@ -149,6 +165,140 @@ TEST_F(KubeSourceTest, WatchesOneNamespaceWhereToldTo) {
   ASSERT_TRUE(wait_synced());
   EXPECT_EQ(count("+Ingress only/i"), 1U);
   EXPECT_GE(source_->status().size(), 5U);
+}
+
+TEST_F(KubeSourceTest, FetchesWhatTheWatchedNamespaceDoesNotHold) {
+  lists_["/api/v1/namespaces/only/secrets"] = {placed_object("only", "a", 1)};
+  objects_["/api/v1/namespaces/certificates/secrets/wildcard"] =
+      placed_object("certificates", "wildcard", 2);
+  KubeSource::Options options;
+  options.watch_namespace = "only";
+  start(options);
+  ASSERT_TRUE(wait_synced());
+  source_->change_wanted_secrets({{"certificates/wildcard", "only/a"}, {}});
+  ASSERT_TRUE(run_until(io_, [&] { return source_->has_settled(); }));
+  EXPECT_EQ(count("+Secret certificates/wildcard"), 1U);
+  EXPECT_EQ(count("+Secret only/a"), 1U);
+}
+
+/// Secrets of the namespaces a and b alone, and of one path.
+class SecretNamespacesTest : public KubeSourceTest {
+ protected:
+  static std::string secrets_of(std::string_view name_space) {
+    return fmt::format("/api/v1/namespaces/{}/secrets", name_space);
+  }
+  void start_with(std::set<std::string> wanted) {
+    KubeSource::Options options;
+    options.secret_namespaces = {"a", "b"};
+    options.named_secrets = {"certificates/wildcard"};
+    start(options);
+    ASSERT_TRUE(wait_synced());
+    source_->change_wanted_secrets({std::move(wanted), {}});
+  }
+  bool wait_settled() {
+    return run_until(io_, [&] { return source_->has_settled(); });
+  }
+  std::size_t watches(std::string_view name_space) const {
+    return asked(secrets_of(name_space) + "?watch=1");
+  }
+};
+
+TEST_F(SecretNamespacesTest, AreWatchedOneByOneAndNothingElseIs) {
+  lists_[secrets_of("a")] = {placed_object("a", "x", 1), placed_object("a", "other", 2)};
+  lists_[secrets_of("b")] = {placed_object("b", "x", 1)};
+  lists_[secrets_of("certificates")] = {placed_object("certificates", "wildcard", 3)};
+  start_with({"a/x", "b/x", "c/x", "certificates/wildcard", "certificates/other"});
+  EXPECT_FALSE(source_->has_settled());
+  ASSERT_TRUE(wait_settled());
+  EXPECT_THAT(log_, testing::UnorderedElementsAre("+Secret a/x", "+Secret b/x",
+                                                  "+Secret certificates/wildcard"));
+  ASSERT_TRUE(
+      run_until(io_, [&] { return watches("a") + watches("b") + watches("certificates") == 3; }));
+  EXPECT_EQ(asked("/api/v1/secrets"), 0U);
+  EXPECT_EQ(asked(secrets_of("c")), 0U);
+  for (const auto& seen : server_.seen()) {
+    if (!seen.target.starts_with(secrets_of("certificates"))) continue;
+    EXPECT_THAT(seen.target, testing::HasSubstr("fieldSelector=metadata.name%3Dwildcard"));
+  }
+}
+
+TEST_F(SecretNamespacesTest, EachWatchBeginsWithTheFirstThatIsWantedOfIt) {
+  lists_[secrets_of("a")] = {placed_object("a", "x", 1)};
+  lists_[secrets_of("b")] = {placed_object("b", "x", 1), placed_object("b", "y", 2)};
+  objects_[secrets_of("b") + "/y"] = placed_object("b", "y", 2);
+  start_with({"a/x"});
+  ASSERT_TRUE(wait_settled());
+  EXPECT_EQ(asked(secrets_of("b")), 0U);
+  source_->change_wanted_secrets({{"b/x"}, {}});
+  EXPECT_FALSE(source_->has_settled());
+  ASSERT_TRUE(wait_settled());
+  EXPECT_EQ(count("+Secret b/x"), 1U);
+  source_->change_wanted_secrets({{"b/y"}, {}});
+  ASSERT_TRUE(wait_settled());
+  EXPECT_EQ(count("+Secret b/y"), 1U);
+  EXPECT_EQ(asked(secrets_of("b") + "?limit="), 1U) << "one list, and y by its name";
+}
+
+TEST_F(SecretNamespacesTest, ARelistOfOneRemovesNothingOfAnother) {
+  lists_[secrets_of("a")] = {placed_object("a", "x", 1), placed_object("a", "gone", 2)};
+  lists_[secrets_of("b")] = {placed_object("b", "x", 1), placed_object("b", "gone", 2)};
+  after_gone_[secrets_of("a")] = {placed_object("a", "x", 7)};
+  start_with({"a/x", "a/gone", "b/x", "b/gone"});
+  ASSERT_TRUE(run_until(io_, [&] { return watches("a") == 2 && watches("b") == 1; }));
+  EXPECT_EQ(count("+Secret a/x"), 2U);
+  EXPECT_THAT(log_,
+              testing::UnorderedElementsAre("+Secret a/x", "+Secret a/gone", "+Secret b/x",
+                                            "+Secret b/gone", "+Secret a/x", "-Secret a/gone"));
+  EXPECT_EQ(asked(secrets_of("b") + "?limit="), 1U);
+}
+
+TEST_F(SecretNamespacesTest, OneThatMayNotBeReadHoldsUpNobodyForLong) {
+  lists_[secrets_of("a")] = {placed_object("a", "x", 1)};
+  lists_[secrets_of("b")] = {placed_object("b", "x", 1)};
+  forbidden_.insert(secrets_of("b"));
+  start_with({"a/x", "b/x"});
+  ASSERT_TRUE(run_until(io_, [&] { return count("+Secret a/x") == 1; }));
+  EXPECT_FALSE(source_->has_settled()) << "a server that starts may refuse for a moment";
+  ASSERT_TRUE(wait_settled());
+  EXPECT_GE(asked(secrets_of("b") + "?limit="), 6U);
+  EXPECT_EQ(count("+Secret b/x"), 0U);
+  forbidden_.clear();
+  ASSERT_TRUE(run_until(io_, [&] { return count("+Secret b/x") == 1; }));
+}
+
+TEST_F(SecretNamespacesTest, AFetchThatIsRefusedIsNoReasonForOthersToWait) {
+  for (const std::string name : {"a", "b"}) {
+    lists_[secrets_of(name)] = {placed_object(name, "x", 1), placed_object(name, "y", 2),
+                                placed_object(name, "z", 3)};
+    objects_[secrets_of(name) + "/y"] = placed_object(name, "y", 2);
+    objects_[secrets_of(name) + "/z"] = placed_object(name, "z", 3);
+  }
+  start_with({"a/x", "b/x"});
+  ASSERT_TRUE(wait_settled());
+  forbidden_ = {secrets_of("b") + "/y", secrets_of("b") + "/z"};
+  source_->change_wanted_secrets({{"b/y", "b/z"}, {}});
+  ASSERT_TRUE(run_until(io_, [&] { return asked(secrets_of("b") + "/y") == 3; }));
+  EXPECT_EQ(asked(secrets_of("b") + "/z"), 1U) << "one is tried again for both";
+  source_->change_wanted_secrets({{"a/y"}, {}});
+  ASSERT_TRUE(wait_settled());
+  EXPECT_EQ(count("+Secret a/y"), 1U);
+  EXPECT_EQ(count("+Secret b/y"), 0U);
+  forbidden_.clear();
+  ASSERT_TRUE(run_until(io_, [&] { return count("+Secret b/z") == 1; }));
+  EXPECT_EQ(count("+Secret b/y"), 1U);
+}
+
+TEST_F(SecretNamespacesTest, WhatIsNoLongerWantedIsNotTriedAgain) {
+  lists_[secrets_of("b")] = {placed_object("b", "x", 1), placed_object("b", "y", 2)};
+  forbidden_ = {secrets_of("b") + "/y"};
+  start_with({"b/x"});
+  ASSERT_TRUE(wait_settled());
+  source_->change_wanted_secrets({{"b/y"}, {}});
+  ASSERT_TRUE(run_until(io_, [&] { return asked(secrets_of("b") + "/y") == 1; }));
+  ASSERT_TRUE(wait_settled());
+  source_->change_wanted_secrets({{}, {"b/y"}});
+  EXPECT_FALSE(run_until(
+      io_, [&] { return asked(secrets_of("b") + "/y") > 1; }, std::chrono::milliseconds(300)));
 }
 
 }  // namespace

@@ -99,6 +99,7 @@ std::vector<Finding> Offline::in_order(
                         Finding{fmt::format("{}:{}", problem.file, problem.line), problem.message});
   }
   for (const auto& diagnostic : of_ranges(diagnostics)) {
+    if (diagnostic.reason == translate::Reason::kPortPending) continue;  // a replica gives it one
     const auto found = documents_.find(diagnostic.object);
     const auto file = found == documents_.end() ? std::string() : found->second->file;
     const auto line =

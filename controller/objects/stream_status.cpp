@@ -110,6 +110,23 @@ std::string print_ports(const std::vector<std::uint16_t>& ports) {
   return out;
 }
 
+std::string retired_status_json(const StreamStatus& status) {
+  std::string kept;
+  for (const auto& each : status.listeners) {
+    if (each.allocated_port == 0) continue;
+    kept += fmt::format(R"({}{{"name":"{}","allocatedPort":{}}})", kept.empty() ? "" : ",",
+                        base::escape_json(each.name), each.allocated_port);
+  }
+  if (kept.empty()) return "null";
+  std::string out = "{";
+  for (const auto* field :
+       {"observedGeneration", "ports", "backends", "replicas", "configVersion", "reason", "class",
+        "address", "algorithm", "conflictWith", "addresses", "conditions"}) {
+    out += fmt::format(R"("{}":null,)", field);
+  }
+  return out + fmt::format(R"("listeners":[{}]}})", kept);
+}
+
 std::string status_json(const StreamStatus& status) {
   std::string addresses;
   for (const auto& each : status.addresses) {

@@ -73,6 +73,9 @@ struct StreamStatus {
 StreamStatus parse_stream_status(const Json& object);
 /// "5432, 6000-6100"; `ports` is sorted.
 std::string print_ports(const std::vector<std::uint16_t>& ports);
+/// The JSON of a merge patch that takes the status back, but for ports that listeners were given:
+/// those are the object's as long as it is there.
+std::string retired_status_json(const StreamStatus& status);
 /// The JSON of the status, for a merge patch.
 std::string status_json(const StreamStatus& status);
 

@@ -106,7 +106,11 @@ base::Result<void> Retirement::clear_ingresses() {
   if (!cleared) return std::unexpected(cleared.error());
   say_(fmt::format("Ingresses: {} statuses cleared, {} left with addresses that are not ours",
                    *cleared, others));
-  if (*ours || others == 0) return {};
+  // Through a Service outside of the namespace that is watched the controller writes none.
+  const auto& only = options_.watch_namespace;
+  const bool has_written =
+      options_.publish_service.empty() || only.empty() || only == service_key().name_space;
+  if (*ours || others == 0 || !has_written) return {};
   return base::fail(fmt::format(
       "Ingresses: {} have addresses, and which are ours is not known: {}", others,
       options_.publish_service.empty()
@@ -170,11 +174,15 @@ base::Result<void> Retirement::clear_streams() {
     std::vector<Due> out;
     const auto visit = [&](const objects::ObjectKey& key, const kube::RawObject& object) {
       take_in(key, object);
+      const auto status =
+          objects::read_json<objects::StreamStatus>(object.json, objects::parse_stream_status);
+      if (!status || !is_written(*status)) return;
+      // One that has never been readable has a status of whoever saw it, and says nothing else.
       const auto* service = world_.find<T>(world::path_of(key));
       translate::Reader reader(world_, options_.translate);
-      if (service == nullptr || !translate::is_ours(reader, *service, options_.translate)) return;
-      if (!is_written(service->status)) return;
-      out.push_back({key, status_request(key, object, R"({"status":null})")});
+      if (service != nullptr && !translate::is_ours(reader, *service, options_.translate)) return;
+      const auto patch = fmt::format(R"({{"status":{}}})", objects::retired_status_json(*status));
+      out.push_back({key, status_request(key, object, patch)});
     };
     if (auto done = list(kKind, options_.watch_namespace, "", visit); !done) {
       return std::unexpected(done.error());

@@ -77,8 +77,8 @@ base::Result<std::string> Retirement::find_selector() {
 
 base::Result<void> Retirement::hold_lease() {
   const auto holder = lease_ ? lease_->holder : std::string();
-  if (owners_.empty() && holder.empty()) {
-    say_(lease_name() + ": nobody holds it, and there are no pods that could");
+  if (owners_.empty() && !lease_) {
+    say_(lease_name() + ": there is none, and there are no pods that could hold it");
     return {};
   }
   auto duration = options_.lease_duration;
@@ -90,7 +90,7 @@ base::Result<void> Retirement::hold_lease() {
     return base::fail(
         fmt::format("{}: {} may write for another {} s, which is more than --timeout "
                     "leaves; nothing has been done",
-                    lease_name(), holder, wait.count() / 1000));
+                    lease_name(), holder.empty() ? "a replica" : holder, wait.count() / 1000));
   }
   kube::LeaseHold hold;
   hold.name_space = options_.name_space;

@@ -36,8 +36,9 @@ std::vector<ListenerView> listener_views(const translate::Transport& transport,
 /// listener's name. While a replica leads it is the only one that gives any.
 class Allocations {
  public:
-  /// Gives a port to each listener of the object that takes any and has none, or has one that
-  /// somebody else has. Tells `diagnostics`, those of the object, where no policy has one free.
+  /// Gives a port to each listener of the object that takes any and has none, or has one that it
+  /// may not open, or somebody else does. Tells `diagnostics`, those of the object, where no policy
+  /// has one free for the namespace.
   template <class T>
   void give(const world::World& world, const translate::Translator& translator,
             const translate::Transport& transport, const T& service,
@@ -50,19 +51,26 @@ class Allocations {
 
  private:
   struct Given {
+    std::string name_space;
     objects::Protocol protocol = objects::Protocol::kTcp;
     std::uint16_t port = 0;
   };
-  bool is_given(objects::Protocol protocol, std::uint16_t port) const;
+  /// Ports of the protocol that are given.
+  std::set<std::uint16_t> given(objects::Protocol protocol) const;
+  /// The namespace has, or is about to have, as many ports of the policy as it may.
+  bool is_full(translate::Reader& reader, const translate::Options& options,
+               const objects::StreamPortPolicy& policy, const std::string& name_space);
   /// Nothing: no policy gives any; 0: none is free.
   std::optional<std::uint16_t> find_free(const world::World& world,
                                          const translate::Translator& translator,
                                          const translate::Transport& transport,
-                                         const objects::Meta& meta,
-                                         const std::string& listener) const;
+                                         const objects::Meta& meta, const std::string& listener);
 
   std::map<std::pair<std::string, std::string>, Given> given_;
-  std::set<std::string> seen_;  // uids, in this round
+  // In this round:
+  std::set<std::string> seen_;                                        // uids
+  std::map<std::pair<std::string, std::string>, std::size_t> asked_;  // by policy and namespace
+  std::set<std::pair<objects::Protocol, std::string>> exhausted_;     // namespaces without a port
 };
 
 }  // namespace penstock::status

@@ -10,9 +10,9 @@ std::optional<NameClaim> names_of(const objects::TcpService& service, std::size_
 std::optional<NameClaim> names_of(const objects::UdpService&, std::size_t) { return std::nullopt; }
 
 template <class T>
-std::vector<Diagnostic> claims_of(const Transport& transport, const StreamInput& input,
-                                  std::uint16_t port, std::vector<const T*> services,
-                                  const T& candidate) {
+std::vector<Diagnostic> refusals_of(const Transport& transport, const StreamInput& input,
+                                    std::uint16_t port, std::vector<const T*> services,
+                                    const T& candidate) {
   std::erase_if(services, [&](const T* each) {
     return each->meta.name_space == candidate.meta.name_space &&
            each->meta.name == candidate.meta.name;
@@ -39,12 +39,12 @@ std::vector<Diagnostic> claims_of(const Transport& transport, const StreamInput&
 
 std::vector<Diagnostic> refused_claims(const Transport& transport, StreamInput input,
                                        std::uint16_t port, const objects::TcpService& candidate) {
-  return claims_of(transport, input, port, input.reader.tcp_services_of(port), candidate);
+  return refusals_of(transport, input, port, input.reader.tcp_services_of(port), candidate);
 }
 
 std::vector<Diagnostic> refused_claims(const Transport& transport, StreamInput input,
                                        std::uint16_t port, const objects::UdpService& candidate) {
-  return claims_of(transport, input, port, input.reader.udp_services_of(port), candidate);
+  return refusals_of(transport, input, port, input.reader.udp_services_of(port), candidate);
 }
 
 }  // namespace penstock::translate

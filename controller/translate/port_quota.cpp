@@ -38,6 +38,12 @@ class Claims {
     }
   }
 
+  std::size_t count_of(const objects::StreamPortPolicy& policy) const {
+    return static_cast<std::size_t>(std::ranges::count_if(claims_, [&](const auto& each) {
+      return policy.has(each.first.first, each.first.second);
+    }));
+  }
+
   /// Those of a policy beyond the first `most`.
   void add_surplus(const objects::StreamPortPolicy& policy, Surplus& out) const {
     std::vector<std::pair<Seniority, PortOfProtocol>> of_policy;
@@ -68,6 +74,16 @@ void add_claims(Reader& reader, const Options& options, Protocol protocol,
   for (const auto* each : services) {
     if (is_ours(reader, *each, options)) claims.add(protocol, *each);
   }
+}
+
+Claims claims_of(Reader& reader, const Options& options, const std::string& name_space,
+                 const Candidate& candidate) {
+  Claims out;
+  add_claims(reader, options, Protocol::kTcp, reader.tcp_services_in(name_space), candidate.tcp,
+             out);
+  add_claims(reader, options, Protocol::kUdp, reader.udp_services_in(name_space), candidate.udp,
+             out);
+  return out;
 }
 
 /// Names of the policies that give any port of the protocol to the namespace.
@@ -101,7 +117,7 @@ std::vector<Diagnostic> portless_of(Reader& reader, const Options& options,
       said.reason = Reason::kPortNotAllowed;
     } else {
       said.message =
-          "waits for a port of StreamPortPolicy " + givers + " from the replica that leads";
+          "has no port yet: the replica that leads gives it one of StreamPortPolicy " + givers;
       said.reason = Reason::kPortPending;
     }
   }
@@ -116,16 +132,15 @@ Surplus surplus_of(Reader& reader, const Options& options, const std::string& na
   std::optional<Claims> claims;
   for (const auto* policy : policies_for(reader, options, name_space)) {
     if (policy->most_ports == 0) continue;
-    if (!claims) {
-      claims.emplace();
-      add_claims(reader, options, Protocol::kTcp, reader.tcp_services_in(name_space), candidate.tcp,
-                 *claims);
-      add_claims(reader, options, Protocol::kUdp, reader.udp_services_in(name_space), candidate.udp,
-                 *claims);
-    }
+    if (!claims) claims = claims_of(reader, options, name_space, candidate);
     claims->add_surplus(*policy, out);
   }
   return out;
+}
+
+std::size_t ports_asked_of(Reader& reader, const Options& options,
+                           const objects::StreamPortPolicy& policy, const std::string& name_space) {
+  return claims_of(reader, options, name_space, {}).count_of(policy);
 }
 
 std::vector<Diagnostic> portless(Reader& reader, const Options& options,

@@ -1,6 +1,7 @@
 #pragma once
 // What a namespace asks for as a whole: how many ports of a StreamPortPolicy it may have, and
 // listeners that take any port.
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -8,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "controller/objects/port_policy.h"
 #include "controller/objects/service.h"
 #include "controller/objects/tcp_service.h"
 #include "controller/objects/udp_service.h"
@@ -32,6 +34,10 @@ struct Candidate {
 /// counts once, however many objects of the namespace ask for it, whether they get it or not.
 Surplus surplus_of(Reader& reader, const Options& options, const std::string& name_space,
                    const Candidate& candidate = {});
+
+/// How many ports of the policy objects of the namespace ask for.
+std::size_t ports_asked_of(Reader& reader, const Options& options,
+                           const objects::StreamPortPolicy& policy, const std::string& name_space);
 
 /// Why listeners of the object that take any port have none yet.
 std::vector<Diagnostic> portless(Reader& reader, const Options& options,

@@ -62,6 +62,7 @@ class Translator {
   const settings::GlobalSettings& settings() const { return settings_; }
   const StreamMap& tcp_map() const { return tcp_map_; }
   const StreamMap& udp_map() const { return udp_map_; }
+  const Surpluses& surpluses() const { return surpluses_; }
 
  private:
   enum class JobKind {

@@ -23,6 +23,15 @@ int size_for_openssl(std::span<char> into) {
   return static_cast<int>(std::min<std::size_t>(into.size(), 1 << 30));
 }
 
+/// What OpenSSL says of its last failure, if anything; taken off its queue.
+const char* last_reason() {
+  const auto code = ERR_peek_last_error();
+  ERR_clear_error();
+  if (code == 0) return nullptr;
+  const auto* reason = ERR_reason_error_string(code);
+  return reason != nullptr ? reason : "unknown TLS error";
+}
+
 base::error_code tls_failure() {
   return boost::system::errc::make_error_code(boost::system::errc::protocol_error);
 }
@@ -97,10 +106,11 @@ bool TlsIo::conclude(Operation& operation, int result, bool is_end_ok) {
     default:
       break;
   }
-  const auto code = ERR_peek_last_error();
-  const auto* reason = code != 0 ? ERR_reason_error_string(code) : "connection closed";
-  stream.tls_error_ = reason != nullptr ? reason : "unknown TLS error";
-  ERR_clear_error();
+  if (const auto* reason = last_reason()) {
+    stream.tls_error_ = reason;
+  } else if (*stream.tls_error_ == '\0') {
+    stream.tls_error_ = "connection closed";
+  }
   return operation.fail(saved == ECONNRESET ? base::error_code(asio::error::connection_reset)
                                             : tls_failure());
 }
@@ -110,6 +120,13 @@ bool TlsIo::handshake(Operation& operation) {
   errno = 0;
   const auto done = SSL_do_handshake(operation.stream_.ssl_.get());
   return done == 1 || conclude(operation, done, false);
+}
+
+void TlsIo::note_failure(Stream& stream, int result) {
+  const auto error = SSL_get_error(stream.ssl_.get(), result);
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return;
+  const auto* reason = last_reason();
+  stream.tls_error_ = reason != nullptr ? reason : "connection closed";
 }
 
 bool TlsIo::read(ReadOperation& operation) {
@@ -130,9 +147,7 @@ bool TlsIo::read(ReadOperation& operation) {
     got = is_bulk && !into.empty() ? SSL_read(ssl, into.data(), size_for_openssl(into)) : 0;
   } while (got > 0);
   stream.is_readable_ = was_readable;
-  if (got < 0 && SSL_get_error(ssl, static_cast<int>(got)) != SSL_ERROR_WANT_READ) {
-    stream.tls_error_ = "failed after the last record";
-  }
+  if (got < 0) note_failure(stream, got);
   operation.size_ = operation.into_.size() - into.size();
   stream.received_ += operation.size_;
   return true;

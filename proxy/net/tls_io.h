@@ -22,6 +22,8 @@ class TlsIo {
   static int bio_read(BIO* bio, char* into, int size);
   static int take_early(Stream& stream, char* into, std::size_t size);
   static int bio_write(BIO* bio, const char* from, int size);
+  /// One that the next operation is to find.
+  static void note_failure(Stream& stream, int result);
   static bool conclude(Operation& operation, int result, bool is_end_ok);
 };
 

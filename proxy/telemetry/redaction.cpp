@@ -24,7 +24,8 @@ constexpr char escape_of(char c) {
     case '\t':
       return 't';
     case '\\':
-      return '\\';
+    case '"':
+      return c;
     default:
       return 0;
   }

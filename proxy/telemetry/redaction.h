@@ -7,8 +7,9 @@
 namespace penstock::telemetry {
 
 /// Appends 'a' for each small letter, 'A' for each capital, '9' for each digit; other printable
-/// ASCII as it is, a backslash as two; \0, \r, \n and \t in these two characters; '.' for every
-/// other byte. At most two characters for a byte, printable ASCII all of them.
+/// ASCII as it is, a backslash or a quote after a backslash; \0, \r, \n and \t in these two
+/// characters; '.' for every other byte. At most two characters for a byte, printable ASCII all of
+/// them.
 void append_redacted(std::string_view bytes, std::string& out);
 
 }  // namespace penstock::telemetry

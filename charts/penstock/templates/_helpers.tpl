@@ -119,7 +119,7 @@ app.kubernetes.io/component: controller
 {{- /* The path of the default certificate, or nothing. */}}
 {{- define "penstock.defaultCertificate" -}}
 {{- $path := default (get .Values.controller.extraArgs "default-ssl-certificate") .Values.controller.defaultSslCertificate }}
-{{- $path | replace "$(POD_NAMESPACE)" (include "penstock.namespace" .) }}
+{{- tpl (toString $path) . | replace "$(POD_NAMESPACE)" (include "penstock.namespace" .) }}
 {{- end }}
 
 {{- /* The Service whose address goes into statuses, or nothing. */}}

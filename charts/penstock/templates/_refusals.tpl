@@ -8,7 +8,7 @@
   (list (contains "ingress-nginx/controller" $image) "controller.image" (printf "%s is ingress-nginx's image: name the one of Penstock" $image))
   (list $c.addHeaders "controller.addHeaders" "response headers of all hosts are not served: add them in the application")
   (list $c.proxySetHeaders "controller.proxySetHeaders" "request headers of one's own are not served: set them in the application")
-  (list $c.allowSnippetAnnotations "controller.allowSnippetAnnotations" "there is no configuration text to put snippets into: use the annotations of docs/reference/annotations.md")
+  (list $c.allowSnippetAnnotations "controller.allowSnippetAnnotations" "there is no configuration text to put snippets into: use the annotations of docs/reference/annotations.md; Ingresses that carry snippets are served without them with annotations-risk-level: Critical in controller.config")
   (list (not $c.enableAnnotationValidations) "controller.enableAnnotationValidations" "annotations are always checked: remove the value and mend what the controller reports")
   (list (not (has (toString $c.electionTTL) (list "" "30s"))) "controller.electionTTL" "the Lease lasts 30s: remove the value")
   (list $c.extraModules "controller.extraModules" "the proxy loads no modules: remove the value")

@@ -234,6 +234,16 @@ TEST(StreamConditions, TellOfEachListener) {
   EXPECT_EQ(closed.listeners[0].conditions[0].since, "then");
 }
 
+TEST(StreamStatus, IsTakenBackButForGivenPorts) {
+  objects::StreamStatus status;
+  status.listeners = {{"a", "TCP", "5432", "TCPService db/mysql", 0, {}}};
+  EXPECT_EQ(objects::retired_status_json(status), "null");
+  status.listeners.push_back({"b", "TCP", "9000", "TCPService db/mysql", 9000, {}});
+  const auto json = objects::retired_status_json(status);
+  EXPECT_THAT(json, HasSubstr(R"("listeners":[{"name":"b","allocatedPort":9000}])"));
+  EXPECT_THAT(json, HasSubstr(R"("conditions":null)"));
+}
+
 TEST(StreamStatus, PrintsAndReadsPorts) {
   objects::StreamStatus status;
   status.ports = objects::print_ports({80, 443, 6000, 6001, 6002, 7000});

@@ -63,6 +63,7 @@ TEST_F(Listeners, TakingAnyPortGetDifferentOnesUntilNoneIsFree) {
   EXPECT_EQ(give("a"), a) << "the watch lags behind";
   EXPECT_EQ(give("c"), 0);
   EXPECT_THAT(said_.back().message, HasSubstr("all are taken"));
+  EXPECT_EQ(give("c"), 0);
   EXPECT_EQ(said_.back().reason, translate::Reason::kPortNotAllowed);
 }
 
@@ -85,6 +86,48 @@ TEST_F(Listeners, GetAnotherPortWhereSomebodyHasTheirs) {
   put("owner", R"({"name":"l","port":9000})", "", 1);
   EXPECT_EQ(cluster_.stream("tcp/9000")->owner, "TCPService db/owner") << "the older one";
   EXPECT_EQ(give("a"), 9001);
+}
+
+TEST_F(Listeners, GetPortsThatOnlyThoseAskForWhoMayNotHaveThem) {
+  cluster_.put(Kind::kNamespace, "web", R"("spec":{})");
+  cluster_.put(Kind::kStreamPortPolicy, "pool",
+               R"("spec":{"ports":[{"start":9000,"end":9001}],"autoAllocate":true,
+                  "namespaceSelector":{"matchLabels":{"kubernetes.io/metadata.name":"db"}}})");
+  cluster_.apply({{Kind::kNamespace, "", "db"},
+                  false,
+                  R"({"metadata":{"name":"db","labels":{"kubernetes.io/metadata.name":"db"}}})",
+                  {}});
+  cluster_.put(Kind::kTcpService, "web/greedy",
+               R"("spec":{"listeners":[{"name":"l","portRange":{"start":9000,"end":9001}}],
+                  "rules":[{"backends":[{"host":{"name":"h.test","port":1}}]}]})");
+  put("a", R"({"name":"l","port":0})");
+  EXPECT_THAT(give("a"), testing::AnyOf(9000, 9001));
+}
+
+TEST_F(Listeners, GetNoMoreThanTheirNamespaceMayHave) {
+  cluster_.put(Kind::kStreamPortPolicy, "pool",
+               R"("spec":{"ports":[{"start":9000,"end":9009}],"autoAllocate":true,
+                  "maxListenersPerNamespace":2})");
+  for (const auto* name : {"a", "b", "c"}) put(name, R"({"name":"l","port":0})");
+  EXPECT_NE(give("a"), 0);
+  EXPECT_NE(give("b"), 0);
+  EXPECT_EQ(give("c"), 0);
+  EXPECT_THAT(said_.back().message, HasSubstr("the namespace has as many as it may"));
+}
+
+TEST_F(Listeners, GetAPortThatTheyMayOpenForOneThatTheyNoLongerMay) {
+  put("a", R"({"name":"l","port":0})", R"({"name":"l","allocatedPort":9000})");
+  EXPECT_EQ(give("a"), 9000);
+  policy(9005, 9005);
+  cluster_.translate();
+  EXPECT_EQ(give("a"), 9005);
+  // It keeps what it has where there is nothing else: the policy may come back.
+  allocations_ = {};
+  cluster_.remove(Kind::kStreamPortPolicy, "pool");
+  policy(9005, 9005);
+  put("other", R"({"name":"l","port":9005})", "", 1);
+  cluster_.translate();
+  EXPECT_EQ(give("a"), 9000);
 }
 
 TEST_F(Listeners, GetNothingWithoutAPolicy) {

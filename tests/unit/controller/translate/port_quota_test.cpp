@@ -108,7 +108,7 @@ TEST_F(PortQuota, APortThatNobodyGivesWaits) {
                   "StreamPortPolicy with autoAllocate has TCP ports for the namespace db"));
   policy("pool", R"(,"autoAllocate":true)");
   c.translate();
-  EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("waits for a port of StreamPortPolicy pool")));
+  EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("gives it one of StreamPortPolicy pool")));
   tcp("db/any", R"("port":0)", 1, R"(,"status":{"listeners":[{"name":"l","allocatedPort":9004}]})");
   c.translate();
   EXPECT_TRUE(has(9004));

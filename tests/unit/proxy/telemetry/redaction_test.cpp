@@ -28,6 +28,7 @@ TEST(Redaction, EachOfTheBytes) {
     if (value >= '0' && value <= '9') expected = "9";
     if (kPunctuation.contains(byte)) expected = std::string(1, byte);
     if (byte == '\\') expected = R"(\\)";
+    if (byte == '"') expected = R"(\")";
     if (byte == '\0') expected = R"(\0)";
     if (byte == '\r') expected = R"(\r)";
     if (byte == '\n') expected = R"(\n)";

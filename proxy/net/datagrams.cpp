@@ -97,6 +97,17 @@ class Controls {
   std::size_t size_ = 0;
 };
 
+/// Where the message goes, and which of our addresses it comes from.
+void address(msghdr& header, const SendTo& to, Controls& controls) {
+  if (to.peer != nullptr) {
+    header.msg_name = const_cast<sockaddr*>(to.peer->data());
+    header.msg_namelen = static_cast<socklen_t>(to.peer->size());
+  }
+  if (to.local != nullptr) controls.put_local(*to.local);
+}
+
+iovec piece_of(std::string_view bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
+
 /// The largest that goes into one IPv4 packet.
 constexpr std::size_t kMostTogether = 65'507;
 
@@ -149,21 +160,15 @@ class Packets {
     if (!head_.empty()) put_piece(head_);
     for (const auto& each : datagrams) put_piece(each);
     header.msg_iovlen = static_cast<std::size_t>(&pieces_[pieces_used_] - header.msg_iov);
-    if (to_.peer != nullptr) {
-      header.msg_name = const_cast<sockaddr*>(to_.peer->data());
-      header.msg_namelen = static_cast<socklen_t>(to_.peer->size());
-    }
     auto& controls = controls_[size_] = {};
-    if (to_.local != nullptr) controls.put_local(*to_.local);
+    address(header, to_, controls);
     if (datagrams.size() > 1) {
       controls.put(IPPROTO_UDP, UDP_SEGMENT, static_cast<std::uint16_t>(datagrams[0].size()));
     }
     controls.attach(header);
     counts_[size_++] = static_cast<int>(datagrams.size());
   }
-  void put_piece(std::string_view bytes) {
-    pieces_[pieces_used_++] = {const_cast<char*>(bytes.data()), bytes.size()};
-  }
+  void put_piece(std::string_view bytes) { pieces_[pieces_used_++] = piece_of(bytes); }
 
   SendTo to_;
   std::string_view head_;
@@ -174,6 +179,20 @@ class Packets {
   std::size_t size_ = 0;
   std::size_t pieces_used_ = 0;
 };
+
+/// Without the room that a batch takes: where clients ask and are answered in turn there is but
+/// one.
+Sent send_one(int socket, const SendTo& to, std::string_view head, std::string_view bytes) {
+  std::array<iovec, 2> pieces = {piece_of(head), piece_of(bytes)};
+  Controls controls{};
+  msghdr header{};
+  header.msg_iov = head.empty() ? &pieces[1] : pieces.data();
+  header.msg_iovlen = head.empty() ? 1 : 2;
+  address(header, to, controls);
+  controls.attach(header);
+  if (::sendmsg(socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return {0, base::last_error()};
+  return {1, {}};
+}
 
 /// What the kernel says where it cannot send several as one: larger than what the way carries, or
 /// an interface that cannot compute checksums.
@@ -229,6 +248,7 @@ void DatagramBatch::take_apart(const mmsghdr& message) {
 
 Sent send_datagrams(int socket, SendTo to, std::string_view head,
                     std::span<const std::string_view> datagrams) {
+  if (datagrams.size() == 1) return send_one(socket, to, head, datagrams.front());
   Packets packets(to, head);
   bool may_coalesce = head.empty();  // each has a head of its own
   Sent sent;

@@ -40,7 +40,7 @@ TEST_F(StreamRecordingTest, EachPieceIsALineOfTheSession) {
                                      "text=\"AAA 9.r.n\""));
   recording_.add(Side::kUpstream, "+OK \"x\"\n");
   recording_.add(Side::kClient, "more");
-  EXPECT_THAT(told(*written), ElementsAre(R"(upstream offset=0 bytes=8 text="+AA "a"\n")",
+  EXPECT_THAT(told(*written), ElementsAre(R"(upstream offset=0 bytes=8 text="+AA \"a\"\n")",
                                           R"(client offset=7 bytes=4 text="aaaa")"));
 }
 

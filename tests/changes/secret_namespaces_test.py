@@ -101,6 +101,9 @@ class SecretNamespaces(TestCase):
     def default(self):
         return self.within('certificates').certificate('wildcard', '*.test')
 
+    def listed(self, kind, namespace):
+        return self.cluster.call('GET', self.cluster.path_of(kind, namespace=namespace))['items']
+
     def wait_presented(self, host, chain, seconds=30):
         def presents():
             try:
@@ -122,12 +125,11 @@ class SecretNamespaces(TestCase):
         wait_until('the log says so', lambda: 'Ingress t24-blog/web: spec.tls[0].secretName: ' + said
                    in self.controller.text())
         wait_until('the report says so', lambda: [
-            (each['reason'], each['message']) for each in
-            self.cluster.get('IngressReport', 'web', 't24-blog')['report']['issues']] ==
-            [('CertificateNotUsed', said)])
+            (issue['reason'], issue['message']) for each in self.listed('IngressReport', 't24-blog')
+            for issue in each['report']['issues']] == [('CertificateNotUsed', said)], 90)
         wait_until('an Event says so', lambda: any(
             each['involvedObject']['name'] == 'web' and said in each['message'] for each in
-            self.cluster.call('GET', '/api/v1/namespaces/t24-blog/events')['items']))
+            self.cluster.call('GET', '/api/v1/namespaces/t24-blog/events')['items']), 60)
 
         # The watches go on, each by itself.
         for name in ('shop', 'pay'):

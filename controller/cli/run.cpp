@@ -96,6 +96,9 @@ int run(RunFlags flags) {
     std::cerr << "penstock run: " << child.error().message << "\n";
     return 1;
   }
+  const auto& socket = flags.program.socket;
+  base::log::info("dump and explain ask --socket {}, top and tap --socket {}", socket,
+                  (fs::path(socket).parent_path() / "admin.sock").string());
   watch_child(signals, *child, program, result);
   program.run();
   return result;

@@ -2,6 +2,7 @@
 import http.client
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
@@ -199,14 +200,16 @@ class Run(unittest.TestCase):
             [BIN / 'penstock-demo', '--http', f'one=127.0.0.1:{ports["18081"]}', '--http',
              f'two=127.0.0.1:{ports["18082"]}', '--tcp', f'127.0.0.1:{ports["18007"]}'],
             stdout=subprocess.DEVNULL)
-        cls.socket = cls.folder.name + '/socket'
         cls.log = pathlib.Path(cls.folder.name, 'log')
         cls.program = subprocess.Popen(
-            [BIN / 'penstock', 'run', '--manifests', cls.manifests, '--socket', cls.socket,
-             '--http-port', str(cls.port), '--https-port', str(tls), '--status-address',
-             f'127.0.0.1:{cls.status}', '--admin-address', f'127.0.0.1:{free_port()}'],
+            [BIN / 'penstock', 'run', '--manifests', cls.manifests, '--http-port', str(cls.port),
+             '--https-port', str(tls), '--status-address', f'127.0.0.1:{cls.status}', '--admin-address', f'127.0.0.1:{free_port()}'],
             stderr=cls.log.open('w'), stdout=subprocess.DEVNULL)
         cls.wait(lambda: cls.ask('/') == 200)
+        # It says where it can be asked.
+        cls.socket, cls.admin_socket = re.search(
+            r'dump and explain ask --socket (\S+), top and tap --socket (\S+)',
+            cls.log.read_text()).groups()
 
     @classmethod
     def tearDownClass(cls):
@@ -269,6 +272,14 @@ class Run(unittest.TestCase):
         log = self.log.read_text()
         self.assertEqual(log.count('has connected'), 1, log)
         self.assertIn('penstock-proxy', log)
+
+    def test_top_of_what_runs(self):
+        with socket.create_connection(('127.0.0.1', self.tcp), 5) as stream:
+            stream.sendall(b'hello')
+            stream.recv(5)
+            done = penstock('top', '--once', '--socket', self.admin_socket)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn(f'tcp/{self.tcp}', done.stdout)
 
     def test_no_controller_is_a_clear_error(self):
         done = penstock('dump', '--socket', '/nowhere/socket')

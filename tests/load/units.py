@@ -90,4 +90,7 @@ UNITS = {each.name: each for each in (
     Unit('idle_tls', 'memory for one of 4,000 idle TLS connections', None,
          get(connections=4000, tls=1), 'HTTPS', variant='idle', measure='idle',
          ratio_of='bytes_per_connection', rounds=(1, 3), has_noise=False),
+    Unit('stream_tls_idle', 'memory for one of 2,000 idle sessions of a TCP port that ends TLS', None,
+         stream('ping', 2000, tls=1), 'TCPS', variant='idle', measure='idle',
+         ratio_of='bytes_per_connection', rounds=(1, 3), has_noise=False, contenders=STREAM_TLS),
 )}

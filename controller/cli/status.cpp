@@ -58,7 +58,7 @@ class Reports {
           "Ingress {}/{} has no report: it does not exist, or no Penstock serves its class",
           name_space, name));
     }
-    if (!response.is_ok()) return base::fail(kube::failure_of(response));
+    if (!response.is_ok()) return base::fail(response.failure_text());
     return status::parse_report(response.body);
   }
 

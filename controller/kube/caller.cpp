@@ -55,7 +55,7 @@ base::Result<bool> Caller::list(const std::string& collection, const std::string
         get(fmt::format("{}?limit={}{}{}", collection, kObjectsOfPage, selector,
                         more.empty() ? std::string() : "&continue=" + encode_url(more)));
     if (response.status == 404) return false;
-    if (!response.is_ok()) return base::fail(failure_of(response));
+    if (!response.is_ok()) return base::fail(response.failure_text());
     const auto page = parse_list_page(response.body);
     if (!page) return std::unexpected(page.error());
     for (const auto& item : page->items) visit(item);
@@ -79,11 +79,6 @@ bool Caller::run_until(const std::function<bool()>& is_done) {
     io_.run_one_until(end_);
   }
   return true;
-}
-
-std::string failure_of(const Response& response) {
-  if (response.status == 0) return response.failure;
-  return fmt::format("status {}: {}", response.status, status_message(response.body));
 }
 
 }  // namespace penstock::kube

@@ -42,7 +42,4 @@ class Caller {
   base::SteadyTime end_;
 };
 
-/// What a call met, with the words of the API server.
-std::string failure_of(const Response& response);
-
 }  // namespace penstock::kube

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "controller/kube/library_threads.h"
+#include "controller/kube/list_page.h"
 #include "proxy/base/text.h"
 
 namespace penstock::kube {
@@ -54,6 +55,10 @@ std::string text_of_current_exception() {
 }
 
 }  // namespace
+
+std::string Response::failure_text() const {
+  return status == 0 ? failure : "status " + std::to_string(status) + ": " + status_message(body);
+}
 
 /// One request and its answer. Every member but `cancel_source` belongs to the controller's thread.
 /// At any time at most one library task is under way for it: `pending`.

@@ -33,10 +33,8 @@ struct Response {
   bool is_too_large = false;  // the body exceeded max_body and was dropped
 
   bool is_ok() const { return status >= 200 && status < 300; }
-  /// For a message: what broke, or the status.
-  std::string failure_text() const {
-    return status == 0 ? failure : "status " + std::to_string(status);
-  }
+  /// For a message: what broke, or the status and what the API server says of it.
+  std::string failure_text() const;
 };
 
 /// What a stream tells, in this order: on_head once, on_data any number of times, on_end once (also

@@ -33,7 +33,7 @@ void LeaderElection::on_read(Response response) {
   }
   if (!response.is_ok()) {
     log::warn("lease {}/{}: cannot be read: {}", options_.name_space, options_.name,
-              response.status == 0 ? response.failure : status_message(response.body));
+              response.failure_text());
     return retry_later();
   }
   auto record = parse_lease(response.body);
@@ -64,7 +64,7 @@ void LeaderElection::on_written(const Response& response) {
     // 409: another was faster, which is no fault.
     if (response.status != 409) {
       log::warn("lease {}/{}: cannot be written: {}", options_.name_space, options_.name,
-                response.status == 0 ? response.failure : status_message(response.body));
+                response.failure_text());
     }
     return retry_later();
   }

@@ -26,11 +26,6 @@ bool may_be_absent(const objects::KindInfo& kind) {
   return kind.api_version.starts_with("penstock.dev/");
 }
 
-std::string describe(const Response& response) {
-  if (response.status == 0) return response.failure;
-  return fmt::format("status {}: {}", response.status, status_message(response.body));
-}
-
 }  // namespace
 
 std::string selector_query(const WatchTarget& target) {
@@ -120,7 +115,7 @@ void Watcher::on_page_refused(const Response& response) {
   // A page that failed for a moment is asked for again; the continue token stays good for minutes.
   const bool may_continue =
       response.status == 0 || response.status == 429 || response.status >= 500;
-  fail(describe(response), response.retry_after,
+  fail(response.failure_text(), response.retry_after,
        may_continue ? &Watcher::request_page : &Watcher::begin_list);
 }
 
@@ -233,7 +228,7 @@ void Watcher::on_watch_end(const std::string& failure) {
     // Refused for what we asked, as by a kind that is gone or a right that was taken: the list is
     // what tells the difference.
     const bool is_momentary = watch_head_.status == 429 || watch_head_.status >= 500;
-    return fail(describe(watch_head_), watch_head_.retry_after,
+    return fail(watch_head_.failure_text(), watch_head_.retry_after,
                 is_momentary ? &Watcher::begin_watch : &Watcher::begin_list);
   }
   const auto lived = steady_clock::now() - watch_began_;

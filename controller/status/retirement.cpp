@@ -158,7 +158,7 @@ base::Result<std::optional<Addresses>> Retirement::node_addresses() {
   for (const auto& response : caller_.ask_all(std::move(requests))) {
     if (response.status == 404) continue;
     if (!response.is_ok()) {
-      return base::fail("a Node cannot be read: " + kube::failure_of(response));
+      return base::fail("a Node cannot be read: " + response.failure_text());
     }
     auto address = node_address(response.body, options_.reports_internal_addresses);
     if (!address) return std::unexpected(address.error());
@@ -255,7 +255,7 @@ base::Result<void> Retirement::take_ports_out() {
     request.body = apply_json(*service, {});
     const auto response = caller_.ask(std::move(request));
     if (!response.is_ok() && response.status != 404) {
-      return base::fail(objects::to_string(key) + ": " + kube::failure_of(response));
+      return base::fail(objects::to_string(key) + ": " + response.failure_text());
     }
   }
   say_(fmt::format("Service {}: {} ports of streams taken out", options_.publish_service, ours));
@@ -278,7 +278,7 @@ base::Result<std::size_t> Retirement::until_nothing_is_left(const Look& look) {
       if (answer.is_ok()) ++count;
       // Gone, or changed meanwhile: the next look tells.
       if (answer.is_ok() || answer.status == 404 || answer.status == 409) continue;
-      return base::fail(objects::to_string((*due)[at].key) + ": " + kube::failure_of(answer));
+      return base::fail(objects::to_string((*due)[at].key) + ": " + answer.failure_text());
     }
   }
   return base::fail(last + ": somebody writes it again and again");

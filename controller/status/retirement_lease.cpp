@@ -30,7 +30,7 @@ base::Result<void> Retirement::read_lease() {
   const auto response = caller_.get(lease_path());
   if (response.status == 404) return {};
   if (!response.is_ok()) {
-    return base::fail(lease_name() + ": cannot be read: " + kube::failure_of(response));
+    return base::fail(lease_name() + ": cannot be read: " + response.failure_text());
   }
   auto seen = kube::see_lease(response.body);
   if (!seen) return base::fail(lease_name() + ": " + seen.error().message);
@@ -69,7 +69,7 @@ base::Result<std::string> Retirement::find_selector() {
   const auto response = caller_.get(kube::object_path("v1", "pods", options_.name_space, pod));
   if (response.status == 404) return "";  // its holder may be no pod
   const auto name = fmt::format("Pod {}/{}: ", options_.name_space, pod);
-  if (!response.is_ok()) return base::fail(name + kube::failure_of(response));
+  if (!response.is_ok()) return base::fail(name + response.failure_text());
   const auto labels = pod_labels(response.body);
   if (!labels) return base::fail(name + labels.error().message);
   return replica_selector(*labels);
@@ -128,7 +128,7 @@ base::Result<bool> Retirement::try_to_hold(const kube::LeaseHold& hold) {
     return true;
   }
   if (response.status != 404 && response.status != 409) {
-    return base::fail(lease_name() + ": cannot be taken: " + kube::failure_of(response));
+    return base::fail(lease_name() + ": cannot be taken: " + response.failure_text());
   }
   if (const auto read = read_lease(); !read) return std::unexpected(read.error());
   return false;
@@ -142,7 +142,7 @@ base::Result<void> Retirement::delete_lease_without_owner() {
   request.path = lease_path();
   const auto response = caller_.ask(std::move(request));
   if (!response.is_ok() && response.status != 404) {
-    return base::fail(lease_name() + ": cannot be deleted: " + kube::failure_of(response));
+    return base::fail(lease_name() + ": cannot be deleted: " + response.failure_text());
   }
   say_(lease_name() + (response.is_ok() ? ": deleted" : ": there is none"));
   return {};
@@ -162,7 +162,7 @@ void Retirement::release_lease() {
       kube::hold_json(free, lease_ ? lease_->version : "", std::chrono::system_clock::now());
   const auto response = caller_.ask(std::move(request));
   say_(lease_name() + (response.is_ok() ? ": let go, so that the replicas write again"
-                                        : ": still held: " + kube::failure_of(response)));
+                                        : ": still held: " + response.failure_text()));
 }
 
 }  // namespace penstock::status

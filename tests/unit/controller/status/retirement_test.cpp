@@ -1,14 +1,10 @@
 #include "controller/status/retirement.h"
 
-#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <mutex>
-#include <thread>
-
 #include "controller/status/replicas.h"
-#include "tests/unit/controller/kube/scripted_server.h"
+#include "tests/unit/controller/status/retirement_api.h"
 
 namespace penstock::status {
 namespace {
@@ -18,129 +14,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-using Scripted = kube::ScriptedServer;
 
 constexpr char kIngresses[] = "/apis/networking.k8s.io/v1/namespaces/shop/ingresses/";
-constexpr char kOurLease[] = "/apis/coordination.k8s.io/v1/namespaces/edge/leases/leader";
 constexpr char kReports[] = "/apis/penstock.dev/v1alpha1/namespaces/shop/ingressreports/";
 constexpr char kReplicas[] = "/apis/penstock.dev/v1alpha1/namespaces/edge/replicareports/";
 constexpr char kTcp[] = "/apis/penstock.dev/v1alpha1/namespaces/shop/tcpservices/";
 constexpr char kService[] = "/api/v1/namespaces/edge/services/door";
 constexpr char kPods[] = "/api/v1/namespaces/edge/pods/";
-
-/// An API server with as much of its manners as a retirement needs, on a thread of its own.
-class Api {
- public:
-  struct Object {
-    std::string metadata;  // more of it: R"(,"labels":{})"
-    std::string rest;      // R"("spec":{})"
-    std::string status = "{}";
-    int version = 1;
-  };
-
-  Api() : thread_([this] { io_.run(); }) {}
-  ~Api() {
-    work_.reset();
-    io_.stop();
-    thread_.join();
-  }
-  std::string url() const { return server_.url(); }
-
-  Object& operator[](const std::string& path) { return objects_[path]; }
-  bool has(const std::string& path) const { return objects_.contains(path); }
-  std::string status_of(const std::string& path) const { return objects_.at(path).status; }
-  std::vector<std::string> take_writes() { return std::exchange(writes_, {}); }
-
-  std::string missing_kind;
-  std::string forbidden;  // method and the end of a path
-  std::string contended;  // path that somebody else writes before each of our writes
-  int contentions = 0;
-
- private:
-  static std::string query_less(const std::string& target) {
-    return target.substr(0, target.find('?'));
-  }
-  std::string json_of(const std::string& path, const Object& object) const {
-    const auto name = path.substr(path.rfind('/') + 1);
-    auto scope = path.find("/namespaces/");
-    std::string name_space;
-    if (scope != path.npos) {
-      name_space = path.substr(scope + 12);
-      name_space.resize(name_space.find('/'));
-    }
-    return fmt::format(
-        R"({{"metadata":{{"name":"{}","namespace":"{}","uid":"u-{}","resourceVersion":"{}"{}}},)"
-        R"("status":{},{}}})",
-        name, name_space, name, object.version, object.metadata, object.status, object.rest);
-  }
-  static bool is_of(const std::string& collection, const std::string& path) {
-    const auto slash = collection.rfind('/');
-    const auto group = collection.substr(0, slash + 1);
-    const auto plural = collection.substr(slash) + "/";
-    const auto at = path.rfind(plural);
-    return path.starts_with(group) && at != path.npos && at + plural.size() > path.rfind('/');
-  }
-
-  Scripted::Reply handle(const Scripted::Seen& seen) {
-    const std::lock_guard lock(mutex_);
-    const auto path = query_less(seen.target);
-    if (!missing_kind.empty() && path.find(missing_kind) != path.npos) return answer(404);
-    if (!forbidden.empty() && (seen.method + " " + path).ends_with(forbidden)) {
-      return Scripted::answer(403, R"({"message":"must not"})");
-    }
-    if (seen.method != "GET") writes_.push_back(seen.method + " " + seen.target);
-    if (seen.method == "GET") return get(path);
-    if (seen.method == "POST") {
-      objects_[kOurLease] = {"", seen.body.substr(1, seen.body.size() - 2)};
-      return answer(201);
-    }
-    const auto object = path.ends_with("/status") ? path.substr(0, path.size() - 7) : path;
-    if (!objects_.contains(object)) return answer(404);
-    if (seen.method == "DELETE") {
-      objects_.erase(object);
-      return answer(200);
-    }
-    return patch(object, seen.body);
-  }
-  Scripted::Reply get(const std::string& path) {
-    if (const auto found = objects_.find(path); found != objects_.end()) {
-      // A Lease that was written is what was written.
-      if (path == kOurLease) return Scripted::answer(200, "{" + found->second.rest + "}");
-      return Scripted::answer(200, json_of(path, found->second));
-    }
-    const auto last = path.substr(path.rfind('/') + 1);
-    if (path.find("/leases/") != path.npos || !last.ends_with("s")) return answer(404);
-    std::vector<std::string> items;
-    for (const auto& [name, object] : objects_) {
-      if (is_of(path, name)) items.push_back(json_of(name, object));
-    }
-    return Scripted::answer(200, fmt::format(R"({{"metadata":{{"resourceVersion":"1"}},)"
-                                             R"("items":[{}]}})",
-                                             fmt::join(items, ",")));
-  }
-  Scripted::Reply patch(const std::string& path, const std::string& body) {
-    auto& object = objects_[path];
-    if (path == contended && contentions-- > 0) ++object.version;
-    const auto version = fmt::format(R"("resourceVersion":"{}")", object.version);
-    if (path == kOurLease) {
-      object.rest = body.substr(1, body.size() - 2);
-    } else if (const auto at = body.find(R"("status":)"); at != body.npos) {
-      if (body.find(version) == body.npos) return answer(409);
-      object.status = body.substr(at + 9, body.size() - at - 10);
-      ++object.version;
-    }
-    return answer(200);
-  }
-  static Scripted::Reply answer(int status) { return Scripted::answer(status, "{}"); }
-
-  std::mutex mutex_;
-  std::map<std::string, Object> objects_;
-  std::vector<std::string> writes_;
-  asio::io_context io_;
-  asio::executor_work_guard<asio::io_context::executor_type> work_{io_.get_executor()};
-  Scripted server_{io_, [this](const Scripted::Seen& seen) { return handle(seen); }};
-  std::thread thread_;
-};
 
 std::string status_with(const std::string& entries) {
   return R"({"loadBalancer":{"ingress":[)" + entries + "]}}";
@@ -195,7 +75,7 @@ class Retired : public testing::Test {
     return done ? "" : done.error().message;
   }
 
-  Api api_;
+  RetirementApi api_;
   Retirement::Options options_;
   std::vector<std::string> lines_;
 };
@@ -271,6 +151,13 @@ TEST_F(Retired, WithoutPodsTheLeaseIsDeleted) {
   EXPECT_THAT(lines_, Contains("Lease edge/leader: deleted"));
 }
 
+/// As a run that has failed leaves it: a replica may be about to take it.
+TEST_F(Retired, ALeaseThatNobodyHoldsIsTakenAsWell) {
+  put_lease("", 1);
+  EXPECT_EQ(run(), "");
+  EXPECT_THAT(lines_[0], HasSubstr("held for 600 s"));
+}
+
 TEST_F(Retired, NothingIsDoneWhereTheLeaderMayWriteForLonger) {
   put_lease("penstock-a", 120);
   put_ingress("one", "ours", R"({"ip":"192.0.2.1"})");
@@ -330,6 +217,16 @@ TEST_F(Retired, AddressesThatAreNotKnownStayAndAreTold) {
   EXPECT_EQ(api_.status_of(std::string(kIngresses) + "one"), status_with(R"({"ip":"192.0.2.7"})"));
 }
 
+/// Through a Service outside of the namespace that is watched nothing was written.
+TEST_F(Retired, AddressesOfOthersDoNotMatterWhereNoneCanBeOurs) {
+  options_.addresses.clear();
+  options_.publish_service = "edge/door";
+  options_.watch_namespace = "shop";
+  put_ingress("one", "ours", R"({"ip":"192.0.2.7"})");
+  EXPECT_EQ(run(), "");
+  EXPECT_EQ(api_.status_of(std::string(kIngresses) + "one"), status_with(R"({"ip":"192.0.2.7"})"));
+}
+
 TEST_F(Retired, TheAddressesOfTheNodesThatRunOurPodsAreOurs) {
   options_.addresses.clear();
   put_pod("penstock-a", "n1");
@@ -375,6 +272,26 @@ TEST_F(Retired, StatusesOfStreamsAreTakenBack) {
   EXPECT_EQ(api_.status_of(std::string(kTcp) + "theirs"), written);
   EXPECT_EQ(api_.status_of(std::string(kTcp) + "ours"), "null");
   EXPECT_THAT(lines_, Contains("TCPServices: 1 statuses cleared"));
+}
+
+TEST_F(Retired, PortsThatWereGivenStayInTheirStatuses) {
+  api_[std::string(kTcp) + "any"] = {
+      "",
+      R"("spec":{"ingressClassName":"ours","listeners":[{"name":"a","port":0}],)"
+      R"("rules":[{"backends":[{"service":{"name":"db","port":1}}]}]})",
+      R"({"observedGeneration":1,"listeners":[{"name":"a","allocatedPort":9000}]})"};
+  EXPECT_EQ(run(), "");
+  const auto status = api_.status_of(std::string(kTcp) + "any");
+  EXPECT_THAT(status, HasSubstr(R"("listeners":[{"name":"a","allocatedPort":9000}])"));
+  EXPECT_THAT(status, HasSubstr(R"("observedGeneration":null)"));
+  EXPECT_THAT(lines_, Contains("TCPServices: 1 statuses cleared")) << "once";
+}
+
+TEST_F(Retired, StatusesOfObjectsThatCannotBeReadGo) {
+  api_[std::string(kTcp) + "broken"] = {"", R"("spec":{"listeners":7})",
+                                        R"({"observedGeneration":1})"};
+  EXPECT_EQ(run(), "");
+  EXPECT_EQ(api_.status_of(std::string(kTcp) + "broken"), "null");
 }
 
 TEST_F(Retired, OurPortsLeaveTheService) {

@@ -71,33 +71,30 @@ class MySqlTlsTest : public StreamTlsTest {
     Connection connection(stream_.port);
     return connection.receive_all();
   }
+  /// A client that gets its greeting, asks for TLS, and is answered within it.
+  void log_in() {
+    Connection connection(stream_.port);
+    EXPECT_EQ(connection.receive(greeting().size()), greeting());
+    connection.send(request());
+    TlsPeer peer(connection.descriptor(), TlsPeer::kClient, {});
+    ASSERT_TRUE(peer.is_secured()) << peer.failure();
+    peer.send("login");
+    peer.end();
+    EXPECT_EQ(peer.receive_all(), "up/db.example.com got login");
+  }
 };
 
 TEST_F(MySqlTlsTest, GoesOnWithTlsOnBothSides) {
   Backend backend(server(greeting()));
   serve_by(backend);
-  Connection connection(stream_.port);
-  EXPECT_EQ(connection.receive(greeting().size()), greeting());
-  connection.send(request());
-  TlsPeer peer(connection.descriptor(), TlsPeer::kClient, {});
-  ASSERT_TRUE(peer.is_secured()) << peer.failure();
-  peer.send("login");
-  peer.end();
-  EXPECT_EQ(peer.receive_all(), "up/db.example.com got login");
+  log_in();
 }
 
 TEST_F(MySqlTlsTest, ATapShowsWhatCameBeforeTls) {
   Backend backend(server(greeting()));
   serve_by(backend);
   Follower follower(worker_, stream_.name, 4096);
-  Connection connection(stream_.port);
-  connection.receive(greeting().size());
-  connection.send(request());
-  TlsPeer peer(connection.descriptor(), TlsPeer::kClient, {});
-  ASSERT_TRUE(peer.is_secured()) << peer.failure();
-  peer.send("login");
-  peer.end();
-  EXPECT_EQ(peer.receive_all(), "up/db.example.com got login");
+  log_in();
   const auto lines = follower.until_end();
   ASSERT_EQ(lines.size(), 6U) << testing::PrintToString(lines);
   EXPECT_TRUE(lines[1].starts_with(

@@ -17,6 +17,7 @@
 #include "controller/kube/one_timer.h"
 #include "controller/status/events.h"
 #include "controller/status/exposure.h"
+#include "controller/status/port_allocations.h"
 #include "controller/status/stream_conditions.h"
 #include "controller/status/stream_listeners.h"
 #include "controller/translate/stream_port.h"
@@ -94,7 +95,7 @@ class StreamWriter {
   std::optional<base::SteadyTime> due_at_;
   std::map<std::string, Known> known_;  // by uid
   HeldByOwner held_;                    // for one comparison
-  Allocations allocations_;
+  PortAllocations allocations_;
   std::set<std::string> said_;        // names of Events about ConfigMaps
   std::map<std::string, Write> due_;  // by uid
   std::map<std::string, kube::Call> writing_;

@@ -1,5 +1,7 @@
 #include "controller/status/stream_listeners.h"
 
+#include "controller/status/port_allocations.h"
+
 #include "tests/unit/controller/translate/fixture.h"
 
 namespace penstock::status {
@@ -51,7 +53,7 @@ class Listeners : public testing::Test {
   }
 
   translate::Cluster cluster_;
-  Allocations allocations_;
+  PortAllocations allocations_;
   std::vector<translate::Diagnostic> said_;
 };
 

@@ -66,11 +66,23 @@ Cluster::Cluster(asio::io_context& io, const Flags& flags, const kube::ClusterAc
       client_(io, access),
       source_(io, client_, source_options(flags), controller.source_events(), make_random()),
       clearing_(io) {
+  find_zone(io, flags);
   if (!flags.updates_status) return;
   publish_addresses(io, flags);
   expose(io, flags);
   report(io, flags);
   elect(io, flags, access);
+}
+
+void Cluster::find_zone(asio::io_context& io, const Flags& flags) {
+  if (!flags.reads_zone || !flags.translate.zone.empty()) return;
+  const auto pod = this_pod();
+  if (pod.name.empty() || pod.name_space.empty()) {
+    base::log::warn("--enable-topology-aware-routing has no effect without POD_NAME and "
+                    "POD_NAMESPACE, or --zone");
+    return;
+  }
+  zone_.emplace(io, client_, pod.name_space, pod.name, make_random());
 }
 
 void Cluster::publish_addresses(asio::io_context& io, const Flags& flags) {
@@ -262,7 +274,15 @@ void Cluster::set_leading(bool is_leading) {
 }
 
 void Cluster::start() {
-  controller_.run_from(source_);
+  if (zone_) {
+    // Which endpoints a table has hangs on it.
+    zone_->start([this](std::string zone) {
+      controller_.set_zone(std::move(zone));
+      controller_.run_from(source_);
+    });
+  } else {
+    controller_.run_from(source_);
+  }
   if (election_) election_->start();
 }
 

@@ -8,6 +8,7 @@
 #include "controller/kube/kube_source.h"
 #include "controller/kube/lease.h"
 #include "controller/program/flags.h"
+#include "controller/program/node_zone.h"
 #include "controller/status/ingress_status.h"
 #include "controller/status/node_addresses.h"
 #include "controller/status/own_pod.h"
@@ -37,6 +38,7 @@ class Cluster {
           Controller& controller, Metrics& metrics);
   void publish_addresses(asio::io_context& io, const Flags& flags);
   void expose(asio::io_context& io, const Flags& flags);
+  void find_zone(asio::io_context& io, const Flags& flags);
   void report(asio::io_context& io, const Flags& flags);
   void talk_to_replicas(asio::io_context& io, const Flags& flags);
   status::Live live();
@@ -53,6 +55,7 @@ class Cluster {
   Metrics& metrics_;
   kube::Client client_;
   kube::KubeSource source_;
+  std::optional<NodeZone> zone_;
   std::optional<status::NodeAddresses> nodes_;
   std::optional<status::IngressStatus> status_;
   std::string publish_service_;

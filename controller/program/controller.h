@@ -35,6 +35,8 @@ class Controller {
 
   /// What a source is made with; the source comes with `run_from` before its first event.
   objects::SourceEvents source_events();
+  /// Before `run_from`.
+  void set_zone(std::string zone) { translator_.set_zone(std::move(zone)); }
   /// Starts the source. It must outlive the controller's last event.
   void run_from(objects::Source& source);
 

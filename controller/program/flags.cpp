@@ -126,6 +126,8 @@ void add_kubernetes_flags(CLI::App& app, Flags& flags) {
                  "Serve the namespaces with these labels only: team=a,env in (test,prod),!legacy");
   app.add_flag("--stream-port-policies", flags.obeys_port_policies,
                "Obey StreamPortPolicies; Namespaces are watched for them");
+  app.add_flag("--enable-topology-aware-routing", flags.reads_zone,
+               "Take --zone from the node of our pod (POD_NAME, POD_NAMESPACE)");
   app.add_option("--publish-service", flags.publish_service,
                  "Service whose address goes into the status of Ingresses")
       ->check(check_path);

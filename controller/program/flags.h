@@ -20,6 +20,7 @@ struct Flags {
   std::string watch_namespace;
   std::string watch_namespace_selector;
   bool obeys_port_policies = false;
+  bool reads_zone = false;  // of our node, where `translate.zone` is empty
   std::string socket = "/run/penstock/snapshot.sock";
   std::string resolv_conf = "/etc/resolv.conf";
   std::string status_address = "127.0.0.1:10254";

@@ -34,6 +34,8 @@ class Translator {
   /// Brings the parts in step with the world; `touched` is what changed since the last call. The
   /// first call takes the world as a whole.
   PartChanges translate(const world::World& world, const world::Touched& touched);
+  /// Before the first of those calls: Options::zone, for who learns it later than the rest.
+  void set_zone(std::string zone) { options_.zone = std::move(zone); }
 
   const std::map<snapshot::PartKey, snapshot::PartPtr>& parts() const { return parts_; }
   /// Sorted; with the objects that could not be read.

@@ -1,4 +1,4 @@
-"""Statuses of Ingresses with the addresses of the nodes that run us, on a real API server."""
+"""What we take from the nodes that run us: addresses for statuses, a zone. On a real API server."""
 import pathlib
 import sys
 
@@ -40,6 +40,19 @@ class Nodes(TestCase):
             'phase': 'Running',
             'conditions': [{'type': 'Ready', 'status': 'True' if is_ready else 'False'}]})
 
+    def hint(self, service, *zones):
+        """An endpoint for each of the zones, from 11 on."""
+        self.cluster.apply(
+            {'apiVersion': 'discovery.k8s.io/v1', 'kind': 'EndpointSlice',
+             'metadata': {'name': service + '-1', 'namespace': self.name,
+                          'labels': {'kubernetes.io/service-name': service}},
+             'addressType': 'IPv4', 'ports': [{'port': 8080, 'protocol': 'TCP', 'name': ''}],
+             'endpoints': [{'addresses': [f'10.245.{self.number}.{11 + at}'],
+                            'hints': {'forZones': [{'name': zone}]}} for at, zone in enumerate(zones)]})
+
+    def servers(self, count=8):
+        return {self.must_ask('web.test').server for _ in range(count)}
+
     def status(self, kind, name, namespace, value):
         path = self.cluster.path_of(kind, name, namespace)
         self.cluster.call('PATCH', path + '/status', {'status': value},
@@ -74,6 +87,30 @@ class Nodes(TestCase):
         self.start_controller('--report-node-internal-ip-address')
         self.wait_addresses('10.0.0.1')
         self.controller.kill(9)
+
+    def test_hints_for_the_zone_of_the_node_count(self):
+        self.cluster.call('PATCH', self.cluster.path_of('Node', 'node-a', ''),
+                          {'metadata': {'labels': {'topology.kubernetes.io/zone': 'east'}}},
+                          'application/merge-patch+json')
+        backends = [self.start_backend(name, host) for name, host in (('east', 11), ('west', 12))]
+        self.hint('web', 'east', 'west')
+        self.start_controller('--enable-topology-aware-routing')
+        self.start_proxy()
+        self.wait_answer('web.test')
+        self.assertEqual(self.servers(), {'east'})
+        self.hint('web', 'north', 'west')
+        wait_until('both serve where no hint is for the zone', lambda: self.servers() == {'east', 'west'})
+        for process in [self.controller, self.proxy, *backends]:
+            process.kill(9)
+
+    def test_a_node_without_a_zone_is_told_of_and_nothing_waits(self):
+        self.start_controller('--enable-topology-aware-routing')
+        self.start_proxy()
+        self.wait_serving()
+        self.assertIn('the zone of this node is not known, every ready endpoint is used: '
+                      'no label topology.kubernetes.io/zone', self.controller.text())
+        for process in (self.controller, self.proxy):
+            process.kill(9)
 
 
 if __name__ == '__main__':

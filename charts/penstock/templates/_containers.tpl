@@ -17,6 +17,15 @@
 - --controller-class={{ $c.ingressClassResource.controllerValue }}
 - --configmap={{ default "$(POD_NAMESPACE)" $c.configMapNamespace }}/{{ include "penstock.controller" . }}
 - --election-id={{ include "penstock.electionID" . }}
+{{- with $c.electionTTL }}
+- --election-ttl={{ . }}
+{{- end }}
+{{- if ne $c.healthCheckPath "/healthz" }}
+- {{ printf "--health-check-path=%s" $c.healthCheckPath | quote }}
+{{- end }}
+{{- if $c.enableTopologyAwareRouting }}
+- --enable-topology-aware-routing
+{{- end }}
 {{- if .Values.tcp }}
 - --tcp-services-configmap={{ default "$(POD_NAMESPACE)" $c.tcp.configMapNamespace }}/{{ include "penstock.fullname" . }}-tcp
 {{- end }}

@@ -83,9 +83,10 @@ Watcher* KubeSource::add_watcher(WatchTarget target, objects::SourceEvents event
 
 std::optional<std::string> KubeSource::watch_of(const std::string& path) const {
   const auto& names = options_.secret_namespaces;
-  if (names.empty()) return std::string(kAllSecrets);
   const auto name_space = key_of(Kind::kSecret, path).name_space;
   if (std::ranges::find(names, name_space) != names.end()) return name_space;
+  const auto& served = options_.watch_namespace;
+  if (names.empty() && (served.empty() || name_space == served)) return std::string(kAllSecrets);
   const auto& named = options_.named_secrets;
   if (std::ranges::find(named, path) != named.end()) return path;
   return std::nullopt;
@@ -109,17 +110,22 @@ void KubeSource::start_secrets(const std::string& watch) {
 }
 
 void KubeSource::note_refusal(const std::string& watch) {
-  if (options_.secret_namespaces.empty()) return;
+  if (watch == kAllSecrets) return;
   const auto& watcher = *secrets_.at(watch);
   if (watcher.is_synced() || watcher.counters().refused_lists != kMostRefusals) return;
-  base::log::error("no right to list the Secrets of {}: they count as absent until there is",
-                   watch);
+  const bool is_one = watch.find('/') != std::string::npos;
+  base::log::error("no right to list {} {}: {} until there is",
+                   is_one ? "Secret" : "the Secrets of", watch,
+                   is_one ? "its changes are not seen" : "they count as absent");
+  // The right to get it may be there.
+  if (is_one) to_fetch_.push_back(watch);
+  fetch_next();
   events_.on_settled();
 }
 
-bool KubeSource::has_told(const Watcher& watcher) const {
+bool KubeSource::has_told(const std::string& watch, const Watcher& watcher) const {
   return watcher.is_synced() ||
-         (!options_.secret_namespaces.empty() && watcher.counters().refused_lists >= kMostRefusals);
+         (watch != kAllSecrets && watcher.counters().refused_lists >= kMostRefusals);
 }
 
 void KubeSource::change_wanted_secrets(const objects::WantedChange& change) {
@@ -133,10 +139,7 @@ void KubeSource::change_wanted_secrets(const objects::WantedChange& change) {
       start_secrets(*watch);
       begun.insert(*watch);
     }
-    // One outside the watched namespace is not seen by the watch; it is fetched once.
-    const bool is_elsewhere = *watch == kAllSecrets && !options_.watch_namespace.empty() &&
-                              !path.starts_with(options_.watch_namespace + "/");
-    if (is_elsewhere || !begun.contains(*watch)) to_fetch_.push_back(path);
+    if (!begun.contains(*watch)) to_fetch_.push_back(path);
   }
   fetch_next();
 }
@@ -182,7 +185,7 @@ void KubeSource::take_fetched(const std::string& path, Response response) {
     fetch_backoff_.reset();
     delivered_.insert(path);
     events_.on_change({key_of(Kind::kSecret, path), false, std::move(response.body), {}});
-  } else if (response.status == 403 && !options_.secret_namespaces.empty()) {
+  } else if (response.status == 403 && watch_of(path) != kAllSecrets) {
     fetch_later(path, response);
   } else if (response.status != 404) {
     const auto delay = fetch_backoff_.next(response.retry_after);
@@ -236,7 +239,9 @@ void KubeSource::forget_refused(const std::string& path) {
 bool KubeSource::has_settled() const {
   if (wanted_.empty()) return true;
   return to_fetch_.empty() && fetching_.empty() &&
-         std::ranges::all_of(secrets_, [this](const auto& each) { return has_told(*each.second); });
+         std::ranges::all_of(secrets_, [this](const auto& each) {
+           return has_told(each.first, *each.second);
+         });
 }
 
 std::vector<objects::WatchStatus> KubeSource::status() const {

@@ -30,7 +30,7 @@ class KubeSource final : public objects::Source {
     std::vector<std::string> config_maps;  // paths "namespace/name"
     /// Secrets are read in these alone; empty: wherever the other kinds are.
     std::vector<std::string> secret_namespaces;
-    /// But for these paths: outside of those namespaces each has a watch of its own.
+    /// But for these paths: outside of the namespaces that are read each has a watch of its own.
     std::vector<std::string> named_secrets;
     WatchTiming timing{.absent_kind_retry = std::chrono::seconds(10)};
   };
@@ -52,7 +52,7 @@ class KubeSource final : public objects::Source {
   std::optional<std::string> watch_of(const std::string& path) const;
   void start_secrets(const std::string& watch);
   void note_refusal(const std::string& watch);
-  bool has_told(const Watcher& watcher) const;
+  bool has_told(const std::string& watch, const Watcher& watcher) const;
   void take_secret(objects::Change change);
   void fetch_next();
   void take_fetched(const std::string& path, Response response);

@@ -194,7 +194,8 @@ class Rights(unittest.TestCase):
 
     def test_secrets_of_one_namespace_and_those_that_are_named_with_a_scope(self):
         self.assertEqual(self.secrets(objects_of('scoped')),
-                         {('Role', 'team-a', 'get,list,watch'), ('Role', 'certificates', 'get')})
+                         {('Role', 'team-a', 'get,list,watch'),
+                          ('Role', 'certificates', 'get,list,watch')})
 
     def test_secrets_of_the_namespaces_that_are_named_and_the_default_certificate_alone(self):
         """And that of the webhook, by name."""
@@ -225,6 +226,9 @@ class Rights(unittest.TestCase):
         self.assertEqual(roles('controller.defaultSslCertificate=a/b'), [])
         self.assertEqual(roles(named, 'controller.defaultSslCertificate=shop/b'), [])
         self.assertEqual(roles(named, 'controller.defaultSslCertificate=a/b'), [('a', ['b'])])
+        scoped = ('controller.scope.enabled=true', 'controller.scope.namespace=shop', 'rbac.scope=true')
+        self.assertEqual(roles(*scoped, 'controller.defaultSslCertificate=a/b'), [('a', ['b'])])
+        self.assertEqual(roles(*scoped, 'controller.defaultSslCertificate=shop/b'), [])
         self.assertEqual(roles(named, 'controller.extraArgs.default-ssl-certificate=$(POD_NAMESPACE)/b'),
                          [('ingress', ['b'])])
 

@@ -167,18 +167,43 @@ TEST_F(KubeSourceTest, WatchesOneNamespaceWhereToldTo) {
   EXPECT_GE(source_->status().size(), 5U);
 }
 
-TEST_F(KubeSourceTest, FetchesWhatTheWatchedNamespaceDoesNotHold) {
-  lists_["/api/v1/namespaces/only/secrets"] = {placed_object("only", "a", 1)};
-  objects_["/api/v1/namespaces/certificates/secrets/wildcard"] =
-      placed_object("certificates", "wildcard", 2);
-  KubeSource::Options options;
-  options.watch_namespace = "only";
-  start(options);
-  ASSERT_TRUE(wait_synced());
-  source_->change_wanted_secrets({{"certificates/wildcard", "only/a"}, {}});
-  ASSERT_TRUE(run_until(io_, [&] { return source_->has_settled(); }));
-  EXPECT_EQ(count("+Secret certificates/wildcard"), 1U);
+/// One namespace is served, and a Secret of another one is named.
+class SecretElsewhereTest : public KubeSourceTest {
+ protected:
+  static constexpr char kElsewhere[] = "/api/v1/namespaces/certificates/secrets";
+
+  SecretElsewhereTest() {
+    lists_["/api/v1/namespaces/only/secrets"] = {placed_object("only", "a", 1)};
+    lists_[kElsewhere] = {placed_object("certificates", "wildcard", 2)};
+    objects_[std::string(kElsewhere) + "/wildcard"] = placed_object("certificates", "wildcard", 2);
+  }
+  void start_and_want() {
+    KubeSource::Options options;
+    options.watch_namespace = "only";
+    options.named_secrets = {"certificates/wildcard"};
+    start(options);
+    ASSERT_TRUE(wait_synced());
+    source_->change_wanted_secrets(
+        {{"certificates/wildcard", "certificates/other", "only/a"}, {}});
+    ASSERT_TRUE(run_until(io_, [&] { return source_->has_settled(); }));
+  }
+};
+
+TEST_F(SecretElsewhereTest, IsFollowedByItsName) {
+  events_[kElsewhere] = {
+      R"({"type":"MODIFIED","object":)" + placed_object("certificates", "wildcard", 7) + "}"};
+  start_and_want();
   EXPECT_EQ(count("+Secret only/a"), 1U);
+  EXPECT_TRUE(run_until(io_, [&] { return count("+Secret certificates/wildcard") == 2; }));
+  EXPECT_EQ(count("+Secret certificates/other"), 0U);
+  EXPECT_EQ(asked(std::string(kElsewhere) + "/"), 0U);
+}
+
+TEST_F(SecretElsewhereTest, IsFetchedOnceWhereItMustNotBeListed) {
+  forbidden_.insert(kElsewhere);
+  start_and_want();
+  EXPECT_EQ(count("+Secret certificates/wildcard"), 1U);
+  EXPECT_EQ(asked(std::string(kElsewhere) + "/wildcard"), 1U);
 }
 
 /// Secrets of the namespaces a and b alone, and of one path.

@@ -81,8 +81,11 @@ class Proxy {
     return {{"/healthz", [] { return base::StatusReply{200, "ok\n"}; }},
             {"/readyz",
              [this] {
-               return is_ready_.get() ? base::StatusReply{200, "ok\n"}
-                                      : base::StatusReply{503, "nothing is served\n"};
+               if (!is_ready_.get()) return base::StatusReply{503, "nothing is served\n"};
+               return has_http_ports_.get()
+                          ? base::StatusReply{200, "ok\n"}
+                          : base::StatusReply{503, "a port of HTTP or HTTPS cannot be opened: the "
+                                                   "log says which and why\n"};
              }},
             {"/metrics", [this] {
                return base::StatusReply{200, metrics_.text(log_.dropped(), serving_.get()),
@@ -106,6 +109,7 @@ class Proxy {
           },
           [this](std::uint64_t version, const std::vector<std::string>& problems) {
             serving_.set(version);
+            has_http_ports_.set(pool_->has_http_ports());
             is_ready_.set(!is_draining_);
             client_->on_serving(version, problems);
             if (admin_) admin_->on_serving(version);
@@ -173,6 +177,7 @@ class Proxy {
   asio::io_context io_{1};
   asio::signal_set signals_{io_, SIGTERM, SIGINT, SIGUSR1};
   base::Published<bool> is_ready_{false};
+  base::Published<bool> has_http_ports_{true};
   base::Published<std::uint64_t> serving_{0};
   telemetry::Metrics metrics_;
   telemetry::LogWriter log_;

@@ -268,13 +268,12 @@ std::size_t HeadScanner::scan(std::string_view bytes) {
 }
 
 HeadFailure check_partial_request(std::string_view bytes, const HeadLimits& limits) {
+  if (bytes.empty() || bytes == "\r") return kOk;  // an empty line before it may be on its way
   const auto line_end = bytes.find('\n');
+  const auto line = bytes.substr(0, line_end);
+  if (!is_token(line.substr(0, line.find(' ')))) return bad("the method is not a token");
   if (line_end == std::string_view::npos) {
     if (bytes.size() > limits.max_line) return {414, "the request line is too long"};
-    const auto space = bytes.find(' ');
-    if (!is_token(bytes.substr(0, std::min(space, bytes.size()))) && !bytes.empty()) {
-      return bad("the method is not a token");
-    }
     return kOk;
   }
   if (line_end > limits.max_line) return {414, "the request line is too long"};

@@ -246,6 +246,13 @@ bool ConnectOperation::attempt_connect(Operation& self) {
   return code == 0 || operation.fail({code, boost::system::system_category()});
 }
 
+bool Stream::fall_back_to_clear_http() {
+  if (ssl_ == nullptr || !TlsIo::has_met_http(*this)) return false;
+  ssl_.reset();
+  early_.reset();
+  return true;
+}
+
 HandshakeOperation Stream::handshake(SslPtr ssl, std::string early) {
   ssl_ = std::move(ssl);
   if (!early.empty()) {

@@ -134,6 +134,9 @@ class Stream final : public Watched {
   void set_keepalive(base::Duration idle, base::Duration interval, std::uint32_t probes);
   base::TcpEndpoint local_endpoint() const;
   SSL* ssl() const { return ssl_.get(); }
+  /// After a handshake that failed because the peer speaks HTTP without TLS: the connection goes on
+  /// in the clear, without what has been read. False: it was something else.
+  bool fall_back_to_clear_http();
   /// The last TLS failure as OpenSSL words it, for a log line.
   const char* tls_error() const { return tls_error_; }
   /// Bytes of the application since the beginning, inside of TLS where there is TLS.

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -195,6 +196,14 @@ bool TlsIo::has_pending(const Stream& stream) {
   const bool has_failed = *stream.tls_error_ != '\0';
   return stream.early_ != nullptr || SSL_has_pending(ssl) == 1 || has_failed ||
          (SSL_get_shutdown(ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
+bool TlsIo::has_met_http(const Stream& stream) {
+  constexpr std::array kReasons = {SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST};
+  const std::string_view found = stream.tls_error_;
+  return std::ranges::any_of(kReasons, [&](int reason) {
+    return found == ERR_reason_error_string(ERR_PACK(ERR_LIB_SSL, 0, reason));
+  });
 }
 
 }  // namespace penstock::net

@@ -16,6 +16,8 @@ class TlsIo {
   /// close_notify, sent once and not waited for.
   static void notify_close(Stream& stream);
   static bool has_pending(const Stream& stream);
+  /// Whether a handshake came upon the beginning of a request instead.
+  static bool has_met_http(const Stream& stream);
 
  private:
   static const BIO_METHOD* method();

@@ -138,26 +138,34 @@ void HttpSession::begin_exchange(const routing::RoutingTable& table) {
   exchange.client_address = side_.peer;
 }
 
+void HttpSession::begin_serving(const routing::RoutingTable& table) {
+  deadline_.cancel();
+  begin_exchange(table);
+  worker_.metrics.requests.add();
+  worker_.metrics.connections_writing.add();
+  ++served_;
+}
+
+void HttpSession::end_serving(bool is_parsed) {
+  worker_.metrics.connections_writing.subtract();
+  finish(is_parsed);
+}
+
 base::Task<HttpSession::Next> HttpSession::serve_one() {
   http::HeadFailure failure;
   work_->request.keeps_alive = false;
   work_->request.method = {};
   const bool has_come = co_await read_head(failure);
   if (!has_come) co_return Next::kClose;
-  deadline_.cancel();
   const auto table = worker_.table;  // this exchange keeps the table it begins with
-  begin_exchange(*table);
-  worker_.metrics.requests.add();
-  worker_.metrics.connections_writing.add();
-  ++served_;
+  begin_serving(*table);
   auto next = Next::kClose;
   if (failure) {
     next = co_await reply(failure.status, {}, Next::kClose);
   } else {
     next = co_await answer(*table);
   }
-  worker_.metrics.connections_writing.subtract();
-  finish(!failure);
+  end_serving(!failure);
   if (!work_->pipelined.empty()) {
     work_->input.put(work_->pipelined);
     work_->pipelined.clear();

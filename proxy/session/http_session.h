@@ -40,6 +40,10 @@ class HttpSession final : private telemetry::Connection {
   void begin_waiting();
   void end_waiting();
   base::Task<Next> serve_one();
+  /// Who speaks HTTP to a port of TLS is told so, as nginx does.
+  base::Task<void> refuse_clear_text();
+  void begin_serving(const routing::RoutingTable& table);
+  void end_serving(bool is_parsed);
   base::Task<bool> read_head(http::HeadFailure& failure);
   void begin_exchange(const routing::RoutingTable& table);
   base::Task<Next> answer(const routing::RoutingTable& table);

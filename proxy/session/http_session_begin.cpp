@@ -35,8 +35,22 @@ base::Task<bool> HttpSession::begin(base::Gate::Pass& pass) {
   if (!secured) {
     worker_.metrics.handshake_failures.add();
     note(base::EndReason::kTlsFailure);
+    if (stream_.fall_back_to_clear_http()) co_await refuse_clear_text();
   }
   co_return secured.has_value();
+}
+
+base::Task<void> HttpSession::refuse_clear_text() {
+  work_ = worker_.workspaces.lend();
+  work_->request.keeps_alive = false;
+  work_->request.method = {};
+  begun_ = worker_.clock.now();
+  received_before_ = stream_.received();
+  sent_before_ = stream_.sent();
+  const auto table = worker_.table;
+  begin_serving(*table);
+  co_await reply(400, {}, Next::kClose);
+  end_serving(false);
 }
 
 base::Task<bool> HttpSession::keeps(const std::optional<net::ProxyAddresses>& named,

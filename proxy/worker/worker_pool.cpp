@@ -16,6 +16,9 @@ std::string text_of(const ListenProblem& problem) {
                      problem.code.value());
 }
 
+/// "http 0.0.0.0:80", "https [::]:443"; those of streams begin with their transport.
+bool is_http(const std::string& listener) { return listener.starts_with("http"); }
+
 /// Of a stream, and of those that share its port.
 std::set<std::string> owners_of(const std::string& listener, const routing::RoutingTable& table) {
   const auto* part = table.streams().find(listener);
@@ -135,7 +138,7 @@ void WorkerPool::finish(const std::shared_ptr<Round>& round) {
   const auto before = problems_;
   for (const auto& name : round->change.streams) problems_.erase(name);
   if (round->change.is_global_changed) {
-    std::erase_if(problems_, [](const auto& each) { return each.first.starts_with("http"); });
+    std::erase_if(problems_, [](const auto& each) { return is_http(each.first); });
   }
   problems_.insert(round->problems.begin(), round->problems.end());
   if (problems_.empty()) {
@@ -153,6 +156,10 @@ void WorkerPool::finish(const std::shared_ptr<Round>& round) {
   on_serving_(round->table->version(), std::move(sentences));
 }
 
+bool WorkerPool::has_http_ports() const {
+  return std::ranges::none_of(problems_, [](const auto& each) { return is_http(each.first); });
+}
+
 void WorkerPool::schedule_retry() {
   retry_timer_.expires_after(retry_after_);
   retry_after_ = std::min(retry_after_ * 2, kLongestRetry);
@@ -160,7 +167,7 @@ void WorkerPool::schedule_retry() {
     if (code || !*alive || problems_.empty()) return;
     routing::TableChange change;
     for (const auto& [listener, text] : problems_) {
-      if (listener.starts_with("http")) {
+      if (is_http(listener)) {
         change.is_global_changed = true;
       } else {
         change.streams.push_back(listener);

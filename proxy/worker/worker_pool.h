@@ -40,6 +40,8 @@ class WorkerPool {
   void set_drained(const std::map<std::string, std::set<std::string>>& endpoints);
   /// The ports that are not open by listener: one sentence each.
   const std::map<std::string, std::string>& problems() const { return problems_; }
+  /// No port of HTTP or HTTPS that is wanted is missing.
+  bool has_http_ports() const;
   /// Why this listener is not open; null where it is.
   const std::string* problem_of(const std::string& listener) const {
     const auto found = problems_.find(listener);

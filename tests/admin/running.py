@@ -87,12 +87,13 @@ class LocalConnection(http.client.HTTPConnection):
 
 
 class Running:
-    def __init__(self, manifests, *flags, token=TOKEN):
+    def __init__(self, manifests, *flags, token=TOKEN, http_port=None):
         self.folder = tempfile.TemporaryDirectory(prefix='penstock-admin.')
         self.path = pathlib.Path(self.folder.name)
         self.manifests = self.path / 'manifests'
         self.manifests.mkdir()
-        self.http, self.https, self.admin = free_port(), free_port(), free_port()
+        self.http, self.https, self.admin = http_port or free_port(), free_port(), free_port()
+        self.proxy_status = free_port()
         self.backends = []
         self.write(CLASS, 'class.yaml')
         self.write(manifests)
@@ -103,7 +104,7 @@ class Running:
             [BIN / 'penstock', 'run', '--manifests', self.manifests, '--socket',
              self.path / 'snapshot.sock', '--http-port', str(self.http), '--https-port',
              str(self.https), '--listen-address', '127.0.0.1', '--status-address', '',
-             '--admin-address', f'127.0.0.1:{free_port()}', '--workers', '2', '--admin-port',
+             '--admin-address', f'127.0.0.1:{self.proxy_status}', '--workers', '2', '--admin-port',
              str(self.admin), '--admin-token-file', self.token_file, *flags],
             stderr=self.log.open('w'), stdout=subprocess.DEVNULL)
         self.wait('the proxy serves', lambda: self.local('/v1/summary')[1]['table']['version'])

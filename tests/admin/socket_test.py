@@ -355,5 +355,26 @@ endpoints: [{{addresses: [127.0.0.1]}}]
         self.assertEqual(self.site.local('/v1/nothing')[0], 404)
 
 
+class TakenPort(unittest.TestCase):
+    """Somebody else has the port of HTTP when the proxy starts."""
+
+    def ready(self, site):
+        connection = http.client.HTTPConnection('127.0.0.1', site.proxy_status, timeout=10)
+        connection.request('GET', '/readyz')
+        return site.finish(connection)[:2]
+
+    def test_the_proxy_is_not_ready_until_it_has_it(self):
+        with socket.socket() as other:
+            other.bind(('127.0.0.1', 0))
+            other.listen()
+            site = running.Running('', http_port=other.getsockname()[1])
+            self.addCleanup(site.stop)
+            status, text = self.ready(site)
+            self.assertEqual((status, text.split(':')[0]), (503, 'a port of HTTP or HTTPS cannot be opened'))
+            self.assertIn(f'cannot open http [127.0.0.1]:{site.http}: Address already in use',
+                          site.log.read_text())
+        site.wait('it is ready', lambda: self.ready(site)[0] == 200)
+
+
 if __name__ == '__main__':
     unittest.main(verbosity=2, warnings='ignore')

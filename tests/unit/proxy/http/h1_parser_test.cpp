@@ -102,6 +102,9 @@ TEST(RequestHead, HoldsItsLimits) {
   EXPECT_EQ(check_partial_request("GET / HTTP/1.1\r\n" + std::string(300, 'a'), limits).status,
             431);
   EXPECT_EQ(check_partial_request("\x16\x03\x01", limits).status, 400) << "TLS on a clear port";
+  EXPECT_EQ(check_partial_request("\x16\x03\x01 \n GET", limits).status, 400) << "a line of it";
+  EXPECT_EQ(check_partial_request("\r", limits).status, 0) << "of an empty line before a request";
+  EXPECT_EQ(check_partial_request("GET / HTTP/1.1\r\nHost: a\r\n", limits).status, 0);
 }
 
 TEST(RequestHead, DropsUnderscoreNamesUnlessTold) {

@@ -78,6 +78,30 @@ TEST_F(WorkerTest, SettingsMayChangeDuringATlsHandshake) {
   EXPECT_FALSE(code) << code.message();
 }
 
+TEST_F(WorkerTest, HttpOnThePortOfTlsIsAnsweredInTheClear) {
+  const auto https_port = free_port();
+  log_.set_path(log_path_);
+  global_.listeners.push_back({"127.0.0.1", https_port, true});
+  set(snapshot::PartKind::kGlobal, "", global_);
+  adopt();
+  for (const std::string begin : {"GET", "POST", "HEAD"}) {
+    Client client(https_port);
+    client.send(begin + " / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    EXPECT_TRUE(client.receive_all().starts_with("HTTP/1.1 400 ")) << begin;
+  }
+  Client other(https_port);
+  other.send("HELO a.example\r\n\r\n");
+  EXPECT_FALSE(other.receive_all().contains("HTTP")) << "no answer that it could read";
+  EXPECT_TRUE(wait_for_log(" 400 ").contains("127.0.0.1 - - [")) << "and is logged";
+}
+
+TEST_F(WorkerTest, TlsOnThePortOfHttpIsRefusedAtOnce) {
+  adopt();
+  Client client(http_port_);
+  client.send(std::string("\x16\x03\x01\x02\x00\x01\n\x03\x03", 9));
+  EXPECT_TRUE(client.receive_all().starts_with("HTTP/1.1 400 "));
+}
+
 TEST_F(WorkerTest, ADrainAnswersWhatComesOnAnIdleConnection) {
   Backend backend(echo_heads);
   set_upstream("up", {backend.port()});

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "controller/admin/page.h"
+#include "controller/objects/json.h"
 #include "proxy/base/ip_net.h"
 #include "proxy/base/json_writer.h"
 #include "proxy/base/log.h"
@@ -46,6 +47,13 @@ std::string plain(std::string_view text) {
     }
   }
   return out;
+}
+
+/// The sentence of `http_error`, or the body as it is.
+std::string why_of(const HttpReply& reply) {
+  auto error = objects::read_json<std::string>(
+      reply.body, [](const objects::Json& json) { return json.text("error"); });
+  return error && !error->empty() ? *error : std::string(base::trim(reply.body));
 }
 
 /// One line for each action and each refusal: who, what, with what result.
@@ -174,9 +182,9 @@ void AdminApi::serve(const HttpRequest& request, const std::string& user, const 
   const auto name = std::string_view(request.path).substr(kApi.size());
   const bool is_action = request.method == "POST";
   const auto finish = [request, user, answer, is_action](HttpReply reply) {
-    const bool is_good = reply.status == 200;
-    const auto why = is_good ? std::string_view() : base::trim(reply.body);
-    if (is_action) audit(request, user, reply.status, why);
+    if (is_action) {
+      audit(request, user, reply.status, reply.status == 200 ? "" : why_of(reply));
+    }
     answer(std::move(reply));
   };
   if (!is_action && name == "whoami") return finish(whoami(user));

@@ -39,6 +39,18 @@ std::shared_ptr<spdlog::logger>& logger() {
   return instance;
 }
 
+/// Of a line of text: in quotes where it would not be one word.
+std::string word(std::string_view value) {
+  auto text = escape_controls(value);
+  if (!text.empty() && text.find_first_of(" \"") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"') out += '\\';
+    out += c;
+  }
+  return out += '"';
+}
+
 }  // namespace
 
 Level level_named(std::string_view name) {
@@ -79,8 +91,7 @@ void write_always(Level level, std::string_view message, std::span<const Field> 
       const auto* quote = is_number ? "" : "\"";
       line += fmt::format(",\"{}\":{}{}{}", key, quote, escape_json(value), quote);
     } else {
-      const auto* quote = value.empty() || value.contains(' ') ? "\"" : "";
-      line += fmt::format(" {}={}{}{}", key, quote, escape_controls(value), quote);
+      line += fmt::format(" {}={}", key, word(value));
     }
   }
   logger()->log(to_spdlog(level), "{}", line);

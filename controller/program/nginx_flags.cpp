@@ -50,7 +50,7 @@ constexpr std::string_view kNoGoProfiler =
 constexpr std::string_view kNoNativeHistograms =
     "histograms have fixed buckets; there are no native histograms";
 constexpr std::string_view kFixedBuckets = "buckets are the original's defaults";
-constexpr std::string_view kNoLogFiles = "the log goes to standard output";
+constexpr std::string_view kNoLogFiles = "the log goes to standard error";
 constexpr std::string_view kNoLogHeader = "each line says time and level; see --log-format";
 
 // Table of the flags of ingress-nginx.

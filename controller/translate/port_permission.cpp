@@ -68,7 +68,8 @@ std::string refused_because(Reader& reader, const Options& options, const PortRe
   }
   if (request.port >= kFirstOpenPort) return {};
   return fmt::format(
-      "expected a port from {} up, got {}: lower ones are opened by the {} ConfigMap alone",
+      "expected a port from {} up, got {}: lower ones are opened by the {} ConfigMap and, with "
+      "--stream-port-policies, for whom a StreamPortPolicy with allowPrivileged gives them",
       kFirstOpenPort, request.port, request.config_map);
 }
 

@@ -124,7 +124,8 @@ class Whatever(unittest.TestCase):
             self.assertEqual(tokens, {'token'})
             holders = [container['name'] for container in pod['containers']
                        for mount in container.get('volumeMounts', []) if mount['name'] in tokens]
-            self.assertEqual(holders, ['controller'])
+            self.assertEqual(pod['containers'][0]['command'], ['penstock-controller'])
+            self.assertEqual(holders, [pod['containers'][0]['name']])
             for account in of_kind(found, 'ServiceAccount'):
                 self.assertIs(account['automountServiceAccountToken'], False)
 
@@ -402,6 +403,7 @@ class Refusals(unittest.TestCase):
             'controller.image.chroot': ['controller.image.chroot=true'],
             'controller.image': ['controller.image.registry=registry.example',
                                  'controller.image.image=ingress-nginx/controller'],
+            'controller.containerName': ['controller.containerName=proxy'],
             'controller.addHeaders': ['controller.addHeaders.X-A=b'],
             'controller.proxySetHeaders': ['controller.proxySetHeaders.X-A=b'],
             'controller.allowSnippetAnnotations': ['controller.allowSnippetAnnotations=true'],

@@ -1,5 +1,5 @@
-"""QUIC connections through a UDPService with two servers, whose clients' ports change again and again:
-with hashKey QUICConnectionID each goes on with its server."""
+"""QUIC connections through a UDPService with two servers, whose clients' ports change again and
+again: with hashKey QUICConnectionID each goes on with its server."""
 import asyncio
 import pathlib
 import subprocess

@@ -122,7 +122,8 @@ class Client(QuicConnectionProtocol):
         self.answers[stream] = answer, []
         self._quic.send_stream_data(stream, text.encode(), end_stream=True)
         self.transmit()
-        name, number, answered = (await asyncio.wait_for(answer, timeout)).split(' ', 2)
+        whole = await asyncio.wait_for(answer, timeout)
+        name, number, answered = whole.split(' ', 2)
         assert answered == text
         return name, int(number)
 

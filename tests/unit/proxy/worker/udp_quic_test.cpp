@@ -229,6 +229,15 @@ TEST_F(UdpQuicTest, AKnownConnectionWhoseEndpointHasLeftGoesElsewhere) {
   EXPECT_NE(now, id[0]);
 }
 
+TEST_F(UdpQuicTest, AKnownConnectionWhoseEndpointIsDeadGoesElsewhere) {
+  serve_all();
+  const auto id = connect(new_client());
+  servers_[static_cast<std::size_t>(id[0] - 'a')].reset();
+  const auto now = who(new_client(), quic_short_packet(id));
+  EXPECT_NE(now, '-');
+  EXPECT_NE(now, id[0]);
+}
+
 TEST_F(UdpQuicTest, AForgedDatagramMovesNobody) {
   serve_all();
   auto& client = new_client();

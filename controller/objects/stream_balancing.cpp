@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "controller/objects/parse.h"
 
@@ -20,27 +21,24 @@ constexpr std::array kAlgorithms = {
     Named<LoadBalancing>{"SourceIPHash", LoadBalancing::kSourceIpHash},
     Named<LoadBalancing>{"Hash", LoadBalancing::kHash},
 };
-constexpr std::array kHashKeys = {
+constexpr std::array kTcpHashKeys = {
     Named<StreamHashKey>{"SourceIP", StreamHashKey::kSourceIp},
     Named<StreamHashKey>{"SourceIPPort", StreamHashKey::kSourceIpPort},
     Named<StreamHashKey>{"SNI", StreamHashKey::kServerName},
 };
+constexpr std::array kUdpHashKeys = {
+    Named<StreamHashKey>{"SourceIP", StreamHashKey::kSourceIp},
+    Named<StreamHashKey>{"SourceIPPort", StreamHashKey::kSourceIpPort},
+    Named<StreamHashKey>{"QUICConnectionID", StreamHashKey::kQuicConnectionId},
+};
 
-}  // namespace
-
-std::string_view name_of(LoadBalancing algorithm) {
-  return std::ranges::find(kAlgorithms, algorithm, &Named<LoadBalancing>::second)->first;
-}
-
-StreamBalancing parse_stream_balancing(const Json& spec, bool has_tls) {
+StreamBalancing parse_balancing(const Json& spec, std::span<const Named<StreamHashKey>> hash_keys) {
   StreamBalancing balancing;
   const auto part = spec.get("loadBalancing");
   if (part.is_absent()) return balancing;
   part.allow_only({"algorithm", "hashKey", "boundedLoadPercent", "slowStart"});
   balancing.algorithm = choose(part, "algorithm", kAlgorithms, LoadBalancing::kRoundRobin);
-  balancing.hash_key =
-      choose(part, "hashKey", has_tls ? std::span(kHashKeys) : std::span(kHashKeys).first(2),
-             StreamHashKey::kSourceIp);
+  balancing.hash_key = choose(part, "hashKey", hash_keys, StreamHashKey::kSourceIp);
   balancing.bounded_load_percent =
       parse_count(part, "boundedLoadPercent", kLeastBound, kMostBound).value_or(0);
   balancing.slow_start = parse_duration(part, "slowStart").value_or(balancing.slow_start);
@@ -57,6 +55,20 @@ StreamBalancing parse_stream_balancing(const Json& spec, bool has_tls) {
     part.fail("boundedLoadPercent: expected with the algorithms Hash and SourceIPHash only");
   }
   return balancing;
+}
+
+}  // namespace
+
+std::string_view name_of(LoadBalancing algorithm) {
+  return std::ranges::find(kAlgorithms, algorithm, &Named<LoadBalancing>::second)->first;
+}
+
+StreamBalancing parse_tcp_balancing(const Json& spec) {
+  return parse_balancing(spec, kTcpHashKeys);
+}
+
+StreamBalancing parse_udp_balancing(const Json& spec) {
+  return parse_balancing(spec, kUdpHashKeys);
 }
 
 void check_no_backup(const Json& json, const StreamBalancing& balancing,

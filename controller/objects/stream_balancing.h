@@ -19,7 +19,12 @@ enum class LoadBalancing : std::uint8_t {
   kHash,
 };
 
-enum class StreamHashKey : std::uint8_t { kSourceIp, kSourceIpPort, kServerName };
+enum class StreamHashKey : std::uint8_t {
+  kSourceIp,
+  kSourceIpPort,
+  kServerName,
+  kQuicConnectionId,
+};
 
 struct StreamBalancing {
   LoadBalancing algorithm = LoadBalancing::kRoundRobin;
@@ -33,9 +38,10 @@ struct StreamBalancing {
 };
 
 std::string_view name_of(LoadBalancing algorithm);
-/// loadBalancing of the spec.
-/// `has_tls`: the kind has listeners with TLS, whose server name can be hashed.
-StreamBalancing parse_stream_balancing(const Json& spec, bool has_tls);
+/// loadBalancing of the spec of a TCPService.
+StreamBalancing parse_tcp_balancing(const Json& spec);
+/// The same of a UDPService: what can be hashed differs.
+StreamBalancing parse_udp_balancing(const Json& spec);
 /// nginx's rule, kept on purpose: a hash has no second choice.
 void check_no_backup(const Json& json, const StreamBalancing& balancing,
                      const std::vector<StreamBackend>& backends);

@@ -173,7 +173,7 @@ void parse_timeouts(const Json& spec, TcpService& service) {
 }
 
 void parse_policies(const Json& spec, TcpService& service) {
-  service.load_balancing = parse_stream_balancing(spec, true);
+  service.load_balancing = parse_tcp_balancing(spec);
   service.health = parse_tcp_health(spec);
   parse_timeouts(spec, service);
   service.drain = parse_drain(spec);

@@ -32,7 +32,7 @@ StreamBackend parse_udp_backend(const Json& json) {
 }
 
 void parse_udp_policies(const Json& spec, UdpService& service) {
-  service.load_balancing = parse_stream_balancing(spec, false);
+  service.load_balancing = parse_udp_balancing(spec);
   service.health = parse_udp_health(spec);
   if (const auto part = spec.get("session"); !part.is_absent()) {
     part.allow_only(

@@ -45,6 +45,18 @@ std::uint64_t secret_hash(const Address& given, std::uint64_t salt) {
   return hash;
 }
 
+std::uint64_t secret_hash(std::string_view bytes) {
+  auto hash = mixed(secret() ^ bytes.size());
+  while (!bytes.empty()) {
+    std::uint64_t part = 0;
+    const auto size = std::min(bytes.size(), sizeof part);
+    std::memcpy(&part, bytes.data(), size);
+    hash = mixed(hash ^ part);
+    bytes.remove_prefix(size);
+  }
+  return hash;
+}
+
 bool SharedCount::try_enter(std::uint64_t most) {
   auto count = count_.load(std::memory_order_relaxed);
   do {
@@ -107,8 +119,13 @@ bool AddressRates::admit(const Address& address, SteadyTime now, std::uint32_t p
 }
 
 AddressRates& StreamLimits::rates() {
-  std::call_once(made_, [this] { rates_ = std::make_unique<AddressRates>(); });
+  std::call_once(made_rates_, [this] { rates_ = std::make_unique<AddressRates>(); });
   return *rates_;
+}
+
+ConnectionIds& StreamLimits::connection_ids() {
+  std::call_once(made_ids_, [this] { ids_ = std::make_unique<ConnectionIds>(); });
+  return *ids_;
 }
 
 std::shared_ptr<StreamLimits> LimitTable::of(const std::string& name) {

@@ -9,10 +9,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "proxy/base/asio.h"
 #include "proxy/base/clock.h"
+#include "proxy/base/connection_ids.h"
 
 namespace penstock::base {
 
@@ -72,17 +74,21 @@ class AddressRates {
   std::array<std::array<SharedRate, kCells>, kRows> rows_;
 };
 
-/// Of one stream. The table of rates is made when it is first needed.
+/// Of one stream. The tables are made when they are first needed.
 class StreamLimits {
  public:
   SharedCount sessions;
   AddressCounts sessions_by_address;
   SharedRate rate;
   AddressRates& rates();
+  /// No limit, but shared in the same way, and for as long.
+  ConnectionIds& connection_ids();
 
  private:
-  std::once_flag made_;
+  std::once_flag made_rates_;
   std::unique_ptr<AddressRates> rates_;
+  std::once_flag made_ids_;
+  std::unique_ptr<ConnectionIds> ids_;
 };
 
 /// One for the process.
@@ -98,5 +104,7 @@ class LimitTable {
 
 /// Spreads addresses by a secret of this process: nobody outside can choose which ones collide.
 std::uint64_t secret_hash(const Address& address, std::uint64_t salt);
+/// The same of other bytes.
+std::uint64_t secret_hash(std::string_view bytes);
 
 }  // namespace penstock::base

@@ -31,6 +31,12 @@ const upstream::UpstreamState* state_of(const WorkerParts& worker, const StreamB
   return slot ? worker.upstream(*slot) : nullptr;
 }
 
+/// Nothing where it is full.
+std::optional<SessionPass> enter_backend(WorkerParts& worker, const StreamBackend& backend) {
+  if (backend.max_sessions == 0) return SessionPass();
+  return SessionPass::enter(worker.limits.of("backend/" + backend.upstream), backend.max_sessions);
+}
+
 /// The backends of one kind that may be drawn now.
 class Draw {
  public:
@@ -44,10 +50,7 @@ class Draw {
     for (;;) {
       const auto* backend = draw_once(is_backup, must_be_up);
       if (backend == nullptr) return {};
-      if (backend->max_sessions == 0) return {backend, {}};
-      auto pass = SessionPass::enter(worker_.limits.of("backend/" + backend->upstream),
-                                     backend->max_sessions);
-      if (pass) return {backend, std::move(*pass)};
+      if (auto pass = enter_backend(worker_, *backend)) return {backend, std::move(*pass)};
       full_.push_back(backend);
     }
   }
@@ -118,6 +121,18 @@ BackendChoice choose_backend(WorkerParts& worker, std::span<const StreamBackend>
       auto choice = draw.draw(is_backup, must_be_up);
       if (choice.backend != nullptr) return choice;
     }
+  }
+  return {};
+}
+
+KnownEndpoint choose_known(WorkerParts& worker, std::span<const StreamBackend> backends,
+                           const base::TcpEndpoint& address) {
+  for (const auto& backend : backends) {
+    const auto* state = state_of(worker, backend);
+    auto endpoint = state == nullptr ? nullptr : state->find(address);
+    if (endpoint == nullptr) continue;
+    auto pass = enter_backend(worker, backend);
+    if (pass) return {{&backend, std::move(*pass)}, std::move(endpoint)};
   }
   return {};
 }

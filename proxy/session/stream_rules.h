@@ -31,4 +31,14 @@ struct BackendChoice {
 BackendChoice choose_backend(WorkerParts& worker, std::span<const snapshot::StreamBackend> backends,
                              std::uint64_t key, const snapshot::StreamBackend* except = nullptr);
 
+struct KnownEndpoint {
+  BackendChoice choice;
+  upstream::EndpointPtr endpoint;  // null: none of the backends has it, or that has no room
+};
+
+/// The endpoint with this address, and the backend that it is of, for what belongs there already:
+/// neither weight nor health is asked.
+KnownEndpoint choose_known(WorkerParts& worker, std::span<const snapshot::StreamBackend> backends,
+                           const base::TcpEndpoint& address);
+
 }  // namespace penstock::session

@@ -90,6 +90,7 @@ std::uint64_t TcpSession::hash_key() const {
       if (!hello_.server_name.empty()) return base::fnv1a(hello_.server_name);
       break;
     case snapshot::HashKey::kAddress:
+    case snapshot::HashKey::kQuicConnectionId:
       break;
   }
   return upstream::source_key(peer_, true);

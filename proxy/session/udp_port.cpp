@@ -120,7 +120,7 @@ UdpSession* UdpPort::session_of(const net::Datagram& datagram) {
     end(*session, EndReason::kEndpointRemoved);
     session = nullptr;
   }
-  if (session == nullptr) session = begin(std::move(key));
+  if (session == nullptr) session = begin(std::move(key), datagram.bytes);
   if (session != nullptr && session->take_request()) {
     session->is_bound_ = false;
     bound_.erase(session->key());
@@ -128,7 +128,7 @@ UdpSession* UdpPort::session_of(const net::Datagram& datagram) {
   return session;
 }
 
-UdpSession* UdpPort::begin(UdpKey key) {
+UdpSession* UdpPort::begin(UdpKey key, std::string_view first) {
   const auto client = base::unmapped(key.client.address());
   auto pass = worker().is_draining ? std::nullopt : parts_.gate.try_enter();
   if (!pass) {
@@ -148,6 +148,7 @@ UdpSession* UdpPort::begin(UdpKey key) {
   series_->active.add();
   schedule_sweep();
   session.show_begin();
+  session.read_ids(first);
   if (session.open()) return &session;
   count_dropped(1);
   end(session, session.failure());

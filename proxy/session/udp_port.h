@@ -54,6 +54,8 @@ class UdpPort {
   void end(UdpSession& session, base::EndReason reason);
   void bury() { ended_.clear(); }
   void move_to_back(UdpSession& session);
+  /// Shared by the workers; made where the stream's key is a connection id.
+  base::ConnectionIds& connection_ids() { return limits_->connection_ids(); }
   void count_dropped(std::uint64_t datagrams) { series_->dropped.add(datagrams); }
 
  private:
@@ -67,7 +69,8 @@ class UdpPort {
   void receive();
   void take(std::span<const net::Datagram> datagrams);
   UdpSession* session_of(const net::Datagram& datagram);
-  UdpSession* begin(UdpKey key);
+  /// `first` is what the client has sent.
+  UdpSession* begin(UdpKey key, std::string_view first);
   void refuse(UdpKey key, base::Gate::Pass pass, base::EndReason reason);
   bool enter_limits(const base::Address& client);
   bool evict();

@@ -50,37 +50,69 @@ upstream::UpstreamState* UdpSession::state() const {
   return slot ? worker_.upstream(*slot) : nullptr;
 }
 
+void UdpSession::read_ids(std::string_view first) {
+  if (port_.stream().hash_key != snapshot::HashKey::kQuicConnectionId) return;
+  ids_ = std::make_unique<QuicIds>(port_.connection_ids(), first, forget_ids_before());
+}
+
+base::SteadyTime UdpSession::forget_ids_before() const {
+  return worker_.clock.now() - port_.stream().idle_timeout;
+}
+
+std::optional<std::uint64_t> UdpSession::hash_key() const {
+  if (ids_ != nullptr && ids_->key()) return ids_->key();
+  if (port_.stream().hash_key == snapshot::HashKey::kAddress) return std::nullopt;
+  return upstream::source_key(client_, key_.client.port());
+}
+
 bool UdpSession::open() {
-  const auto& stream = port_.stream();
-  const bool has_port = stream.hash_key == snapshot::HashKey::kAddressAndPort;
-  const auto key = has_port ? upstream::source_key(client_, key_.client.port())
-                            : upstream::source_key(client_, true);
+  if (open_known()) return true;
+  const auto key = hash_key();
   backend_pass_ = {};
-  auto choice = choose_backend(worker_, stream.backends, key);
-  const auto* backend = choice.backend;
-  if (backend == nullptr) return false;
-  backend_pass_ = std::move(choice.pass);
-  upstream_ = backend->upstream;
-  sends_proxy_header_ = backend->proxy_protocol == snapshot::ProxyProtocolOut::kV2;
+  auto choice = choose_backend(worker_, port_.stream().backends,
+                               key.value_or(upstream::source_key(client_, true)));
+  if (choice.backend == nullptr) return false;
+  take_backend(std::move(choice));
   auto* upstream = state();
   while (upstream != nullptr) {
     upstream::PickInput input{client_, worker_.clock.now()};
-    if (has_port) input.key = key;
+    input.key = key;
     auto lease = upstream->pick(input, tried_);
     if (!lease) return false;
-    const auto endpoint = lease->endpoint();
-    const auto opened = try_endpoint(std::move(*lease));
-    if (opened) return true;
-    failure_ = base::connect_failure(opened.error(), false);
-    code_ = opened.error();
-    tries_.back().failure = failure_;
-    write_error(failure_, opened.error());
-    if (!is_of_endpoint(opened.error())) return false;  // no descriptor or local port is left
-    tried_.push_back(endpoint);
-    endpoint->series->fail(failure_);
-    upstream->report_failure(*endpoint, worker_.clock.now());
-    if (!may_try_again()) return false;
+    if (connect(*upstream, std::move(*lease))) return true;
+    if (!is_of_endpoint(code_) || !may_try_again()) return false;
   }
+  return false;
+}
+
+/// A connection that is known stays with its endpoint, also where that takes no new ones.
+bool UdpSession::open_known() {
+  if (ids_ == nullptr || !ids_->endpoint() || !tried_.empty()) return false;
+  auto known = choose_known(worker_, port_.stream().backends, *ids_->endpoint());
+  if (known.endpoint == nullptr) return false;
+  take_backend(std::move(known.choice));
+  auto* upstream = state();
+  return upstream != nullptr && connect(*upstream, upstream::Lease(std::move(known.endpoint)));
+}
+
+void UdpSession::take_backend(BackendChoice choice) {
+  backend_pass_ = std::move(choice.pass);
+  upstream_ = choice.backend->upstream;
+  sends_proxy_header_ = choice.backend->proxy_protocol == snapshot::ProxyProtocolOut::kV2;
+}
+
+bool UdpSession::connect(upstream::UpstreamState& upstream, upstream::Lease lease) {
+  const auto endpoint = lease.endpoint();
+  const auto opened = try_endpoint(std::move(lease));
+  if (opened) return true;
+  failure_ = base::connect_failure(opened.error(), false);
+  code_ = opened.error();
+  tries_.back().failure = failure_;
+  write_error(failure_, opened.error());
+  if (!is_of_endpoint(code_)) return false;  // no descriptor or local port is left
+  tried_.push_back(endpoint);
+  endpoint->series->fail(failure_);
+  upstream.report_failure(*endpoint, worker_.clock.now());
   return false;
 }
 
@@ -140,6 +172,7 @@ void UdpSession::send(std::span<const std::string_view> datagrams) {
     series_->bytes_received.add(each.size());
   }
   if (recording_ != nullptr) record(base::Side::kClient, datagrams);
+  if (ids_ != nullptr) hear_client(datagrams);
   while (!datagrams.empty() && !is_ended_) {
     const auto sent = net::send_datagrams(socket_.get(), {}, proxy_header(), datagrams);
     for (const auto& each : datagrams.first(sent.count)) tries_.back().sent += each.size();
@@ -155,6 +188,11 @@ void UdpSession::send(std::span<const std::string_view> datagrams) {
   }
   port_.count_dropped(datagrams.size());
   if (!is_ended_ && is_done()) port_.end(*this, base::EndReason::kAnswered);
+}
+
+void UdpSession::hear_client(std::span<const std::string_view> datagrams) {
+  const auto most = std::size_t{port_.stream().max_sessions} * QuicIds::kMost;
+  ids_->hear_client(datagrams, lease_->endpoint()->address, most, forget_ids_before());
 }
 
 /// nginx: where the number of requests is bounded the session waits for all of them.
@@ -206,6 +244,7 @@ void UdpSession::answer(std::span<const net::Datagram> datagrams) {
     current.received += pieces[i].size();
   }
   if (recording_ != nullptr) record(base::Side::kUpstream, {pieces.data(), datagrams.size()});
+  if (ids_ != nullptr) ids_->hear_endpoint({pieces.data(), datagrams.size()});
   responses_ += datagrams.size();
   bytes_sent_ += port_.reply(key_, {pieces.data(), datagrams.size()});
   if (is_done()) port_.end(*this, base::EndReason::kAnswered);
@@ -245,6 +284,7 @@ void UdpSession::finish(base::EndReason reason) {
   is_ended_ = true;
   close();
   lease_.reset();
+  if (ids_ != nullptr) ids_->release(worker_.clock.now());
   backend_pass_ = {};
   const auto time = std::chrono::duration_cast<base::Duration>(worker_.clock.now() - begun_);
   series_->end(reason, time);

@@ -18,8 +18,10 @@
 #include "proxy/net/datagrams.h"
 #include "proxy/net/reactor.h"
 #include "proxy/session/live_report.h"
+#include "proxy/session/quic_ids.h"
 #include "proxy/session/session_pass.h"
 #include "proxy/session/stream_recording.h"
+#include "proxy/session/stream_rules.h"
 #include "proxy/session/worker_parts.h"
 #include "proxy/telemetry/record.h"
 
@@ -44,6 +46,8 @@ class UdpSession final : public net::Watched, public Described, private telemetr
 
   /// Tells who follows the port of it; first of all.
   void show_begin();
+  /// Where connection ids are the key: what the first datagram tells of them.
+  void read_ids(std::string_view first);
   /// Chooses an endpoint and connects to it. False where there is none: `failure` says why.
   bool open();
   base::EndReason failure() const { return failure_; }
@@ -69,13 +73,21 @@ class UdpSession final : public net::Watched, public Described, private telemetr
   friend class UdpPort;  // which keeps the place in its lists
   using Place = std::list<UdpSession>::iterator;
 
+  /// What the endpoint is chosen by; nothing: the client's address.
+  std::optional<std::uint64_t> hash_key() const;
+  bool open_known();
+  void take_backend(BackendChoice choice);
+  /// False: `code_` says why.
+  bool connect(upstream::UpstreamState& upstream, upstream::Lease lease);
   base::IoResult<void> try_endpoint(upstream::Lease lease);
   bool may_try_again() const;
+  base::SteadyTime forget_ids_before() const;
   void on_events(std::uint32_t events) override;
   void close() override;
   base::Address server_address() const override { return base::unmapped(key_.local.address); }
   std::string_view tls_protocol() const override { return {}; }
   std::string_view tls_cipher() const override { return {}; }
+  void hear_client(std::span<const std::string_view> datagrams);
   void answer(std::span<const net::Datagram> datagrams);
   void fail(base::error_code code);
   void touch();
@@ -98,6 +110,7 @@ class UdpSession final : public net::Watched, public Described, private telemetr
   bool is_coalescing_ = false;  // what it receives
   std::string upstream_;        // name
   SessionPass backend_pass_;
+  std::unique_ptr<QuicIds> ids_;  // where the stream's key is a connection id
   bool sends_proxy_header_ = false;
   /// The first datagram until it is answered: another endpoint may have to be asked.
   std::string first_;

@@ -81,6 +81,8 @@ class Check {
       }
     }
     check_delegates(stream);
+    expect(stream.hash_key != HashKey::kQuicConnectionId,
+           "hash_key: expected one of TCP, got quic_connection_id");
     expect(stream.drain.on_endpoint_removal != EndpointRemoval::kCloseAfter ||
                stream.drain.after.count() > 0,
            "drain: expected a time for close_after, got none");
@@ -92,6 +94,8 @@ class Check {
       expect(backend.proxy_protocol != ProxyProtocolOut::kV1,
              "proxy_protocol: expected none or v2, got v1");
     }
+    expect(stream.hash_key != HashKey::kServerName,
+           "hash_key: expected one of UDP, got server_name");
     expect(stream.max_sessions != 0, "max_sessions: expected at least 1, got 0");
   }
 

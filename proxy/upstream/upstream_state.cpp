@@ -134,6 +134,11 @@ std::optional<Lease> UpstreamState::pick(const PickInput& input,
                                   : std::optional<Lease>(std::in_place, endpoints_[index]);
 }
 
+EndpointPtr UpstreamState::find(const base::TcpEndpoint& address) const {
+  const auto found = std::ranges::find(all_, address, [](const auto& e) { return e->address; });
+  return found == all_.end() ? nullptr : *found;
+}
+
 void UpstreamState::report_success(Endpoint& endpoint, std::chrono::duration<double> response_time,
                                    base::SteadyTime now) const {
   endpoint.fails = 0;

@@ -75,6 +75,9 @@ class UpstreamState {
   /// same; when all were tried, they are tried again (nginx does, up to proxy_next_upstream_tries).
   std::optional<Lease> pick(const PickInput& input, const std::vector<EndpointPtr>& tried);
 
+  /// The endpoint with this address, also where it is drained; null where it has left.
+  EndpointPtr find(const base::TcpEndpoint& address) const;
+
   void report_success(Endpoint& endpoint, std::chrono::duration<double> response_time,
                       base::SteadyTime now) const;
   void report_failure(Endpoint& endpoint, base::SteadyTime now) const;

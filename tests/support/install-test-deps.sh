@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what only the tests need: peers, real servers and clients, and the pieces of a cluster's
-# node. None of them is started: tests run their own, on addresses of their own.
+# node. None of them is started: tests run their own, on addresses of their own. QUIC is aioquic from PyPI, in a
+# cache: Debian 12 has no client that can be told to change its address.
 set -euo pipefail
 packages=(
   redis-server redis-tools mariadb-server mariadb-client nginx-light haproxy dnsmasq-base
@@ -9,7 +10,19 @@ packages=(
   containerd runc containernetworking-plugins iptables nftables conntrack procps
   chromium chromium-driver python3-selenium fonts-dejavu-core
   buildah mmdebstrap uidmap clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev python3-yaml
-  prometheus
+  prometheus python3-pip
 )
 source "$(dirname "$0")/install-packages.sh"
 install_packages "the tests" "${packages[@]}"
+
+quic=${XDG_CACHE_HOME:-$HOME/.cache}/penstock/aioquic
+wheels=(aioquic==1.7.2 attrs==26.1.0 certifi==2026.10.19.post1 cffi==2.1.1 cryptography==50.0.2 pycparser==3.12
+        pylsqpack==1.0.0 pyopenssl==26.4.0 service-identity==26.1.0 typing-extensions==4.16.0)
+if [ "$(cat "$quic/wheels" 2>/dev/null)" != "${wheels[*]}" ]; then
+  echo "deps: installing aioquic into $quic"
+  rm -rf "$quic" "$quic.new"
+  mkdir -p "$(dirname "$quic")"
+  timeout 300 python3 -m pip install --quiet --no-deps --target "$quic.new" "${wheels[@]}"
+  echo "${wheels[*]}" >"$quic.new/wheels"
+  mv "$quic.new" "$quic"
+fi

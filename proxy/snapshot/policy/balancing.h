@@ -29,12 +29,13 @@ struct EnumNames<Algorithm> {
 enum class HashKey : std::uint8_t {
   kAddress,
   kAddressAndPort,
-  kServerName,  // of a TLS hello; the address where there is none. Not for UDP
+  kServerName,        // of a TLS hello; the address where there is none. Not for UDP
+  kQuicConnectionId,  // the client's address and port where there is none. Not for TCP
 };
 template <>
 struct EnumNames<HashKey> {
-  static constexpr std::array<std::string_view, 3> names = {"address", "address_and_port",
-                                                            "server_name"};
+  static constexpr std::array<std::string_view, 4> names = {"address", "address_and_port",
+                                                            "server_name", "quic_connection_id"};
 };
 
 struct Balancing {

@@ -258,6 +258,17 @@ TEST(ParseTcpService, MayHashTheServerName) {
   EXPECT_EQ(read_back.load_balancing.hash_key, StreamHashKey::kServerName);
 }
 
+TEST(ParseUdpService, MayHashTheConnectionId) {
+  const auto quic = read<UdpService>(
+      Kind::kUdpService,
+      udp_service(R"(, "loadBalancing": {"algorithm": "Hash", "hashKey": "QUICConnectionID"})"));
+  EXPECT_EQ(quic.load_balancing.hash_key, StreamHashKey::kQuicConnectionId);
+  refused(Kind::kTcpService, R"({"metadata": {"namespace": "a", "name": "t"}, "spec": {
+    "listeners": [{"name": "main", "port": 1}],
+    "rules": [{"backends": [{"host": {"name": "h", "port": 1}}]}],
+    "loadBalancing": {"algorithm": "Hash", "hashKey": "QUICConnectionID"}}})");
+}
+
 TEST(ParseUdpService, TellsZeroFromAbsent) {
   const auto plain = read<UdpService>(Kind::kUdpService, udp_service(""));
   EXPECT_EQ(plain.max_responses, std::nullopt);
@@ -272,6 +283,7 @@ TEST(ParseUdpService, RefusesWhatHasNoMeaning) {
        {R"(, "session": {"maxSessions": 0})", R"(, "session": {"maxResponses": -1})",
         R"(, "session": {"idleTimeout": "ten"})", R"(, "loadBalancing": {"hashKey": "SourceIP"})",
         R"(, "loadBalancing": {"algorithm": "Hash", "hashKey": "SNI"})",
+        R"(, "loadBalancing": {"algorithm": "SourceIPHash", "hashKey": "QUICConnectionID"})",
         R"(, "timeouts": {"idle": "1s"})", R"(, "access": {"alow": []})",
         R"(, "access": {"allow": ["x"]})", R"(, "limits": {"packetsPerSecondPerIP": 1.5})"}) {
     refused(Kind::kUdpService, udp_service(bad));

@@ -183,6 +183,10 @@ TEST(Validate, RefusesWhatCannotBeServed) {
   udp.name = "tcp/53";
   EXPECT_FALSE(one(PartKind::kUdpStream, "tcp/53", udp).empty()) << "the name tells the transport";
   udp.name = "udp/53";
+  udp.hash_key = HashKey::kServerName;
+  EXPECT_FALSE(one(PartKind::kUdpStream, "udp/53", udp).empty());
+  udp.hash_key = HashKey::kQuicConnectionId;
+  EXPECT_TRUE(one(PartKind::kUdpStream, "udp/53", udp).empty());
   udp.max_sessions = 0;
   EXPECT_FALSE(one(PartKind::kUdpStream, "udp/53", udp).empty());
 }

@@ -50,6 +50,18 @@ TEST_F(Drained, TakesNothingNewByAnyAlgorithmUntilItIsUndrained) {
   }
 }
 
+TEST_F(Drained, IsFoundByItsAddressUntilItHasLeft) {
+  reconcile({1, 2});
+  state_.set_drained({"10.0.0.1:80"});
+  const base::TcpEndpoint address(*base::parse_address("10.0.0.1"), 80);
+  const auto found = state_.find(address);
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(found->text, "10.0.0.1:80");
+  EXPECT_EQ(state_.find({address.address(), 81}), nullptr);
+  reconcile({2});
+  EXPECT_EQ(state_.find(address), nullptr);
+}
+
 TEST_F(Drained, OutlivesAChangeOfTheEndpoints) {
   reconcile({1, 2});
   state_.set_drained({"10.0.0.1:80", "10.0.0.3:80"});

@@ -7,7 +7,11 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from penstock_testing import TestCase, main, wait_until  # noqa: E402
-from quic_peers import Servers, connection  # noqa: E402
+try:
+    from quic_peers import Servers, connection  # noqa: E402
+except ImportError as missing:
+    print(f'SKIPPED: no aioquic, see tests/support/install-test-deps.sh: {missing}', file=sys.stderr)
+    sys.exit(77)
 from real_servers import make_certificate  # noqa: E402
 
 HOSTS = {'one': 11, 'two': 12}

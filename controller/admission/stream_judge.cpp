@@ -5,6 +5,7 @@
 #include "controller/admission/judge.h"
 #include "controller/translate/class_selection.h"
 #include "controller/translate/port_claims.h"
+#include "controller/translate/reference.h"
 
 namespace penstock::admission {
 namespace {
@@ -31,8 +32,8 @@ translate::Candidate candidate(const objects::TcpService& service) { return {&se
 translate::Candidate candidate(const objects::UdpService& service) { return {nullptr, &service}; }
 
 template <class T>
-Verdict judge_ports(const Site& site, const translate::Transport& transport,
-                    const translate::StreamMap& map, T service) {
+Verdict judge_service(const Site& site, const translate::Transport& transport,
+                      const translate::StreamMap& map, T service) {
   const auto& translator = site.translator;
   translate::Reader reader(site.world, translator.options());
   Verdict out;
@@ -62,17 +63,22 @@ Verdict judge_ports(const Site& site, const translate::Transport& transport,
     }
     if (out.warnings.size() >= kMostProblems) break;
   }
+  // A warning, so that the grant may come after the object.
+  for (const auto& each : translate::refused_references(reader, translator.options(), service)) {
+    if (out.warnings.size() >= kMostProblems) break;
+    out.warnings.push_back(translate::without_object(each));
+  }
   return out;
 }
 
 }  // namespace
 
 Verdict judge_stream(const Site& site, const objects::TcpService& service) {
-  return judge_ports(site, translate::kTcp, site.translator.tcp_map(), service);
+  return judge_service(site, translate::kTcp, site.translator.tcp_map(), service);
 }
 
 Verdict judge_stream(const Site& site, const objects::UdpService& service) {
-  return judge_ports(site, translate::kUdp, site.translator.udp_map(), service);
+  return judge_service(site, translate::kUdp, site.translator.udp_map(), service);
 }
 
 }  // namespace penstock::admission

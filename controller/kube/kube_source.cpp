@@ -46,6 +46,10 @@ void KubeSource::start() {
     WatchTarget target;
     target.kind = info.kind;
     if (info.is_namespaced) target.name_space = options_.watch_namespace;
+    if (info.kind == Kind::kReferenceGrant) {
+      watch_grants(std::move(target));
+      continue;
+    }
     add_watcher(std::move(target), [this, kind = info.kind] { events_.on_synced(kind); });
   }
   config_maps_missing_ = options_.config_maps.size() + 1;
@@ -61,6 +65,20 @@ void KubeSource::start() {
   if (!options_.watches_namespaces) events_.on_synced(Kind::kNamespace);
   if (!options_.watches_port_policies) events_.on_synced(Kind::kStreamPortPolicy);
   events_.on_synced(Kind::kSecret);  // by need: see has_settled
+}
+
+/// Another's kind, which need not be installed, and whose right an operator may not have given.
+void KubeSource::watch_grants(WatchTarget target) {
+  objects::SourceEvents events;
+  events.on_change = [this](objects::Change change) { events_.on_change(std::move(change)); };
+  events.on_synced = events_.on_synced;
+  events.on_settled = [this, place = watchers_.size()] {
+    const auto& watcher = *watchers_[place];
+    if (watcher.is_synced() || watcher.counters().refused_lists != kMostRefusals) return;
+    base::log::error("no right to list ReferenceGrants: until there is, none counts");
+    events_.on_synced(Kind::kReferenceGrant);
+  };
+  add_watcher(std::move(target), std::move(events));
 }
 
 void KubeSource::config_map_synced() {

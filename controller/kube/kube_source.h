@@ -7,7 +7,8 @@
 // begins with the first set of wanted Secrets; one that is wanted later is fetched.
 // Where only some namespaces' Secrets may be read, each of these has such a watch, which begins
 // with the first Secret that is wanted of it. A right that is missing in one of them keeps nobody
-// else from being served: after a while its Secrets count as absent.
+// else from being served: after a while its Secrets count as absent. The same goes for
+// ReferenceGrants, without which nothing is permitted.
 // Runs on the controller's thread.
 #include <deque>
 #include <map>
@@ -46,6 +47,7 @@ class KubeSource final : public objects::Source {
  private:
   void add_watcher(WatchTarget target, std::function<void()> on_synced);
   Watcher* add_watcher(WatchTarget target, objects::SourceEvents events);
+  void watch_grants(WatchTarget target);
   void config_map_synced();
   /// The watch that sees a Secret: kAllSecrets, a namespace or a path. Nothing where it may not be
   /// read.

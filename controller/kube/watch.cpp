@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "controller/kube/paths.h"
@@ -23,7 +24,8 @@ std::string id_of(const RawObject& object) { return object.name_space + '/' + ob
 
 /// Kinds that a CustomResourceDefinition brings: they may be missing without anything being wrong.
 bool may_be_absent(const objects::KindInfo& kind) {
-  return kind.api_version.starts_with("penstock.dev/");
+  return kind.api_version.starts_with("penstock.dev/") ||
+         kind.api_version.starts_with("gateway.networking.k8s.io/");
 }
 
 }  // namespace
@@ -52,6 +54,7 @@ Watcher::Watcher(asio::io_context& io, Client& client, WatchTarget target,
       backoff_(timing.first_retry, timing.longest_retry, std::move(random)),
       timer_(io),
       lines_(timing.max_line),
+      api_version_(objects::info_of(target_.kind).api_version),
       page_size_(timing.page_size) {}
 
 void Watcher::start() {
@@ -77,9 +80,10 @@ void Watcher::begin_list() {
 void Watcher::request_page() {
   Request request;
   request.max_body = timing_.max_page;
-  request.path =
-      fmt::format("{}?limit={}",
-                  collection_path(objects::info_of(target_.kind), target_.name_space), page_size_);
+  request.path = fmt::format(
+      "{}?limit={}",
+      collection_path(api_version_, objects::info_of(target_.kind).plural, target_.name_space),
+      page_size_);
   if (const auto selector = selector_query(target_); !selector.empty()) {
     request.path += '&' + selector;
   }
@@ -92,7 +96,7 @@ void Watcher::on_page(Response response) {
   if (response.status != 0) counters_.last_contact = std::chrono::system_clock::now();
   if (response.is_ok()) return take_page(std::move(response.body));
   if (response.status == 404 && may_be_absent(objects::info_of(target_.kind))) {
-    return on_kind_absent();
+    return turn_to_other_version() ? begin_list() : on_kind_absent();
   }
   on_page_refused(response);
 }
@@ -134,11 +138,20 @@ void Watcher::take_page(std::string body) {
 
 void Watcher::finish_list() {
   counters_.refused_lists = 0;
+  has_turned_ = false;
   remove_unseen();
   if (is_stopped_) return;
   note_contact();
   mark_synced();
   if (!is_stopped_) begin_watch();
+}
+
+bool Watcher::turn_to_other_version() {
+  const auto& info = objects::info_of(target_.kind);
+  has_turned_ = !has_turned_ && !info.older_version.empty();
+  if (!has_turned_) return false;
+  api_version_ = api_version_ == info.api_version ? info.older_version : info.api_version;
+  return true;
 }
 
 void Watcher::on_kind_absent() {
@@ -158,10 +171,10 @@ void Watcher::begin_watch() {
   if (!std::exchange(is_first_watch_, false)) ++counters_.restarts;
   const auto length = static_cast<double>(timing_.watch_length.count()) * (1 + 0.5 * random_());
   Request request;
-  request.path =
-      fmt::format("{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
-                  collection_path(objects::info_of(target_.kind), target_.name_space),
-                  std::max(1, static_cast<int>(length)), encode_url(resource_version_));
+  request.path = fmt::format(
+      "{}?watch=1&allowWatchBookmarks=true&timeoutSeconds={}&resourceVersion={}",
+      collection_path(api_version_, objects::info_of(target_.kind).plural, target_.name_space),
+      std::max(1, static_cast<int>(length)), encode_url(resource_version_));
   if (const auto selector = selector_query(target_); !selector.empty()) {
     request.path += '&' + selector;
   }

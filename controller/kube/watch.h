@@ -8,7 +8,8 @@
 // whole list; on_synced comes once, after the first whole list. A failure never removes anything.
 // on_settled comes with every list that is refused for want of a right.
 // Where the kind itself does not exist (its CRD is not installed) the list counts as empty and is
-// tried again slowly.
+// tried again slowly; one that has an older version is asked for in that one, too, and stays with
+// the version that is served.
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -94,6 +95,8 @@ class Watcher {
   void take_page(std::string body);
   void finish_list();
   void on_kind_absent();
+  /// True where there is another version, which has not been asked for since the last good list.
+  bool turn_to_other_version();
 
   void begin_watch();
   void on_watch_head(const Response& head);
@@ -131,6 +134,8 @@ class Watcher {
   std::string refusal_;  // first bytes of a refused watch's body
 
   std::unordered_map<std::string, Known> known_;  // "namespace/name"
+  std::string_view api_version_;
+  bool has_turned_ = false;
   std::string resource_version_;
   std::string continue_token_;
   int page_size_;

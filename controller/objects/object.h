@@ -18,6 +18,7 @@ enum class Kind {
   kTcpService,
   kUdpService,
   kStreamPortPolicy,
+  kReferenceGrant,
   kPod,
   kIngressReport,
   kReplicaReport,
@@ -30,6 +31,8 @@ struct KindInfo {
   std::string_view api_version;  // "networking.k8s.io/v1"
   std::string_view plural;       // "ingresses"
   bool is_namespaced;
+  /// Read where the API server does not serve the other; empty = there is none.
+  std::string_view older_version = {};
 };
 
 inline constexpr std::array kKinds = {
@@ -44,6 +47,8 @@ inline constexpr std::array kKinds = {
     KindInfo{Kind::kUdpService, "UDPService", "penstock.dev/v1alpha1", "udpservices", true},
     KindInfo{Kind::kStreamPortPolicy, "StreamPortPolicy", "penstock.dev/v1alpha1",
              "streamportpolicies", false},
+    KindInfo{Kind::kReferenceGrant, "ReferenceGrant", "gateway.networking.k8s.io/v1",
+             "referencegrants", true, "gateway.networking.k8s.io/v1beta1"},
 };
 
 /// Of no concern to what is served: read for statuses alone.
@@ -71,7 +76,9 @@ constexpr const KindInfo& info_of(Kind kind) {
 /// Null where the kind is not one that is read.
 constexpr const KindInfo* find_kind(std::string_view api_version, std::string_view name) {
   for (const auto& info : kKinds) {
-    if (info.api_version == api_version && info.name == name) return &info;
+    const bool is_version = api_version == info.api_version ||
+                            (!api_version.empty() && api_version == info.older_version);
+    if (is_version && info.name == name) return &info;
   }
   return nullptr;
 }

@@ -213,6 +213,8 @@ Object parse_kind(Kind kind, const Json& json) {
       return std::make_shared<const UdpService>(parse_udp_service(json));
     case Kind::kStreamPortPolicy:
       return std::make_shared<const StreamPortPolicy>(parse_port_policy(json));
+    case Kind::kReferenceGrant:
+      return std::make_shared<const ReferenceGrant>(parse_reference_grant(json));
     case Kind::kPod:
     case Kind::kIngressReport:
     case Kind::kReplicaReport:

@@ -9,6 +9,7 @@
 #include "controller/objects/json.h"
 #include "controller/objects/object.h"
 #include "controller/objects/port_policy.h"
+#include "controller/objects/reference_grant.h"
 #include "controller/objects/service.h"
 #include "controller/objects/tcp_service.h"
 #include "controller/objects/udp_service.h"
@@ -22,7 +23,7 @@ using Ptr = std::shared_ptr<const T>;
 /// In the order of Kind.
 using Object = std::variant<Ptr<Ingress>, Ptr<IngressClass>, Ptr<Service>, Ptr<EndpointSlice>,
                             Ptr<Secret>, Ptr<ConfigMap>, Ptr<Namespace>, Ptr<TcpService>,
-                            Ptr<UdpService>, Ptr<StreamPortPolicy>>;
+                            Ptr<UdpService>, Ptr<StreamPortPolicy>, Ptr<ReferenceGrant>>;
 
 /// Why an object could not be read: where, and a sentence with what was expected and found.
 struct ParseError {
@@ -44,6 +45,7 @@ class Parser {
 TcpService parse_tcp_service(const Json& json);
 UdpService parse_udp_service(const Json& json);
 StreamPortPolicy parse_port_policy(const Json& json);
+ReferenceGrant parse_reference_grant(const Json& json);
 Meta parse_meta(const Json& json);
 /// A number or a name, at `key`.
 PortRef parse_port(const Json& json, std::string_view key);

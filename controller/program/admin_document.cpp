@@ -55,6 +55,8 @@ std::size_t objects_of(const world::World& world, objects::Kind kind) {
       return world.count<objects::UdpService>();
     case objects::Kind::kStreamPortPolicy:
       return world.count<objects::StreamPortPolicy>();
+    case objects::Kind::kReferenceGrant:
+      return world.count<objects::ReferenceGrant>();
     default:
       return 0;
   }

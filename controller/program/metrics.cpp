@@ -100,6 +100,7 @@ void Metrics::set_objects(const world::World& world) {
   set("TCPService", world.count<objects::TcpService>());
   set("UDPService", world.count<objects::UdpService>());
   set("StreamPortPolicy", world.count<objects::StreamPortPolicy>());
+  set("ReferenceGrant", world.count<objects::ReferenceGrant>());
 }
 
 void Metrics::set_watches(const std::vector<objects::WatchStatus>& watches, base::SteadyTime now) {

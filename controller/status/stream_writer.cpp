@@ -7,6 +7,7 @@
 
 #include "controller/kube/paths.h"
 #include "controller/translate/class_selection.h"
+#include "controller/translate/reference.h"
 #include "proxy/base/log.h"
 
 namespace penstock::status {
@@ -47,9 +48,16 @@ objects::StreamColumns columns_of(const T& service) {
           std::string(objects::name_of(service.load_balancing.algorithm)), ""};
 }
 
-std::size_t endpoints_of(const world::World& world, const std::string& service) {
+/// Of its Service. Of one that the object may not refer to there are none to be told of.
+std::size_t endpoints_of(const StreamWriter::View& view, const translate::Transport& transport,
+                         const objects::Meta& meta, const objects::StreamBackend& backend) {
+  const auto& name_space = translate::namespace_of(meta, backend);
+  const auto reference = objects::make_reference(
+      transport.object_kind, meta.name_space, objects::Kind::kService, name_space, backend.service);
+  translate::Reader reader(*view.world, view.translator->options());
+  if (!translate::refused_because(reader, view.translator->options(), reference).empty()) return 0;
   std::size_t count = 0;
-  for (const auto* slice : world.slices_of(service)) {
+  for (const auto* slice : view.world->slices_of(name_space + "/" + backend.service)) {
     for (const auto& endpoint : slice->endpoints) count += endpoint.addresses.size();
   }
   return count;
@@ -177,9 +185,8 @@ StreamView StreamWriter::view_of(const View& view, const translate::Transport& t
                              : std::get<snapshot::Endpoints>(*found->second);
     const auto failing = add_down(view.live.down, listed, out.down_endpoints);
     const auto ready = listed.endpoints.size();
-    const auto known = backend->host.empty()
-                           ? endpoints_of(*view.world, meta.name_space + "/" + backend->service)
-                           : std::max<std::size_t>(ready, 1);
+    const auto known = backend->host.empty() ? endpoints_of(view, transport, meta, *backend)
+                                             : std::max<std::size_t>(ready, 1);
     out.ready_endpoints += ready - failing;
     out.endpoints += std::max(ready, known);
   }

@@ -79,6 +79,14 @@ class Reader {
     facts_.push_back(world::fact(world::Question::kPolicies, ""));
     return world_.port_policies();
   }
+  /// Asked whether what is referred to exists or not.
+  bool is_granted(const objects::Reference& reference) {
+    auto to_all = reference;
+    to_all.to.name.clear();
+    facts_.push_back(world::grant_fact(reference));
+    facts_.push_back(world::grant_fact(to_all));
+    return world_.is_granted(reference);
+  }
   const std::vector<base::Address>* addresses_of(const std::string& name) {
     names_.insert(name);
     facts_.push_back(world::fact(world::Question::kAddresses, name));

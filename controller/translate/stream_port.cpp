@@ -8,6 +8,7 @@
 #include "controller/translate/endpoints.h"
 #include "controller/translate/host_tls.h"
 #include "controller/translate/port_permission.h"
+#include "controller/translate/reference.h"
 #include "controller/translate/stream_tls.h"
 
 namespace penstock::translate {
@@ -70,9 +71,12 @@ template std::vector<const objects::UdpService*> in_order(std::vector<const obje
 std::string upstream_part(const Transport& transport, const objects::Meta& meta,
                           const objects::StreamBackend& backend) {
   const auto root = fmt::format("{}service/{}/{}", transport.prefix, meta.name_space, meta.name);
-  return backend.host.empty()
-             ? fmt::format("{}/{}/{}", root, backend.service, backend.port.text())
-             : fmt::format("{}/host/{}:{}", root, backend.host, port_text(backend));
+  if (!backend.host.empty()) {
+    return fmt::format("{}/host/{}:{}", root, backend.host, port_text(backend));
+  }
+  const auto& name_space = namespace_of(meta, backend);
+  const auto elsewhere = name_space == meta.name_space ? "" : name_space + "/";
+  return fmt::format("{}/{}{}/{}", root, elsewhere, backend.service, backend.port.text());
 }
 
 /// HTTP, HTTPS and the status servers are TCP: a UDP port of the same number is free.
@@ -226,7 +230,7 @@ UpstreamDemand StreamPort::demand_of(const BackendPolicy& policy,
                                      const objects::StreamBackend& from) const {
   UpstreamDemand demand;
   const auto& meta = policy.meta;
-  demand.name_space = meta.name_space;
+  demand.name_space = namespace_of(meta, from);
   demand.service = from.service;
   demand.host = from.host;
   demand.records = from.records;
@@ -248,13 +252,12 @@ bool StreamPort::check(const BackendPolicy& policy, const objects::StreamBackend
                        const std::string& field) {
   if (!from.host.empty()) return true;
   const auto& meta = policy.meta;
-  if (!from.name_space.empty() && from.name_space != meta.name_space) {
-    report(
-        meta, field + "/service/namespace", Reason::kRefNotPermitted,
-        fmt::format("expected a Service of the same namespace, got one of '{}'", from.name_space));
+  const auto& name_space = namespace_of(meta, from);
+  if (!may_refer(meta, field + "/service/namespace", objects::Kind::kService, name_space,
+                 from.service)) {
     return false;
   }
-  const auto path = meta.name_space + "/" + from.service;
+  const auto path = name_space + "/" + from.service;
   const auto* found = in_.reader.find<objects::Service>(path);
   if (found == nullptr) {
     report(meta, field + "/service/name", Reason::kBackendNotFound,
@@ -268,6 +271,16 @@ bool StreamPort::check(const BackendPolicy& policy, const objects::StreamBackend
                        from.port.text()));
   }
   return true;
+}
+
+bool StreamPort::may_refer(const objects::Meta& meta, const std::string& field, objects::Kind to,
+                           const std::string& name_space, const std::string& name) {
+  auto why = refused_because(
+      in_.reader, in_.options,
+      objects::make_reference(transport_.object_kind, meta.name_space, to, name_space, name));
+  if (why.empty()) return true;
+  report(meta, field, Reason::kRefNotPermitted, std::move(why));
+  return false;
 }
 
 std::string StreamPort::part_name(const std::string& address) const {

@@ -96,6 +96,9 @@ class StreamPort {
   std::uint16_t number() const { return port_; }
   const StreamInput& input() const { return in_; }
   Output take() { return std::move(out_); }
+  /// False where the object may not refer to what is in that namespace, which is reported.
+  bool may_refer(const objects::Meta& meta, const std::string& field, objects::Kind to,
+                 const std::string& name_space, const std::string& name);
   /// What a condition of the object is to say.
   void report(const objects::Meta& meta, std::string field, Reason reason, std::string message,
               const objects::ObjectKey& other = {});

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "controller/translate/reference.h"
 #include "controller/translate/tls_names.h"
 
 namespace penstock::translate {
@@ -29,9 +30,8 @@ std::string authorities(StreamPort& port, const objects::Meta& meta, const std::
 }
 
 /// The part's name of a usable pair; empty where there is none, which is reported.
-std::string certificate(StreamPort& port, const objects::Meta& meta, const std::string& secret,
+std::string certificate(StreamPort& port, const objects::Meta& meta, const std::string& path,
                         const std::string& field) {
-  const auto path = meta.name_space + "/" + secret;
   const auto& pair = port.input().pairs.get(port.input().reader, path);
   if (!pair) {
     port.report(meta, field, Reason::kInvalidCertificate,
@@ -70,13 +70,12 @@ class ListenerWork {
     for (std::size_t i = 0; i < from_.certificates.size(); ++i) {
       const auto& ref = from_.certificates[i];
       const auto field = fmt::format("{}/certificateRefs/{}", field_, i);
-      if (!ref.name_space.empty() && ref.name_space != meta_.name_space) {
-        port_.report(meta_, field + "/namespace", Reason::kRefNotPermitted,
-                     fmt::format("expected a Secret of the same namespace, got one of '{}'",
-                                 ref.name_space));
+      const auto& name_space = namespace_of(meta_, ref);
+      if (!port_.may_refer(meta_, field + "/namespace", objects::Kind::kSecret, name_space,
+                           ref.name)) {
         continue;
       }
-      auto name = certificate(port_, meta_, ref.name, field + "/name");
+      auto name = certificate(port_, meta_, name_space + "/" + ref.name, field + "/name");
       if (!name.empty()) out_.certificates.push_back(std::move(name));
     }
   }
@@ -139,7 +138,8 @@ std::optional<snapshot::BackendTls> backend_tls(StreamPort& port, const objects:
     if (out.authorities_pem.empty()) return std::nullopt;
   }
   if (!from.certificate.empty()) {
-    out.certificate = certificate(port, meta, from.certificate, field + "/tls/clientCertRef/name");
+    out.certificate = certificate(port, meta, meta.name_space + "/" + from.certificate,
+                                  field + "/tls/clientCertRef/name");
     if (out.certificate.empty()) return std::nullopt;
   }
   return out;

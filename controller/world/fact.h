@@ -3,10 +3,12 @@
 // as "which Ingresses name this host". Facts are what tie a change to the parts it can affect. They
 // are hashes: should two ever collide, a part is computed once too often and comes out the same.
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "controller/objects/object.h"
+#include "controller/objects/reference_grant.h"
 #include "proxy/base/text.h"
 
 namespace penstock::world {
@@ -21,6 +23,7 @@ enum class Question : char {
   kUdpPort = 'u',    // the UDPServices that do
   kNamespace = 'n',  // the TCPServices and UDPServices of a namespace
   kPolicies = 'p',   // all StreamPortPolicies
+  kGrants = 'g',     // whether a ReferenceGrant permits a reference
   kAddresses = 'a',  // what a DNS name resolves to
 };
 
@@ -32,6 +35,17 @@ constexpr Fact fact(Question question, std::string_view about) {
 inline Fact object_fact(objects::Kind kind, std::string_view path) {
   const char tag[] = {static_cast<char>(Question::kObject), static_cast<char>('A' + int(kind))};
   return base::fnv1a(path, base::fnv1a({tag, 2}));
+}
+
+/// Whether a grant permits the reference by the name that it has; without one: to all of the kind.
+inline Fact grant_fact(const objects::Reference& reference) {
+  const auto& [from, name_space, to] = reference;
+  std::string about;
+  for (const auto* each :
+       {&from.group, &from.kind, &from.name_space, &name_space, &to.group, &to.kind, &to.name}) {
+    about.append(*each).append("/");
+  }
+  return fact(Question::kGrants, about);
 }
 
 }  // namespace penstock::world

@@ -83,6 +83,15 @@ void World::index(const objects::StreamPortPolicy&, bool, Touched& touched) {
   touched.facts.push_back(fact(Question::kPolicies, ""));
 }
 
+void World::index(const objects::ReferenceGrant& grant, bool adds, Touched& touched) {
+  change_index(grants_, grant.meta.name_space, grant, adds);
+  for (const auto& from : grant.from) {
+    for (const auto& to : grant.to) {
+      touched.facts.push_back(grant_fact({from, grant.meta.name_space, to}));
+    }
+  }
+}
+
 template <class T>
 void World::replace(const objects::ObjectKey& key, objects::Ptr<T> object, Touched& touched) {
   auto& store = std::get<Store<T>>(stores_);
@@ -116,6 +125,10 @@ void World::apply(const objects::Change& change, Touched& touched) {
     unreadable_.insert_or_assign(change.key, std::move(parsed.error()));
     touched.facts.push_back(object_fact(change.key.kind, path_of(change.key)));
     touch_policies();
+    // What it permitted may be what it is meant to take back.
+    if (change.key.kind == objects::Kind::kReferenceGrant) {
+      replace<objects::ReferenceGrant>(change.key, nullptr, touched);
+    }
     return;
   }
   if (unreadable_.erase(change.key) != 0) {
@@ -147,6 +160,8 @@ void World::apply(const objects::Change& change, Touched& touched) {
       return remove_or_take(objects::Ptr<objects::UdpService>());
     case objects::Kind::kStreamPortPolicy:
       return remove_or_take(objects::Ptr<objects::StreamPortPolicy>());
+    case objects::Kind::kReferenceGrant:
+      return remove_or_take(objects::Ptr<objects::ReferenceGrant>());
     case objects::Kind::kPod:
     case objects::Kind::kIngressReport:
     case objects::Kind::kReplicaReport:
@@ -210,6 +225,13 @@ PortPolicies World::port_policies() const {
            find<objects::StreamPortPolicy>(path_of(each.first)) == nullptr;
   });
   return out;
+}
+
+bool World::is_granted(const objects::Reference& reference) const {
+  const auto found = grants_.find(reference.to_namespace);
+  if (found == grants_.end()) return false;
+  return std::ranges::any_of(
+      found->second, [&](const objects::ReferenceGrant* each) { return each->permits(reference); });
 }
 
 const std::vector<base::Address>* World::addresses_of(std::string_view name) const {

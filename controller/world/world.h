@@ -40,8 +40,8 @@ struct PortPolicies {
 
 class World {
  public:
-  /// Takes one change in. An object that cannot be read keeps its last good form and is listed in
-  /// `unreadable` until it can.
+  /// Takes one change in. An object that cannot be read keeps its last good form, but for a
+  /// ReferenceGrant, which has none then, and is listed in `unreadable` until it can.
   void apply(const objects::Change& change, Touched& touched);
   /// What a DNS name resolves to now, sorted; empty = it does not.
   void set_addresses(std::string_view name, std::vector<base::Address> addresses, Touched& touched);
@@ -75,6 +75,9 @@ class World {
   std::vector<const objects::TcpService*> tcp_services_in(const std::string& name_space) const;
   std::vector<const objects::UdpService*> udp_services_in(const std::string& name_space) const;
   PortPolicies port_policies() const;
+  /// Whether a ReferenceGrant permits it. One that cannot be read permits nothing, whatever it has
+  /// permitted before.
+  bool is_granted(const objects::Reference& reference) const;
   /// Null while the name has never been resolved.
   const std::vector<base::Address>* addresses_of(std::string_view name) const;
   const std::vector<SrvTarget>* targets_of(std::string_view question) const;
@@ -98,13 +101,14 @@ class World {
   void index(const objects::TcpService& service, bool adds, Touched& touched);
   void index(const objects::UdpService& service, bool adds, Touched& touched);
   void index(const objects::StreamPortPolicy& policy, bool adds, Touched& touched);
+  void index(const objects::ReferenceGrant& grant, bool adds, Touched& touched);
   template <class T>
   void index(const T&, bool, Touched&) {}
 
   std::tuple<Store<objects::Ingress>, Store<objects::IngressClass>, Store<objects::Service>,
              Store<objects::EndpointSlice>, Store<objects::Secret>, Store<objects::ConfigMap>,
              Store<objects::Namespace>, Store<objects::TcpService>, Store<objects::UdpService>,
-             Store<objects::StreamPortPolicy>>
+             Store<objects::StreamPortPolicy>, Store<objects::ReferenceGrant>>
       stores_;
   Index<std::string, objects::Ingress> by_host_;
   Index<std::string, objects::EndpointSlice> by_service_;
@@ -112,6 +116,7 @@ class World {
   Index<std::uint16_t, objects::UdpService> by_udp_port_;
   Index<std::string, objects::TcpService> tcp_by_namespace_;
   Index<std::string, objects::UdpService> udp_by_namespace_;
+  Index<std::string, objects::ReferenceGrant> grants_;  // by their namespace
   std::unordered_map<std::string, std::vector<base::Address>, base::TextHash, std::equal_to<>>
       addresses_;
   std::unordered_map<std::string, std::vector<SrvTarget>, base::TextHash, std::equal_to<>> targets_;

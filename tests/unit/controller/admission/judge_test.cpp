@@ -283,6 +283,31 @@ TEST_F(JudgeTest, WarnsOfOnePortTooManyAndOfAPortThatNobodyGives) {
               testing::ElementsAre(HasSubstr("no StreamPortPolicy with autoAllocate")));
 }
 
+TEST_F(JudgeTest, WarnsOfAReferenceThatNobodyPermits) {
+  const auto ask_far = [&] {
+    return ask(
+        "TCPService",
+        R"({"metadata":{"namespace":"shop","name":"new"},"spec":{"listeners":[{"name":"a","port":5000,"tls":{"mode":"Terminate","certificateRefs":[{"name":"cert","namespace":"db"}]}}],"rules":[{"backends":[{"service":{"name":"sql","namespace":"db","port":80}}]}]}})");
+  };
+  const auto grant = [&](std::string_view to) {
+    cluster.put(
+        objects::Kind::kReferenceGrant, "db/g",
+        fmt::format(
+            R"("spec":{{"from":[{{"group":"penstock.dev","kind":"TCPService","namespace":"shop"}}],"to":[{}]}})",
+            to));
+  };
+  const auto warned = ask_far();
+  EXPECT_TRUE(warned.is_allowed) << "the grant may come later";
+  EXPECT_THAT(
+      warned.warnings,
+      testing::ElementsAre(HasSubstr("certificateRefs[0].namespace: expected a ReferenceGrant"),
+                           HasSubstr("backends[0].service.namespace: expected a ReferenceGrant")));
+  grant(R"({"group":"","kind":"Secret"})");
+  EXPECT_THAT(ask_far().warnings, testing::ElementsAre(HasSubstr("service.namespace")));
+  grant(R"({"group":"","kind":"Secret"},{"group":"","kind":"Service","name":"sql"})");
+  EXPECT_EQ(ask_far(), Verdict());
+}
+
 TEST_F(JudgeTest, NamesOfAPortAreHeldOneByOne) {
   const auto spec = [](std::string_view name) {
     return fmt::format(

@@ -157,6 +157,52 @@ TEST_F(KubeSourceTest, TakesAKindThatIsInstalledLater) {
   EXPECT_TRUE(run_until(io_, [&] { return count("+TCPService n/t") == 1; }));
 }
 
+constexpr char kGrantsV1[] = "/apis/gateway.networking.k8s.io/v1/referencegrants";
+constexpr char kGrantsV1Beta1[] = "/apis/gateway.networking.k8s.io/v1beta1/referencegrants";
+
+TEST_F(KubeSourceTest, TakesGrantsOfAGatewayApiThatIsInstalledLater) {
+  absent_ = {kGrantsV1, kGrantsV1Beta1};
+  lists_[kGrantsV1] = lists_[kGrantsV1Beta1] = {placed_object("n", "g", 1)};
+  start();
+  ASSERT_TRUE(wait_synced());
+  for (const auto& each : source_->status()) {
+    EXPECT_EQ(each.failures, 0U) << objects::info_of(each.kind).name;
+  }
+  ASSERT_TRUE(run_until(io_, [&] { return asked(kGrantsV1) >= 2 && asked(kGrantsV1Beta1) >= 2; }));
+  EXPECT_LT(asked(kGrantsV1), 5U) << "slowly";
+  absent_.erase(kGrantsV1Beta1);
+  ASSERT_TRUE(run_until(io_, [&] { return count("+ReferenceGrant n/g") == 1; }));
+  EXPECT_TRUE(run_until(io_, [&] { return asked(std::string(kGrantsV1Beta1) + "?watch=1") == 1; }))
+      << "the older version, for it is the one that is served";
+}
+
+TEST_F(KubeSourceTest, PrefersTheNewVersionOfGrants) {
+  lists_[kGrantsV1] = {placed_object("n", "g", 1)};
+  start();
+  ASSERT_TRUE(wait_synced());
+  EXPECT_EQ(count("+ReferenceGrant n/g"), 1U);
+  EXPECT_EQ(asked(kGrantsV1Beta1), 0U);
+}
+
+TEST_F(KubeSourceTest, AMissingRightToGrantsHoldsUpNobodyForLong) {
+  lists_[kGrantsV1] = {placed_object("n", "g", 1)};
+  forbidden_ = {kGrantsV1};
+  start();
+  ASSERT_TRUE(wait_synced());
+  EXPECT_GE(asked(kGrantsV1), 6U) << "a server that starts may refuse for a moment";
+  forbidden_.clear();
+  EXPECT_TRUE(run_until(io_, [&] { return count("+ReferenceGrant n/g") == 1; }));
+}
+
+TEST_F(KubeSourceTest, ReadsGrantsOfTheWatchedNamespaceAlone) {
+  KubeSource::Options options;
+  options.watch_namespace = "only";
+  start(options);
+  ASSERT_TRUE(wait_synced());
+  EXPECT_EQ(asked("/apis/gateway.networking.k8s.io/v1/namespaces/only/referencegrants?limit="), 1U);
+  EXPECT_EQ(asked(kGrantsV1), 0U);
+}
+
 TEST_F(KubeSourceTest, WatchesOneNamespaceWhereToldTo) {
   lists_["/apis/networking.k8s.io/v1/namespaces/only/ingresses"] = {placed_object("only", "i", 1)};
   KubeSource::Options options;

@@ -142,6 +142,25 @@ TEST_F(Watch, KindThatIsTakenAwayLosesItsObjects) {
   ASSERT_TRUE(until({"+t", "synced", "-t"}));
 }
 
+TEST_F(Watch, AVersionThatIsNoLongerServedIsLeftForTheOther) {
+  start(
+      [this](const Seen& seen) {
+        const bool is_old = seen.target.find("/v1beta1/") != std::string::npos;
+        if (is_old == is_down_) return ScriptedServer::answer(404, "404 page not found");
+        if (!is_watch(seen)) return ScriptedServer::answer(200, list(1, object("g", 1)));
+        if (!is_old) return open_watch();
+        is_down_ = true;
+        return watch_of({}, true);
+      },
+      {Kind::kReferenceGrant, "", "", ""});
+  ASSERT_TRUE(run_until(io_, [&] {
+    return std::ranges::any_of(server_->seen(), [](const Seen& seen) {
+      return seen.target.find("/v1/referencegrants?watch=1") != std::string::npos;
+    });
+  }));
+  EXPECT_THAT(log_, ElementsAre("+g", "synced")) << "it has not changed";
+}
+
 TEST_F(Watch, MissingBuiltInKindIsAFailure) {
   start([](const Seen&) { return ScriptedServer::answer(404, "404 page not found"); });
   ASSERT_TRUE(run_until(io_, [&] { return watcher_->counters().failures >= 2; }));

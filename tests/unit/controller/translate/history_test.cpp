@@ -51,7 +51,7 @@ class History {
   }
 
   void change() {
-    switch (pick(12)) {
+    switch (pick(13)) {
       case 0:
       case 1:
         return change_ingress();
@@ -73,6 +73,8 @@ class History {
         return change_namespace();
       case 10:
         return change_policy();
+      case 11:
+        return change_grant();
       default:
         return change_addresses();
     }
@@ -171,16 +173,21 @@ class History {
   void change_stream(Kind kind) {
     const auto path = name("t", 3);
     if (removes(kind, path)) return;
-    const auto backend = pick(2) == 0
-                             ? fmt::format(R"("service":{{"name":"s{}","port":80}})", pick(3))
-                             : fmt::format(R"("host":{{"name":"d{}.test","port":5}})", pick(2));
+    const auto backend =
+        pick(2) == 0
+            ? fmt::format(R"("service":{{"name":"s{}",{}"port":80}})", pick(3), in_some_namespace())
+            : fmt::format(R"("host":{{"name":"d{}.test","port":5}})", pick(2));
     static constexpr std::array kAddresses = {"", R"(,"address":"10.0.0.1")",
                                               R"(,"address":"10.0.0.2")"};
     const auto backends = fmt::format(R"("backends":[{{{}}}])", backend);
     std::string tls;
     std::string match;
     if (kind == Kind::kTcpService && pick(2) == 0) {
-      tls = R"(,"tls":{"mode":"Passthrough"})";
+      tls = pick(2) == 0
+                ? R"(,"tls":{"mode":"Passthrough"})"
+                : fmt::format(
+                      R"(,"tls":{{"mode":"Terminate","certificateRefs":[{{{}"name":"c{}"}}]}})",
+                      in_some_namespace(), pick(2));
       const auto first = host();
       const auto second = host();
       if (!first.empty() && !second.empty()) {
@@ -226,6 +233,25 @@ class History {
     cluster_.put(Kind::kStreamPortPolicy, path,
                  fmt::format(R"("spec":{{"ports":[{{"start":{},"end":9001}}]{}}})", 9000 + pick(2),
                              kMore[static_cast<std::size_t>(pick(7))]));
+  }
+  std::string in_some_namespace() {
+    return pick(2) == 0 ? "" : fmt::format(R"("namespace":"n{}",)", pick(2));
+  }
+  void change_grant() {
+    const auto path = name("g", 2);
+    if (removes(Kind::kReferenceGrant, path)) return;
+    static constexpr std::array kTo = {
+        R"({"group":"","kind":"Service"})",
+        R"({"group":"","kind":"Service","name":"s0"})",
+        R"({"group":"","kind":"Secret"})",
+        R"({"group":"","kind":"Secret","name":"c1"})",
+        R"({"group":"","kind":"Secret"},{"group":"","kind":"Service"})",
+        R"({"group":"","kind":"Service","unknown":1})"};
+    cluster_.put(
+        Kind::kReferenceGrant, path,
+        fmt::format(
+            R"("spec":{{"from":[{{"group":"penstock.dev","kind":"{}Service","namespace":"n{}"}}],"to":[{}]}})",
+            pick(2) == 0 ? "TCP" : "UDP", pick(2), kTo[static_cast<std::size_t>(pick(6))]));
   }
   void change_addresses() {
     std::vector<base::Address> addresses;

@@ -202,7 +202,8 @@ TEST(Streams, RefuseLowPortsAndOtherNamespacesToTcpServices) {
   c.translate();
   EXPECT_EQ(c.stream("tcp/22"), nullptr);
   EXPECT_TRUE(c.stream("tcp/9000")->rules[0].backends.empty());
-  EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("same namespace"), HasSubstr("from 1024 up")));
+  EXPECT_THAT(c.diagnostics(),
+              ElementsAre(HasSubstr("in namespace 'other'"), HasSubstr("from 1024 up")));
 }
 
 const snapshot::UdpStream* udp_stream(Cluster& c, const std::string& name) {

@@ -52,9 +52,9 @@ class Contender:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         base = 1000 * (number + 1) + 100 * VARIANTS.index(variant)
-        self.ports = {'HTTP': base + 80, 'HTTPS': base + 43, 'TCP': base + 7, 'BULK': base + 9,
-                      'UDP': base + 60, 'DNS': base + 53, 'TCPS': base + 70, 'BULKS': base + 71,
-                      'ADMIN': base + 90, 'STATUS': base + 91}
+        self.ports = {'HTTP': base + 80, 'HTTPS': base + 43, 'TCP': base + 7, 'HALF': base + 8,
+                      'BULK': base + 9, 'UDP': base + 60, 'DNS': base + 53, 'TCPS': base + 70,
+                      'BULKS': base + 71, 'ADMIN': base + 90, 'STATUS': base + 91}
         self.configure(pathlib.Path(folder))
         self.output = open(self.folder / 'output.log', 'wb')
         self.units = 0  # that the generator has counted

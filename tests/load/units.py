@@ -43,7 +43,7 @@ def udp(protocol, connections=64, **options):
 
 
 DATAGRAMS = ('penstock', 'nginx')
-STREAM_TLS = ('penstock', 'nginx', 'haproxy')
+STREAM_PEERS = ('penstock', 'nginx', 'haproxy')
 UNITS = {each.name: each for each in (
     Unit('get_1k', 'GET 1 KiB, 64 connections', 0.80, get()),
     Unit('get_1k_single', 'GET 1 KiB, 1 connection', None, get(connections=1)),
@@ -65,13 +65,15 @@ UNITS = {each.name: each for each in (
          stream('bulk', 8, size=8 * MEBIBYTE), 'BULK', units=8, units_per_connection=0),
     Unit('tcp_connect', 'TCP connection, 64 bytes and their echo, close', 0.97,
          stream('ping', once=1), 'TCP', units_per_connection=0),
+    Unit('tcp_half_close', 'the same where nginx lets both directions end by themselves, too', 0.97,
+         stream('ping', once=1), 'HALF', units_per_connection=0, contenders=STREAM_PEERS),
     Unit('stream_tls_pingpong', 'TLS 1.3 ended at a TCP port, 64 bytes and their echo', 1.00,
-         stream('ping', tls=1), 'TCPS', contenders=STREAM_TLS),
+         stream('ping', tls=1), 'TCPS', contenders=STREAM_PEERS),
     Unit('stream_tls_bulk', 'the same, 1 MiB, 4 connections up and 4 down', 1.00,
          stream('bulk', 8, size=8 * MEBIBYTE, tls=1), 'BULKS', units=8, units_per_connection=0,
-         contenders=STREAM_TLS),
+         contenders=STREAM_PEERS),
     Unit('stream_tls_connect', 'the same, a connection for each 64 bytes', 0.95,
-         stream('ping', 16, once=1, tls=1), 'TCPS', units_per_connection=0, contenders=STREAM_TLS),
+         stream('ping', 16, once=1, tls=1), 'TCPS', units_per_connection=0, contenders=STREAM_PEERS),
     Unit('udp_pingpong', 'UDP, 64 bytes and their echo, 64 clients', 1.00, udp('ping'), 'UDP',
          units_per_connection=0, contenders=DATAGRAMS),
     Unit('udp_session', 'UDP, a client asks once and gets its one answer, as of DNS', 1.00,
@@ -92,5 +94,5 @@ UNITS = {each.name: each for each in (
          ratio_of='bytes_per_connection', rounds=(1, 3), has_noise=False),
     Unit('stream_tls_idle', 'memory for one of 2,000 idle sessions of a TCP port that ends TLS', None,
          stream('ping', 2000, tls=1), 'TCPS', variant='idle', measure='idle',
-         ratio_of='bytes_per_connection', rounds=(1, 3), has_noise=False, contenders=STREAM_TLS),
+         ratio_of='bytes_per_connection', rounds=(1, 3), has_noise=False, contenders=STREAM_PEERS),
 )}

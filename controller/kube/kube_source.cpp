@@ -136,7 +136,7 @@ void KubeSource::note_refusal(const std::string& watch) {
                    is_one ? "Secret" : "the Secrets of", watch,
                    is_one ? "its changes are not seen" : "they count as absent");
   // The right to get it may be there.
-  if (is_one) to_fetch_.push_back(watch);
+  if (is_one && wanted_.contains(watch)) to_fetch_.push_back(watch);
   fetch_next();
   events_.on_settled();
 }

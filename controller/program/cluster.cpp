@@ -115,7 +115,8 @@ void Cluster::expose(asio::io_context& io, const Flags& flags) {
     service_ports_.emplace(
         io, client_, publish_service_,
         [this] {
-          return status::ServicePorts::View{&controller_.world(), &controller_.translator()};
+          return status::ServicePorts::View{&controller_.world(), &controller_.translator(),
+                                            controller_.has_translated()};
         },
         update);
   }

@@ -9,12 +9,16 @@
 namespace penstock::program {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstZoneRetry{500};
 constexpr std::chrono::seconds kLongestZoneRetry{30};
 constexpr std::string_view kZoneLabel = "topology.kubernetes.io/zone";
 
+/// A server that starts may refuse for a moment what it will grant.
+constexpr int kMostZoneRefusals = 6;
+
 /// One that another try may change.
-bool is_passing(const kube::Response& response) {
+bool is_passing(const kube::Response& response, int tries) {
+  const bool is_refusal = response.status == 401 || response.status == 403;
+  if (is_refusal) return tries + 1 < kMostZoneRefusals;
   return response.status == 0 || response.status == 429 || response.status >= 500;
 }
 
@@ -37,11 +41,11 @@ base::Result<std::string> zone_of(std::string_view node_json) {
 }
 
 NodeZone::NodeZone(asio::io_context& io, kube::Client& client, std::string name_space,
-                   std::string pod, kube::Random random)
+                   std::string pod, kube::Random random, std::chrono::milliseconds first_retry)
     : client_(client),
       name_space_(std::move(name_space)),
       pod_(std::move(pod)),
-      backoff_(kFirstZoneRetry, kLongestZoneRetry, std::move(random)),
+      backoff_(first_retry, kLongestZoneRetry, std::move(random)),
       timer_(io) {}
 
 void NodeZone::start(OnKnown on_known) {
@@ -53,7 +57,9 @@ void NodeZone::ask(std::string path, Take take) {
   call_ = client_.get(path, [this, path, take](const kube::Response& response) {
     const auto call = std::move(call_);  // dropped last: this runs inside of it
     if (response.is_ok()) return (this->*take)(response.body);
-    if (!is_passing(response)) return finish(base::fail(path + ": " + response.failure_text()));
+    if (!is_passing(response, backoff_.failures())) {
+      return finish(base::fail(path + ": " + response.failure_text()));
+    }
     if (backoff_.failures() == 0) {
       base::log::warn("the zone of this node is not known yet: {}: {}", path,
                       response.failure_text());

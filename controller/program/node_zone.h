@@ -25,9 +25,10 @@ class NodeZone {
   using OnKnown = std::function<void(std::string zone)>;
 
   NodeZone(asio::io_context& io, kube::Client& client, std::string name_space, std::string pod,
-           kube::Random random);
+           kube::Random random,
+           std::chrono::milliseconds first_retry = std::chrono::milliseconds(500));
 
-  /// Asks until the API server answers; a refusal is an answer, too.
+  /// Asks until the API server answers; one that refuses again and again has answered, too.
   void start(OnKnown on_known);
 
  private:

@@ -77,6 +77,7 @@ void ServicePorts::update_after(std::chrono::milliseconds delay) {
 void ServicePorts::compare() {
   if (is_writing_) return;  // its answer compares again
   const auto view = view_();
+  if (!view.is_translated) return;  // an update follows
   const auto* service = view.world->find<objects::Service>(service_);
   const auto uid = service == nullptr ? std::string() : service->meta.uid;
   if (uid != uid_) {

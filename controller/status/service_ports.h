@@ -31,6 +31,7 @@ class ServicePorts {
   struct View {
     const world::World* world;
     const translate::Translator* translator;
+    bool is_translated;  // else nobody knows yet which ports are held, and none is taken out
   };
 
   /// `service` is its path; `on_change` is called when `refusals` may have changed.

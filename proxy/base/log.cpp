@@ -42,10 +42,10 @@ std::shared_ptr<spdlog::logger>& logger() {
 /// Of a line of text: in quotes where it would not be one word.
 std::string word(std::string_view value) {
   auto text = escape_controls(value);
-  if (!text.empty() && text.find_first_of(" \"") == std::string::npos) return text;
+  if (!text.empty() && text.find_first_of(" \"\\") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) {
-    if (c == '"') out += '\\';
+    if (c == '"' || c == '\\') out += '\\';
     out += c;
   }
   return out += '"';

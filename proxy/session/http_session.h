@@ -40,7 +40,7 @@ class HttpSession final : private telemetry::Connection {
   void begin_waiting();
   void end_waiting();
   base::Task<Next> serve_one();
-  /// Who speaks HTTP to a port of TLS is told so, as nginx does.
+  /// Who speaks HTTP to a port of TLS is told so, as nginx does, where OpenSSL knows the method.
   base::Task<void> refuse_clear_text();
   void begin_serving(const routing::RoutingTable& table);
   void end_serving(bool is_parsed);

@@ -135,7 +135,7 @@ class ReferenceGrants(TestCase):
         self.assertEqual(stands['backends'], '0/0', 'nobody is told how many there are')
         self.assertFalse(self.echoes(2601))
         self.assertEqual(status(self.status_port, '/readyz')[0], 200)
-        self.assertEqual(re.findall(r'.* (?:warn|error) .*referencegrants.*', self.controller.text()), [])
+        self.assertEqual(re.findall(r'(?i).* (?:warning|error) .*referencegrants.*', self.controller.text()), [])
 
         # Installed later, in the older version.
         self.serve_grants('v1beta1')

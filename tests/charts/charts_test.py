@@ -196,7 +196,10 @@ class Rights(unittest.TestCase):
     def test_secrets_of_one_namespace_and_those_that_are_named_with_a_scope(self):
         self.assertEqual(self.secrets(objects_of('scoped')),
                          {('Role', 'team-a', 'get,list,watch'),
-                          ('Role', 'certificates', 'get,list,watch')})
+                          ('Role', 'certificates', 'get'), ('Role', 'certificates', 'get,list,watch')})
+        named = [each['rules'][0].get('resourceNames') for each in of_kind(objects_of('scoped'), 'Role')
+                 if each['metadata']['name'] == 'penstock-default-certificate']
+        self.assertEqual(named, [['wildcard']], 'one Secret alone is watched')
 
     def test_secrets_of_the_namespaces_that_are_named_and_the_default_certificate_alone(self):
         """And that of the webhook, by name."""

@@ -45,7 +45,8 @@ class ZoneAtStart : public testing::Test {
     kube::ClusterAccess access;
     access.server = server_.url();
     kube::Client client(io_, access);
-    NodeZone zone(io_, client, "edge", "one", [] { return 0.0; });
+    NodeZone zone(io_, client, "edge", "one", [] { return 0.0; },
+                  std::chrono::milliseconds(10));
     std::optional<std::string> found;
     zone.start([&](std::string name) {
       found = std::move(name);
@@ -71,7 +72,7 @@ TEST_F(ZoneAtStart, IsThatOfTheNodeOfOurPod) {
 
 TEST_F(ZoneAtStart, IsAskedForAgainWhileTheServerIsNotWell) {
   answers_[kPodPath].insert(answers_[kPodPath].begin(), {503, "{}"});
-  answers_[kNodePath].insert(answers_[kNodePath].begin(), {429, "{}"});
+  answers_[kNodePath].insert(answers_[kNodePath].begin(), {403, "{}"});
   EXPECT_EQ(find(), "east");
   EXPECT_THAT(asked_, ElementsAre(kPodPath, kPodPath, kNodePath, kNodePath));
 }
@@ -79,6 +80,7 @@ TEST_F(ZoneAtStart, IsAskedForAgainWhileTheServerIsNotWell) {
 TEST_F(ZoneAtStart, IsNoneWhereItMustNotBeReadOrIsNotThere) {
   answers_[kNodePath] = {{403, R"({"message":"must not"})"}};
   EXPECT_EQ(find(), "");
+  EXPECT_EQ(asked_.size(), 7U) << "the pod, and six times the node";
   answers_[kNodePath] = {{200, R"({"metadata":{}})"}};
   EXPECT_EQ(find(), "");
   answers_[kPodPath] = {{404, "{}"}};

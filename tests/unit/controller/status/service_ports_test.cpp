@@ -216,12 +216,13 @@ class Writer : public testing::Test {
   translate::Translator translator_;
   std::map<std::string, int> refused_;  // status by name of a port
   bool is_watched_ = true;              // what is applied comes back as a change
+  bool is_translated_ = true;
   std::vector<std::string> applied_;
   int changes_ = 0;
   kube::ScriptedServer server_;
   kube::Client client_;
   ServicePorts ports_{io_, client_, "a/edge",
-                      [this] { return ServicePorts::View{&world_, &translator_}; },
+                      [this] { return ServicePorts::View{&world_, &translator_, is_translated_}; },
                       [this] { ++changes_; }};
 };
 
@@ -253,6 +254,16 @@ TEST_F(Writer, FollowsTheStreams) {
 TEST_F(Writer, TakesOutWhatAnEarlierLeaderLeft) {
   put_service(R"(,{"name":"tcp-5432","port":5432,"targetPort":5432})");
   ports_.set_leading(true);
+  EXPECT_THAT(run(), ElementsAre(""));
+}
+
+TEST_F(Writer, TakesNothingOutBeforeTheFirstTranslation) {
+  put_service(R"(,{"name":"tcp-5432","port":5432,"targetPort":5432})");
+  is_translated_ = false;
+  ports_.set_leading(true);
+  EXPECT_THAT(run(), IsEmpty()) << "who holds the port is not known yet";
+  is_translated_ = true;
+  hold({});
   EXPECT_THAT(run(), ElementsAre(""));
 }
 

@@ -23,6 +23,8 @@ TEST(LogLine, PutsWhatIsNoWordIntoQuotes) {
   EXPECT_THAT(line_of(Format::kText, "two words"), testing::HasSubstr(R"( why="two words" )"));
   EXPECT_THAT(line_of(Format::kText, R"({"error":"x"})"),
               testing::HasSubstr(R"( why="{\"error\":\"x\"}" )"));
+  EXPECT_THAT(line_of(Format::kText, R"(a\" b=c)"), testing::HasSubstr(R"( why="a\\\" b=c" )"));
+  EXPECT_THAT(line_of(Format::kText, R"(a b\)"), testing::HasSubstr(R"( why="a b\\" )"));
   EXPECT_THAT(line_of(Format::kText, "a\nb"), testing::Not(testing::HasSubstr("a\nb")));
 }
 

@@ -33,7 +33,8 @@ exec unshare --user --mount --propagation slave bash -c '
   until grep -q . /proc/self/gid_map; do sleep 0.01; done
   exec bash -ec '\''
     mount -t binfmt_misc none /proc/sys/fs/binfmt_misc 2>/dev/null ||
-      { echo "emulated: this kernel has one binfmt_misc for all; register qemu-aarch64 there" >&2; exit 1; }
+      { echo "emulated: before Linux 6.7 there is one binfmt_misc for all; binfmt-support registers qemu there" >&2
+        exit 1; }
     printf %s "$QEMU_BINFMT" >/proc/sys/fs/binfmt_misc/register
     unset QEMU_BINFMT
     exec "$@"'\'' emulated "$@"' emulated "$@"

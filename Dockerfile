@@ -3,6 +3,9 @@
 #   docker build -t penstock .                      builds the programs, too
 #   docker build --target packaged -t penstock .    takes them from build/release/bin
 #
+# With `--platform linux/arm64` (or amd64) for the other machine; `packaged` takes its programs with
+# `--build-arg PROGRAMS=build/arm64/bin` then.
+#
 # BASE is Debian 12; another registry's copy may stand in its place.
 ARG BASE=debian:bookworm-slim
 
@@ -40,8 +43,8 @@ ENTRYPOINT []
 CMD ["penstock", "--help"]
 
 FROM runtime AS packaged
-COPY build/release/bin/penstock build/release/bin/penstock-controller \
-     build/release/bin/penstock-proxy /usr/bin/
+ARG PROGRAMS=build/release/bin
+COPY ${PROGRAMS}/penstock ${PROGRAMS}/penstock-controller ${PROGRAMS}/penstock-proxy /usr/bin/
 
 FROM ${BASE} AS build
 WORKDIR /src

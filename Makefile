@@ -6,7 +6,7 @@ export CTEST_PARALLEL_LEVEL ?= $(JOBS)
 
 .PHONY: help
 help: ## Print this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 20
 
 .PHONY: deps
 deps: ## Install what building and running needs (Debian 12, root)
@@ -34,6 +34,16 @@ check: build ## The quick tests: unit tests and the rules of the tree
 .PHONY: test
 test: test-deps ## Everything: sanitizers first, then all tests of the optimised build
 	@tests/support/run-all.sh
+
+.PHONY: build-arm64
+build-arm64: ## Cross-compile everything for arm64 into build/arm64 (installs the compiler)
+	tests/support/arm64-sysroot.sh
+	cmake --preset arm64
+	cmake --build --preset arm64
+
+.PHONY: test-arm64
+test-arm64: build-arm64 ## The unit tests of that build in qemu
+	tests/support/emulated.sh ctest --preset arm64 -L unit --repeat until-pass:2
 
 .PHONY: bench
 bench: build ## CPU time beside nginx, HAProxy and Envoy; then bench-scale (BENCH=full, UNITS=..)
@@ -74,13 +84,24 @@ image: ## Build the image from the release build, without an engine, into build/
 image-from-source: ## The same, compiled inside the image as `docker build` does (minutes)
 	tests/support/build-image.sh build/image/penstock-from-source.tar localhost/penstock:source final
 
+.PHONY: image-arm64
+image-arm64: ## The image for arm64 with cross-compiled programs; serves a request in qemu
+	tests/support/arm64-sysroot.sh
+	cmake --preset arm64
+	cmake --build --preset arm64 --target penstock penstock-controller penstock-proxy
+	tests/support/build-image.sh build/image/penstock-arm64.tar localhost/penstock:arm64 packaged arm64
+	ARCHITECTURE=arm64 python3 tests/image/image_test.py
+	python3 tests/image/arm64_test.py
+
 .PHONY: image-list
-image-list: ## Size and content of that image
-	@python3 tests/support/image_contents.py list build/image/penstock.tar
+image-list: IMAGE = build/image/penstock.tar
+image-list: ## Size and content of the image, or of IMAGE=build/image/penstock-arm64.tar
+	@python3 tests/support/image_contents.py list $(IMAGE)
 
 .PHONY: sbom
-sbom: ## Its bill of materials as SPDX JSON, into build/image/penstock.spdx.json
-	python3 tests/support/image_contents.py sbom build/image/penstock.tar >build/image/penstock.spdx.json
+sbom: IMAGE = build/image/penstock.tar
+sbom: ## Its bill of materials as SPDX JSON, beside the archive
+	python3 tests/support/image_contents.py sbom $(IMAGE) >$(IMAGE:.tar=.spdx.json)
 
 .PHONY: fmt
 fmt: ## Format every C++ file

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""The image of `make image`: what is in it, its list and its SBOM."""
+"""The image of `make image`: what is in it, its list and its SBOM. With ARCHITECTURE=arm64 that of
+`make image-arm64`."""
+import collections
 import hashlib
 import json
 import pathlib
@@ -11,12 +13,13 @@ import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / 'support'))
-from image import build_image  # noqa: E402
+from image import ARCHITECTURE, BIN, build_image  # noqa: E402
 from image_contents import PROGRAMS, Image, listing, sbom  # noqa: E402
 from known_packages import of_dpkg, of_sbom  # noqa: E402
 
 ROOT = HERE.parents[1]
 MOST_MEGABYTES = 100  # without our programs
+MACHINES = {'amd64': 62, 'arm64': 183}  # by their numbers in ELF files
 
 
 def needed(content):
@@ -39,6 +42,21 @@ class Contents(unittest.TestCase):
         self.assertIn('penstock:x:101:82:', self.image.read('etc/passwd').decode())
         self.assertIn('penstock:x:82:', self.image.read('etc/group').decode())
 
+    def test_it_says_what_machine_it_is_for_and_is_for_no_other(self):
+        self.assertEqual((self.image.config['os'], self.image.config['architecture']),
+                         ('linux', ARCHITECTURE))
+        self.assertEqual({fields['Architecture'] for fields in self.image.packages()},
+                         {'all', ARCHITECTURE})
+        machines = collections.Counter()
+        for number in range(len(self.image.manifest['Layers'])):
+            with self.image.layer(number) as layer:
+                for member in layer:
+                    head = layer.extractfile(member).read(20) if member.isreg() else b''
+                    if head.startswith(b'\x7fELF'):
+                        machines[int.from_bytes(head[18:20], 'little')] += 1
+        self.assertEqual(set(machines), {MACHINES[ARCHITECTURE]})
+        self.assertGreater(sum(machines.values()), 100)
+
     def test_no_file_gives_rights_to_who_runs_it(self):
         self.assertEqual([path for path, file in self.image.files.items()
                           if file.kind == 'file' and file.mode & 0o6000], [])
@@ -49,7 +67,7 @@ class Contents(unittest.TestCase):
 
     def test_the_programs_are_those_of_the_release_build(self):
         for path in PROGRAMS:
-            built = (ROOT / 'build/release/bin' / path.rsplit('/', 1)[1]).read_bytes()
+            built = (BIN / path.rsplit('/', 1)[1]).read_bytes()
             self.assertEqual(hashlib.sha256(self.image.read(path)).digest(),
                              hashlib.sha256(built).digest())
             self.assertEqual(self.image.files[path].mode & 0o777, 0o755)
@@ -109,7 +127,8 @@ class Stages(unittest.TestCase):
         for name in ('packaged', 'final'):
             base, body = stages[name]
             self.assertEqual(base, 'runtime')
-            instructions = [line for line in body.splitlines() if line and not line.startswith('#')]
+            instructions = [line for line in body.splitlines()
+                            if line and not line.startswith(('#', 'ARG '))]
             self.assertEqual(len(instructions), 1, 'one COPY and nothing else')
             words = [word for word in instructions[0].split() if not word.startswith('--')]
             self.assertEqual(words[0], 'COPY')
@@ -173,7 +192,7 @@ class Documents(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    if not (ROOT / 'build/release/bin/penstock-proxy').exists():
-        print('skipped: no build/release/bin; `make image` builds it')
+    if not (BIN / 'penstock-proxy').exists():
+        print(f'skipped: no {BIN}; `make image` or `make image-arm64` builds it')
         sys.exit(77)
     unittest.main(warnings='ignore')

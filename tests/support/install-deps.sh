@@ -1,15 +1,22 @@
 #!/bin/bash
-# Installs the Debian packages that building and testing need. Does nothing when all are there.
+# Installs the Debian packages that building and testing need. Does nothing when all are there. With
+# `--libraries` it only prints those that are compiled against, for a build for another machine.
 set -euo pipefail
-packages=(
-  g++ cmake ninja-build ccache mold pkg-config git python3
+tools=(
+  g++ cmake ninja-build ccache mold pkg-config git python3 curl openssl netcat-openbsd valgrind
+)
+libraries=(
   libcpprest-dev libyaml-cpp-dev libboost-dev libboost-system-dev libboost-thread-dev
   libboost-chrono-dev libboost-random-dev libboost-regex-dev libboost-filesystem-dev
   prometheus-cpp-dev libcivetweb-dev libgtest-dev libgmock-dev libssl-dev libc-ares-dev libre2-dev libnghttp2-dev
-  libsimdjson-dev libfmt-dev libspdlog-dev libcli11-dev curl openssl netcat-openbsd valgrind
+  libsimdjson-dev libfmt-dev libspdlog-dev libcli11-dev
 )
+if [ "${1:-}" = --libraries ]; then
+  echo "${libraries[@]}"
+  exit 0
+fi
 missing=()
-for package in "${packages[@]}"; do
+for package in "${tools[@]}" "${libraries[@]}"; do
   [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] ||
     missing+=("$package")
 done

@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <ctime>
 
+#include "controller/translate/certificate_facts.h"
 #include "proxy/base/log.h"
 
 namespace penstock::program {
@@ -19,6 +21,17 @@ constexpr std::size_t kMostOnTheWay = 4096;
 constexpr std::size_t kMostLogged = 100;  // new diagnostics of one batch
 
 base::SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+/// The translator has no clock; a certificate that expires later is told by its metric.
+void warn_of_expired(const translate::PartChanges& changes) {
+  const auto now = static_cast<std::int64_t>(std::time(nullptr));
+  for (const auto& [key, part] : changes) {
+    if (key.kind != snapshot::PartKind::kCertificate || part == nullptr) continue;
+    const auto& certificate = std::get<snapshot::Certificate>(*part);
+    const auto why = translate::why_expired(certificate.chain_pem, now);
+    if (!why.empty()) base::log::warn("Secret {}: {}", key.name, why);
+  }
+}
 
 }  // namespace
 
@@ -113,6 +126,7 @@ void Controller::flush() {
     auto changes = translator_.translate(world_, touched);
     metrics_.add_translation(now() - began, changes.size());
     metrics_.take_changes(changes);
+    warn_of_expired(changes);
     has_translated_ = true;
     for (auto& [key, part] : changes) pending_.insert_or_assign(key, std::move(part));
     metrics_.set_objects(world_);
@@ -166,6 +180,10 @@ void Controller::take_adopted(const snapshot::Adopted& adopted) {
   port_problems_ = adopted.problems;
   if (on_live) on_live();
   is_ready_.set(true);
+  // In a cluster a version is nothing that a person waits for.
+  if (translator_.options().is_without_api_server) {
+    base::log::info("version {} is live", adopted.version);
+  }
   const auto live = now();
   while (!on_the_way_.empty() && on_the_way_.front().first <= adopted.version) {
     metrics_.add_change_to_live(live - on_the_way_.front().second);
@@ -206,9 +224,16 @@ void Controller::log_diagnostics() {
     current.insert(std::move(text));
   }
   if (fresh > kMostLogged) base::log::warn("and {} more", fresh - kMostLogged);
+  if (translator_.options().is_without_api_server) log_mended(current);
   logged_ = std::move(current);
   metrics_.set_diagnostics(logged_.size());
   metrics_.set_port_conflicts(conflicts);
+}
+
+void Controller::log_mended(const std::set<std::string>& current) const {
+  for (const auto& text : logged_) {
+    if (!current.contains(text)) base::log::info("no longer so: {}", text);
+  }
 }
 
 void Controller::schedule_watch_metrics() {

@@ -79,6 +79,10 @@ class Reader {
     facts_.push_back(world::fact(world::Question::kPolicies, ""));
     return world_.port_policies();
   }
+  const objects::IngressClass* default_class() {
+    facts_.push_back(world::fact(world::Question::kClasses, ""));
+    return world_.default_class();
+  }
   const std::vector<base::Address>* addresses_of(const std::string& name) {
     names_.insert(name);
     facts_.push_back(world::fact(world::Question::kAddresses, name));

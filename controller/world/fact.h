@@ -21,6 +21,7 @@ enum class Question : char {
   kUdpPort = 'u',    // the UDPServices that do
   kNamespace = 'n',  // the TCPServices and UDPServices of a namespace
   kPolicies = 'p',   // all StreamPortPolicies
+  kClasses = 'c',    // all IngressClasses
   kAddresses = 'a',  // what a DNS name resolves to
 };
 

@@ -75,6 +75,8 @@ class World {
   std::vector<const objects::TcpService*> tcp_services_in(const std::string& name_space) const;
   std::vector<const objects::UdpService*> udp_services_in(const std::string& name_space) const;
   PortPolicies port_policies() const;
+  /// What an API server gives to an Ingress without a class; null where no class is the default.
+  const objects::IngressClass* default_class() const;
   /// Null while the name has never been resolved.
   const std::vector<base::Address>* addresses_of(std::string_view name) const;
   const std::vector<SrvTarget>* targets_of(std::string_view question) const;
@@ -98,6 +100,7 @@ class World {
   void index(const objects::TcpService& service, bool adds, Touched& touched);
   void index(const objects::UdpService& service, bool adds, Touched& touched);
   void index(const objects::StreamPortPolicy& policy, bool adds, Touched& touched);
+  void index(const objects::IngressClass& one, bool adds, Touched& touched);
   template <class T>
   void index(const T&, bool, Touched&) {}
 

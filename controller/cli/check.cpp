@@ -47,7 +47,10 @@ Subcommand add_check(CLI::App& app) {
   auto* command = app.add_subcommand(
       "check", "Validate manifests offline; exit code 1 where something would not be served");
   auto flags = std::make_shared<CheckFlags>();
-  command->add_option("paths", flags->paths, "Files and directories of manifests; - is standard input")->required();
+  command
+      ->add_option("paths", flags->paths,
+                   "Files and directories of manifests; - is standard input")
+      ->required();
   command->add_flag("--objects", flags->only_objects,
                     "Only what an API server would refuse: objects that cannot be read");
   command->add_flag("--ignore-missing-secrets", flags->has_no_secrets,

@@ -42,8 +42,8 @@ struct Manifests {
 
 /// `file` is the name for messages. A List is taken apart; an object without a namespace is in
 /// "default"; a Secret's stringData counts as data; a Namespace has the label with its name. As
-/// with kubectl, no other defaults are filled in. What an API server would refuse in an Ingress is a
-/// problem, and so is a kind that is ours but for its spelling or version.
+/// with kubectl, no other defaults are filled in. What an API server would refuse in an Ingress is
+/// a problem, and so is a kind that is ours but for its spelling or version.
 Manifests parse_manifests(const std::string& file, const std::string& text);
 /// A Namespace that an object is in and no file has: in a cluster there would be one.
 std::shared_ptr<const Document> implied_namespace(const std::string& name);

@@ -30,14 +30,17 @@ int check(const CheckFlags& flags) {
                         : flags.has_no_secrets ? offline.findings_without_secrets()
                                                : offline.findings();
   for (const auto& finding : findings) print(finding);
+  const auto notes = flags.only_objects ? std::vector<Finding>() : offline.notes();
+  for (const auto& finding : notes) print(finding, "note: ");
   if (!flags.only_objects) {
-    for (const auto& finding : offline.notes()) print(finding, "note: ");
     for (const auto& text : offline.missing()) std::cerr << "note: " << text << "\n";
   }
   std::cerr << offline.object_count() << " objects read";
   if (offline.ignored() > 0)
     std::cerr << ", " << offline.ignored() << " of other kinds passed over";
-  std::cerr << ", " << findings.size() << (findings.size() == 1 ? " problem\n" : " problems\n");
+  std::cerr << ", " << findings.size() << (findings.size() == 1 ? " problem" : " problems");
+  if (!notes.empty()) std::cerr << ", " << notes.size() << (notes.size() == 1 ? " note" : " notes");
+  std::cerr << "\n";
   return findings.empty() ? 0 : 1;
 }
 

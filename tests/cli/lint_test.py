@@ -35,6 +35,17 @@ spec:
 '''
 
 
+def stream(name, port):
+    return f'''\
+apiVersion: penstock.dev/v1alpha1
+kind: TCPService
+metadata: {{name: {name}}}
+spec:
+  listeners: [{{name: main, port: {port}}}]
+  rules: [{{backends: [{{host: {{name: 127.0.0.1, port: 9}}}}]}}]
+'''
+
+
 def ingress(name='shop', class_field='ingressClassName: nginx', size='8m'):
     return INGRESS.replace('NAME', name).replace('CLASS', class_field).replace('SIZE', size)
 
@@ -67,7 +78,7 @@ class Classes(Files):
         done = self.check(SERVICE + ingress(class_field='', size='much'), code=0)
         self.assertRegex(done.stdout, r'^x\.yaml:\d+: note: Ingress default/shop: spec: not served: expected '
                                       r'ingressClassName, for no IngressClass is the default.*\n$')
-        self.assertIn('0 problems', done.stderr)
+        self.assertIn('0 problems, 1 note\n', done.stderr)
 
     def test_no_class_where_the_flag_takes_it(self):
         text = SERVICE + ingress(class_field='', size='much')
@@ -222,12 +233,16 @@ class Run(Files):
 
     def test_what_comes_later_gives_way(self):
         (self.folder / 'manifests').mkdir()
+        port = free_port()
         self.write(SERVICE + ingress('demo'), 'manifests/a.yaml')
+        self.write(stream('demo', port), 'manifests/b.yaml')
         self.start()
         self.wait_for('version .* is live')
         self.assertEqual(self.owner(), 'default/demo')
         self.write(ingress('zzz'), 'manifests/zzz.yaml')
         self.wait_for('prefix / of host shop.test is already taken by the older Ingress default/demo')
+        self.write(stream('zzz', port), 'manifests/zz.yaml')
+        self.wait_for(f'TCPService default/zzz: .*port {port} is already taken by the TCPService default/demo')
         self.assertEqual(self.owner(), 'default/demo')
         # Also when the older one is edited.
         self.write(SERVICE + ingress('demo', size='9m'), 'manifests/a.yaml')

@@ -155,6 +155,20 @@ data:
         self.assertRegex(self.check_line(text), r'^x\.yaml:25: Secret default/cert: tls\.crt: the certificate '
                                                 r'expired on \d{4}-\d\d-\d\d$')
 
+    def test_the_steps_before_a_migration(self):
+        """docs/migrating-from-ingress-nginx.md: what is exported is whole but for Secrets."""
+        items = [SERVICE.removesuffix('---\n'),
+                 'apiVersion: networking.k8s.io/v1\nkind: IngressClass\nmetadata: {name: nginx}\n'
+                 'spec: {controller: k8s.io/ingress-nginx}\n',
+                 ingress() + '  tls: [{hosts: [shop.test], secretName: cert}]\n',
+                 ingress('other', 'ingressClassName: traefik')]
+        text = 'apiVersion: v1\nkind: List\nitems:\n' + ''.join(
+            '- ' + item.replace('\n', '\n  ').rstrip() + '\n' for item in items)
+        settings = self.write('apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, namespace: n}\ndata: '
+                              '{allow-snippet-annotations: "true", annotations-risk-level: Critical}\n', 's.yaml')
+        done = self.check(text, settings.name, '--configmap', 'n/c', '--ignore-missing-secrets', code=0)
+        self.assertRegex(done.stdout, r"^x\.yaml:\d+: note: Ingress default/other: .*'traefik'\n$")
+
     def test_secrets_that_were_left_out(self):
         text = SERVICE + ingress() + '  tls: [{hosts: [shop.test], secretName: cert}]\n'
         self.assertIn("expected a Secret, 'default/cert' does not exist", self.check_line(text))

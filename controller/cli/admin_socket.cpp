@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <iostream>
 #include <optional>
 
 #include "controller/objects/json.h"
+#include "proxy/base/text.h"
 
 namespace penstock::cli {
 
@@ -24,6 +26,22 @@ base::Result<std::string> AdminSocket::ask(const std::string& method, const std:
   // Nobody there: it may be another one's, such as that of `penstock run --socket`.
   const auto* hint = reply->status >= 500 ? "; --socket names the admin socket of another" : "";
   return base::fail(fmt::format("{}: {}{}", path_, why ? *why : reply->body, hint));
+}
+
+void AdminSocket::tell_of_unopened(const std::string& port) {
+  const auto number = port.substr(port.find_last_of("/:") + 1);
+  const auto answer = ask("GET", "/v1/streams", {{"q", number}});
+  if (number.empty() || !answer) return;  // the question itself will say what is wrong
+  const auto is_open = objects::read_json<bool>(*answer, [&](const objects::Json& json) {
+    bool out = !json.text("next").empty();  // not all of them were looked at
+    json.for_each("items", [&](const objects::Json& each) {
+      const auto protocol = base::to_lower(each.text("protocol"));
+      out |= port.starts_with(protocol + "/") &&
+             std::to_string(each.integer("port", 0, objects::kMaxPort, 0)) == number;
+    });
+    return out;
+  });
+  if (is_open && !*is_open) std::cerr << "note: nobody has opened the port " << port << "\n";
 }
 
 }  // namespace penstock::cli

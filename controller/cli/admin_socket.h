@@ -20,6 +20,8 @@ class AdminSocket {
   /// The JSON of an answer with status 200, within ten seconds; else why there is none.
   base::Result<std::string> ask(const std::string& method, const std::string& resource,
                                 Parameters parameters);
+  /// Writes a note to standard error where no stream has the port ("tcp/5432"): it waits for one.
+  void tell_of_unopened(const std::string& port);
 
  private:
   std::string path_;

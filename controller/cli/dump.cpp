@@ -20,7 +20,10 @@ struct DumpFlags {
 int dump(const DumpFlags& flags) {
   base::harden_process();
   if (!flags.manifests.empty()) {
-    std::cout << snapshot::to_yaml(Offline(flags.manifests, flags.program.translate).snapshot());
+    const Offline offline(flags.manifests, flags.program.translate);
+    for (const auto& why : offline.unusable()) std::cerr << "penstock dump: " << why << "\n";
+    if (!offline.unusable().empty()) return 2;
+    std::cout << snapshot::to_yaml(offline.snapshot());
     return 0;
   }
   const auto snapshot = read_snapshot(flags.program.socket);

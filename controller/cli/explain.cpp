@@ -42,6 +42,8 @@ std::optional<Url> parse_url(std::string_view text) {
     text.remove_prefix(8);
   } else if (text.starts_with("http://")) {
     text.remove_prefix(7);
+  } else if (text.substr(0, text.find_first_of("/?")).ends_with(':')) {
+    return std::nullopt;  // of another scheme
   }
   const auto slash = text.find_first_of("/?");
   url.authority = text.substr(0, slash);
@@ -128,7 +130,7 @@ class Explanation {
     }
     const auto& name = host->host->name;
     const char* kind = "exact";
-    if (name == "_") kind = "the catch-all: no Ingress names the host";
+    if (name == "_") kind = "the catch-all: no Ingress that is served names the host";
     if (name.starts_with("*.")) kind = "wildcard";
     std::cout << fmt::format("request   {} {}{} from {}\n", flags_.method, exchange_.host,
                              exchange_.path, exchange_.client_address.to_string());
@@ -222,8 +224,16 @@ int explain(const ExplainFlags& flags) {
     return Explanation(flags, *snapshot).run();
   }
   const Offline offline(flags.manifests, flags.program.translate);
+  for (const auto& why : offline.unusable()) std::cerr << "penstock explain: " << why << "\n";
+  if (!offline.unusable().empty()) return 2;
   const auto snapshot = offline.snapshot();
   const auto result = Explanation(flags, snapshot).run();
+  if (const auto url = parse_url(flags.url)) {
+    const auto host = base::to_lower(http::host_of(url->authority));
+    for (const auto& loser : offline.not_served(host)) {
+      std::cout << "not       " << loser.where << ": " << loser.text << "\n";
+    }
+  }
   for (const auto& finding : offline.findings()) {
     std::cout << "note      " << finding.where << ": " << finding.text << "\n";
   }

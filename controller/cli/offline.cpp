@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ctime>
+#include <iterator>
 #include <map>
+#include <set>
 #include <tuple>
 
+#include "controller/cli/lint.h"
 #include "controller/directory/directory.h"
+#include "controller/translate/host_tls.h"
 #include "proxy/base/text.h"
 
 namespace penstock::cli {
@@ -42,13 +47,17 @@ std::vector<translate::Diagnostic> of_ranges(std::vector<translate::Diagnostic> 
 
 Offline::Offline(const std::vector<std::string>& paths, translate::Options options)
     : translator_([&] {
-        options.takes_without_class = true;
         options.allows_local_endpoints = true;
+        options.is_without_api_server = true;
         return options;
       }()) {
   world::Touched touched;
+  // What has no age is as young as can be, as in a directory that is served.
   for (const auto& file : directory::read_paths(paths)) {
     problems_.insert(problems_.end(), file.problems.begin(), file.problems.end());
+    if (file.is_broken) {
+      for (const auto& each : file.problems) unusable_.push_back(directory::to_string(each));
+    }
     ignored_ += file.ignored;
     for (const auto& document : file.documents) {
       const auto [place, is_first] = documents_.emplace(document->key, document);
@@ -59,76 +68,104 @@ Offline::Offline(const std::vector<std::string>& paths, translate::Options optio
                          place->second->where(""))});
         continue;
       }
-      world_.apply({document->key, false, document->json, document->where("")}, touched);
+      world_.apply({document->key, false, document->json, document->where(""), read_at_}, touched);
     }
   }
-  add_missing_class(translator_.options(), touched);
+  add_implied_namespaces(touched);
   translator_.translate(world_, touched);
 }
 
-void Offline::add_missing_class(const translate::Options& options, world::Touched& touched) {
-  if (world_.find<objects::IngressClass>(options.ingress_class) != nullptr) return;
-  const objects::ObjectKey key{objects::Kind::kIngressClass, "", options.ingress_class};
-  world_.apply({key, false,
-                fmt::format(R"({{"metadata":{{"name":"{}"}},"spec":{{"controller":"{}"}}}})",
-                            options.ingress_class, options.controller_class),
-                ""},
-               touched);
+void Offline::add_implied_namespaces(world::Touched& touched) {
+  std::set<std::string> names;
+  for (const auto& [key, document] : documents_) {
+    if (!key.name_space.empty()) names.insert(key.name_space);
+  }
+  for (const auto& name : names) {
+    if (documents_.contains({objects::Kind::kNamespace, "", name})) continue;
+    const auto implied = directory::implied_namespace(name);
+    world_.apply({implied->key, false, implied->json, "", read_at_}, touched);
+  }
 }
 
-std::string Offline::where(const objects::ObjectKey& key, std::string_view pointer) const {
-  const auto found = documents_.find(key);
-  return found == documents_.end() ? "" : found->second->where(pointer);
+std::vector<translate::Diagnostic> Offline::diagnostics(bool are_notes) const {
+  auto out = translator_.diagnostics(world_);
+  std::erase_if(out, [&](const translate::Diagnostic& each) {
+    return (each.reason == translate::Reason::kNotOurs) != are_notes;
+  });
+  if (!are_notes) std::ranges::move(lint(translator_, read_at_), std::back_inserter(out));
+  return out;
 }
 
-std::vector<Finding> Offline::findings() const { return in_order(translator_.diagnostics(world_)); }
+std::vector<Finding> Offline::findings() const { return in_order(diagnostics(false), true); }
+
+std::vector<Finding> Offline::findings_without_secrets() const {
+  auto all = diagnostics(false);
+  std::erase_if(all, [](const translate::Diagnostic& each) {
+    return each.message.contains("expected a Secret, '") &&
+           each.message.contains("' does not exist");
+  });
+  return in_order(all, true);
+}
+
+std::vector<Finding> Offline::notes() const { return in_order(diagnostics(true), false); }
+
+std::vector<Finding> Offline::not_served(const std::string& host) const {
+  auto out = diagnostics(true);
+  std::set<objects::ObjectKey> wanted;
+  for (const auto& name : {host, translate::wildcard_of(host)}) {
+    for (const auto* each : world_.ingresses_of(name)) {
+      wanted.insert({objects::Kind::kIngress, each->meta.name_space, each->meta.name});
+    }
+  }
+  std::erase_if(out, [&](const auto& each) { return !wanted.contains(each.object); });
+  return in_order(out, false);
+}
+
+std::vector<std::string> Offline::missing() const {
+  const auto& options = translator_.options();
+  std::vector<std::string> out;
+  const auto look = [&](objects::Kind kind, const char* flag, const std::string& path) {
+    const auto slash = path.find('/');
+    if (slash == std::string::npos) return;
+    const objects::ObjectKey key{kind, path.substr(0, slash), path.substr(slash + 1)};
+    if (documents_.contains(key)) return;
+    out.push_back(fmt::format("{}: {} is in none of these files", flag, objects::to_string(key)));
+  };
+  look(objects::Kind::kConfigMap, "--configmap", options.config_map);
+  look(objects::Kind::kConfigMap, "--tcp-services-configmap", options.tcp_services);
+  look(objects::Kind::kConfigMap, "--udp-services-configmap", options.udp_services);
+  look(objects::Kind::kService, "--default-backend-service", options.default_backend);
+  look(objects::Kind::kSecret, "--default-ssl-certificate", options.default_certificate);
+  return out;
+}
 
 std::vector<Finding> Offline::unreadable() const {
   std::vector<translate::Diagnostic> diagnostics;
   for (const auto& [key, error] : world_.unreadable()) {
     diagnostics.push_back({key, error.pointer, error.message});
   }
-  return in_order(diagnostics);
+  return in_order(diagnostics, true);
 }
 
-std::vector<Finding> Offline::in_order(
-    const std::vector<translate::Diagnostic>& diagnostics) const {
-  std::vector<std::tuple<std::string, int, Finding>> sorted;
-  for (const auto& problem : problems_) {
-    sorted.emplace_back(problem.file, problem.line,
-                        Finding{fmt::format("{}:{}", problem.file, problem.line), problem.message});
+std::vector<Finding> Offline::in_order(const std::vector<translate::Diagnostic>& diagnostics,
+                                       bool has_problems_of_files) const {
+  std::vector<Place> sorted;
+  if (has_problems_of_files) {
+    for (const auto& each : problems_) sorted.emplace_back(each.file, each.line, each.message);
   }
   for (const auto& diagnostic : of_ranges(diagnostics)) {
     if (diagnostic.reason == translate::Reason::kPortPending) continue;  // a replica gives it one
     const auto found = documents_.find(diagnostic.object);
-    const auto file = found == documents_.end() ? std::string() : found->second->file;
-    const auto line =
-        found == documents_.end() ? 0 : found->second->lines.line_of(diagnostic.field);
-    sorted.emplace_back(
-        file, line,
-        Finding{where(diagnostic.object, diagnostic.field), translate::to_string(diagnostic)});
+    const auto* document = found == documents_.end() ? nullptr : found->second.get();
+    const auto line = document == nullptr ? 0 : document->lines.line_of(diagnostic.field);
+    sorted.emplace_back(document == nullptr ? "" : document->file,
+                        line == 0 && document != nullptr ? document->line : line,
+                        translate::to_string(diagnostic));
   }
-  std::ranges::sort(sorted, [](const auto& a, const auto& b) {
-    return std::tie(std::get<0>(a), std::get<1>(a), std::get<2>(a).text) <
-           std::tie(std::get<0>(b), std::get<1>(b), std::get<2>(b).text);
-  });
+  std::ranges::sort(sorted);
   std::vector<Finding> out;
-  for (auto& each : sorted) out.push_back(std::move(std::get<2>(each)));
-  return out;
-}
-
-std::vector<Finding> Offline::not_ours() const {
-  std::vector<Finding> out;
-  for (const auto& [key, document] : documents_) {
-    const auto* ingress = key.kind == objects::Kind::kIngress
-                              ? world_.find<objects::Ingress>(world::path_of(key))
-                              : nullptr;
-    if (ingress == nullptr || !ingress->class_name) continue;
-    const auto* of = world_.find<objects::IngressClass>(*ingress->class_name);
-    if (of != nullptr && of->controller == translator_.options().controller_class) continue;
-    out.push_back({document->where("/spec/ingressClassName"),
-                   fmt::format("{} is of class '{}', which is not served", objects::to_string(key),
-                               *ingress->class_name)});
+  for (auto& [file, line, text] : sorted) {
+    out.push_back({line == 0 ? file : fmt::format("{}:{}", file, line), std::move(text)});
   }
   return out;
 }

@@ -67,8 +67,14 @@ void watch_child(asio::signal_set& signals, Child& child, program::Program& prog
   });
 }
 
-/// A sentence where nothing says what to serve; else empty.
-std::string what_is_missing(const RunFlags& flags) {
+/// A sentence where nothing says what to serve, or two things do; else empty.
+std::string what_is_wrong(const RunFlags& flags) {
+  if (!flags.manifests.empty() && !flags.program.kubeconfig.empty()) {
+    return "--manifests and --kubeconfig exclude each other";
+  }
+  if (!flags.manifests.empty() && !flags.program.api_server.empty()) {
+    return "--manifests and --apiserver-host exclude each other";
+  }
   const bool is_in_pod = getenv("KUBERNETES_SERVICE_HOST") != nullptr;
   if (is_in_pod || !flags.manifests.empty() || !flags.program.kubeconfig.empty()) return {};
   return "expected --manifests DIR (a directory of manifests) or --kubeconfig FILE (a cluster): "
@@ -77,7 +83,7 @@ std::string what_is_missing(const RunFlags& flags) {
 
 int run(RunFlags flags) {
   base::harden_process();
-  if (const auto why = what_is_missing(flags); !why.empty()) {
+  if (const auto why = what_is_wrong(flags); !why.empty()) {
     std::cerr << "penstock run: " << why << "\n";
     return 2;
   }

@@ -61,6 +61,7 @@ base::Result<void> follow(const TapFlags& flags) {
   if (flags.bytes != 0) parameters["bytes"] = std::to_string(flags.bytes);
   const auto begun = socket.ask("POST", "/v1/tap", std::move(parameters));
   if (!begun) return std::unexpected(begun.error());
+  socket.tell_of_unopened(flags.port);
   const auto id = objects::read_json<std::string>(
       *begun, [](const objects::Json& json) { return json.text("id"); });
   if (!id) return std::unexpected(id.error());

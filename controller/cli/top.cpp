@@ -69,6 +69,7 @@ std::string session_tables(const objects::Json& answer) {
 int run_top(const TopFlags& flags) {
   AdminSocket socket(flags.socket);
   const bool is_screen = !flags.is_once && isatty(STDOUT_FILENO) == 1;
+  if (!flags.port.empty()) socket.tell_of_unopened(flags.port);
   for (bool is_first = true;; is_first = false) {
     const auto answer = socket.ask("GET", "/v1/sessions",
                                    {{"port", flags.port}, {"limit", std::to_string(flags.limit)}});

@@ -7,7 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
+#include <iostream>
+#include <iterator>
+#include <set>
 
 namespace penstock::directory {
 namespace {
@@ -31,6 +35,17 @@ std::string stamp_of(const std::string& path) {
   if (stat(path.c_str(), &status) != 0) return {};
   return fmt::format("{}.{}.{}.{}.{}", status.st_dev, status.st_ino, status.st_size,
                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+}
+
+void add_implied(std::map<objects::ObjectKey, std::shared_ptr<const Document>>& objects) {
+  std::set<std::string> names;
+  for (const auto& [key, document] : objects) {
+    if (!key.name_space.empty()) names.insert(key.name_space);
+  }
+  for (const auto& name : names) {
+    auto implied = implied_namespace(name);
+    objects.emplace(implied->key, implied);
+  }
 }
 
 /// Manifest files by name, and the folders that hold them.
@@ -165,16 +180,29 @@ void Directory::deliver() {
                        place->second->where(""))});
     }
   }
+  add_implied(now);
+  note_ages(now);
   for (const auto& [key, document] : delivered_) {
     if (!now.contains(key)) events_.source.on_change({key, true, {}, {}});
   }
   for (const auto& [key, document] : now) {
     const auto before = delivered_.find(key);
     if (before != delivered_.end() && before->second->json == document->json) continue;
-    events_.source.on_change({key, false, document->json, document->where("")});
+    events_.source.on_change(
+        {key, false, document->json, document->where(""), first_seen_.at(key)});
   }
   delivered_ = std::move(now);
   report(std::move(problems));
+}
+
+/// Two readings are never of one age, however fast they follow.
+void Directory::note_ages(
+    const std::map<objects::ObjectKey, std::shared_ptr<const Document>>& now) {
+  std::erase_if(first_seen_, [&](const auto& each) { return !now.contains(each.first); });
+  const auto reading = std::max<std::int64_t>(std::time(nullptr), last_reading_ + 1);
+  for (const auto& [key, document] : now) {
+    if (first_seen_.emplace(key, reading).second) last_reading_ = reading;
+  }
 }
 
 void Directory::report(std::vector<Problem> problems) {
@@ -192,6 +220,11 @@ std::vector<Manifests> read_paths(const std::vector<std::string>& paths) {
   std::vector<Manifests> out;
   for (const auto& path : paths) {
     std::error_code code;
+    if (path == "-") {
+      out.push_back(parse_manifests("standard input", {std::istreambuf_iterator<char>(std::cin),
+                                                       std::istreambuf_iterator<char>()}));
+      continue;
+    }
     if (!fs::is_directory(path, code)) {
       out.push_back(read_manifests(path, path));
       continue;

@@ -5,8 +5,9 @@
 // "..data") works.
 //
 // A file that cannot be read keeps its last good content, with a problem that says file and line.
-// Of one object in two files the first in the order of paths counts. Objects have no age unless
-// their metadata says so: see objects::is_older. Runs on the controller's thread.
+// Of one object in two files the first in the order of paths counts. An object whose metadata gives
+// no age is as old as the reading that first found it, for as long as it is there: what is added
+// takes nothing from what is served. Runs on the controller's thread.
 #include <functional>
 #include <map>
 #include <memory>
@@ -55,6 +56,7 @@ class Directory final : public objects::Source {
   void read_changed(const std::map<std::string, std::string>& paths);
   void watch_folder(const std::string& path);
   void deliver();
+  void note_ages(const std::map<objects::ObjectKey, std::shared_ptr<const Document>>& now);
   void report(std::vector<Problem> problems);
 
   std::string path_;
@@ -64,12 +66,15 @@ class Directory final : public objects::Source {
   bool is_scan_due_ = false;
   std::map<std::string, File> files_;  // by name below the directory
   std::map<objects::ObjectKey, std::shared_ptr<const Document>> delivered_;
+  std::map<objects::ObjectKey, std::int64_t> first_seen_;  // seconds since 1970
+  std::int64_t last_reading_ = 0;                          // the newest of them
   std::vector<Problem> problems_;
   std::vector<Problem> folder_problems_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
 };
 
-/// Files and directories as one set of manifests, without following them: for `penstock check`.
+/// Files, directories and "-", standard input, as one set of manifests, without following them: for
+/// `penstock check`.
 std::vector<Manifests> read_paths(const std::vector<std::string>& paths);
 
 }  // namespace penstock::directory

@@ -12,12 +12,18 @@
 #include <cstring>
 #include <sstream>
 
+#include "controller/directory/ingress_fields.h"
+#include "controller/directory/near_kind.h"
+#include "controller/translate/diagnostic.h"
 #include "proxy/base/base64.h"
+#include "proxy/base/text.h"
 
 namespace penstock::directory {
 namespace {
 
 constexpr std::size_t kMaxDocuments = 100'000;
+// The API server sets it on every Namespace.
+constexpr const char* kNameLabel = "kubernetes.io/metadata.name";
 
 std::string text_of(const YAML::Node& node) { return node.IsScalar() ? node.Scalar() : ""; }
 
@@ -84,7 +90,10 @@ class FileParser {
       take(node);
     } catch (const YAML::Exception& error) {
       out_.is_broken = true;
-      report(error.mark.line + first_line, error.msg);
+      report(error.mark.line + first_line,
+             fmt::format("expected YAML: {} (is the line, or the one above, indented like its "
+                         "neighbours?)",
+                         error.msg));
     }
   }
 
@@ -104,6 +113,7 @@ class FileParser {
     }
     const auto* info = objects::find_kind(version, kind);
     if (info == nullptr) {
+      if (auto near = near_kind(version, kind); !near.empty()) return report(line, std::move(near));
       ++out_.ignored;
       return;
     }
@@ -124,6 +134,7 @@ class FileParser {
     }
     if (!info.is_namespaced) name_space.clear();
     if (info.kind == objects::Kind::kSecret) merge_string_data(node);
+    if (info.kind == objects::Kind::kNamespace) add_name_label(metadata, name);
     auto document = std::make_shared<Document>();
     document->key = {info.kind, name_space, name};
     document->file = file_;
@@ -131,7 +142,23 @@ class FileParser {
     auto json = to_json(node, first_line_, document->lines);
     if (!json) return report(json.error().line, json.error().message);
     document->json = std::move(*json);
+    if (info.kind == objects::Kind::kIngress) report_fields(*document);
     out_.documents.push_back(std::move(document));
+  }
+
+  void report_fields(const Document& document) {
+    for (const auto& [pointer, message] : check_ingress(document.json)) {
+      const auto found = document.lines.line_of(pointer);
+      report(found > 0 ? found : document.line,
+             translate::to_string({document.key, pointer, message}));
+    }
+  }
+
+  static void add_name_label(YAML::Node& metadata, const std::string& name) {
+    if (metadata["labels"] && !metadata["labels"].IsMap()) return;
+    YAML::Node value(name);
+    value.SetTag("!");  // a text, also where it looks like a number
+    metadata["labels"][kNameLabel] = value;
   }
 
   static void merge_string_data(YAML::Node& node) {
@@ -162,6 +189,7 @@ Manifests broken(const std::string& name, std::string message) {
 }  // namespace
 
 std::string Document::where(std::string_view pointer) const {
+  if (file.empty()) return {};
   const auto found = lines.line_of(pointer);
   return fmt::format("{}:{}", file, found > 0 ? found : line);
 }
@@ -173,6 +201,15 @@ std::string to_string(const Problem& problem) {
 
 Manifests parse_manifests(const std::string& file, const std::string& text) {
   return FileParser(file).run(text);
+}
+
+std::shared_ptr<const Document> implied_namespace(const std::string& name) {
+  auto out = std::make_shared<Document>();
+  const auto text = base::escape_json(name);
+  out->key = {objects::Kind::kNamespace, "", name};
+  out->json =
+      fmt::format(R"({{"metadata":{{"name":"{0}","labels":{{"{1}":"{0}"}}}}}})", text, kNameLabel);
+  return out;
 }
 
 Manifests read_manifests(const std::string& path, const std::string& name) {

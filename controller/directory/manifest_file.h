@@ -19,7 +19,7 @@ struct Document {
   int line = 0;
   LineMap lines;
 
-  /// "web.yaml:17".
+  /// "web.yaml:17"; empty for one that is in no file.
   std::string where(std::string_view pointer) const;
 };
 
@@ -41,8 +41,12 @@ struct Manifests {
 };
 
 /// `file` is the name for messages. A List is taken apart; an object without a namespace is in
-/// "default"; a Secret's stringData counts as data. As with kubectl, no defaults are filled in.
+/// "default"; a Secret's stringData counts as data; a Namespace has the label with its name. As
+/// with kubectl, no other defaults are filled in. What an API server would refuse in an Ingress is
+/// a problem, and so is a kind that is ours but for its spelling or version.
 Manifests parse_manifests(const std::string& file, const std::string& text);
+/// A Namespace that an object is in and no file has: in a cluster there would be one.
+std::shared_ptr<const Document> implied_namespace(const std::string& name);
 /// From disk; a file that cannot be read is broken.
 Manifests read_manifests(const std::string& path, const std::string& name);
 

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace penstock::objects {
 
@@ -9,7 +10,7 @@ namespace penstock::objects {
 struct Meta {
   std::string name_space;
   std::string name;
-  std::int64_t created = 0;  // seconds since 1970; 0 where the manifest does not say
+  std::int64_t created = 0;  // seconds since 1970; 0 where neither manifest nor source say
   std::int64_t generation = 0;
   std::string uid;
   std::map<std::string, std::string> annotations;  // without kubectl's own copy of the object
@@ -23,5 +24,9 @@ inline bool is_older(const Meta& a, const Meta& b) {
   if (a.name_space != b.name_space) return a.name_space > b.name_space;
   return a.name > b.name;
 }
+
+/// What a message says after the name of the one that goes first where both are of one age.
+inline constexpr std::string_view kWhyFirst =
+    "which is as old: then the later name in the alphabet goes first";
 
 }  // namespace penstock::objects

@@ -191,30 +191,34 @@ ConfigMap parse_config_map(const Json& json) {
   return map;
 }
 
-Object parse_kind(Kind kind, const Json& json) {
+Object parse_kind(Kind kind, const Json& json, std::int64_t first_seen) {
+  const auto as_object = [&]<class T>(T value) -> Object {
+    if (value.meta.created == 0) value.meta.created = first_seen;
+    return std::make_shared<const T>(std::move(value));
+  };
   switch (kind) {
     case Kind::kIngress:
-      return std::make_shared<const Ingress>(parse_ingress(json));
+      return as_object(parse_ingress(json));
     case Kind::kIngressClass:
-      return std::make_shared<const IngressClass>(parse_ingress_class(json));
+      return as_object(parse_ingress_class(json));
     case Kind::kService:
-      return std::make_shared<const Service>(parse_service(json));
+      return as_object(parse_service(json));
     case Kind::kEndpointSlice:
-      return std::make_shared<const EndpointSlice>(parse_endpoint_slice(json));
+      return as_object(parse_endpoint_slice(json));
     case Kind::kSecret:
-      return std::make_shared<const Secret>(parse_secret(json));
+      return as_object(parse_secret(json));
     case Kind::kConfigMap:
-      return std::make_shared<const ConfigMap>(parse_config_map(json));
+      return as_object(parse_config_map(json));
     case Kind::kNamespace:
-      return std::make_shared<const Namespace>(Namespace{parse_meta(json)});
+      return as_object(Namespace{parse_meta(json)});
     case Kind::kTcpService:
-      return std::make_shared<const TcpService>(parse_tcp_service(json));
+      return as_object(parse_tcp_service(json));
     case Kind::kUdpService:
-      return std::make_shared<const UdpService>(parse_udp_service(json));
+      return as_object(parse_udp_service(json));
     case Kind::kStreamPortPolicy:
-      return std::make_shared<const StreamPortPolicy>(parse_port_policy(json));
+      return as_object(parse_port_policy(json));
     case Kind::kReferenceGrant:
-      return std::make_shared<const ReferenceGrant>(parse_reference_grant(json));
+      return as_object(parse_reference_grant(json));
     case Kind::kPod:
     case Kind::kIngressReport:
     case Kind::kReplicaReport:
@@ -222,6 +226,21 @@ Object parse_kind(Kind kind, const Json& json) {
   }
   json.fail("this kind is no object of the world");
   return Ptr<Namespace>();
+}
+
+/// Of annotations and data people know the key: it is in the message, as in all others about them.
+std::string with_key(std::string_view pointer, std::string message) {
+  for (const std::string_view root : {"/metadata/annotations/", "/data/"}) {
+    if (!pointer.starts_with(root)) continue;
+    std::string key;
+    for (auto rest = pointer.substr(root.size()); !rest.empty();) {
+      const bool is_escape = rest.starts_with("~1") || rest.starts_with("~0");
+      key += !is_escape ? rest[0] : rest[1] == '1' ? '/' : '~';
+      rest.remove_prefix(is_escape ? 2 : 1);
+    }
+    return fmt::format("{}: {}", key, message);
+  }
+  return message;
 }
 
 }  // namespace
@@ -250,7 +269,8 @@ PortRef parse_port(const Json& json, std::string_view key) {
   return {static_cast<std::uint16_t>(field.own_integer(1, kMaxPort)), {}};
 }
 
-std::expected<Object, ParseError> Parser::parse(Kind kind, std::string_view json) {
+std::expected<Object, ParseError> Parser::parse(Kind kind, std::string_view json,
+                                                std::int64_t first_seen) {
   simdjson::dom::element root;
   if (const auto code = parser_.parse(json.data(), json.size()).get(root);
       code != simdjson::SUCCESS) {
@@ -258,10 +278,11 @@ std::expected<Object, ParseError> Parser::parse(Kind kind, std::string_view json
         ParseError{"", fmt::format("expected JSON: {}", simdjson::error_message(code)), {}});
   }
   JsonFailure failure;
-  auto object = parse_kind(kind, Json(root, failure));
+  auto object = parse_kind(kind, Json(root, failure), first_seen);
   if (!failure.message.empty()) {
     JsonFailure ignored;
-    return std::unexpected(ParseError{std::move(failure.pointer), std::move(failure.message),
+    auto message = with_key(failure.pointer, std::move(failure.message));
+    return std::unexpected(ParseError{std::move(failure.pointer), std::move(message),
                                       parse_meta(Json(root, ignored))});
   }
   return object;

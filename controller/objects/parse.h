@@ -28,14 +28,16 @@ using Object = std::variant<Ptr<Ingress>, Ptr<IngressClass>, Ptr<Service>, Ptr<E
 /// Why an object could not be read: where, and a sentence with what was expected and found.
 struct ParseError {
   std::string pointer;
-  std::string message;
+  std::string message;  // with the key, where it is of an annotation or of data
   Meta meta;  // as far as it could be read
 };
 
 /// Keeps the JSON library's buffers between objects. One thread.
 class Parser {
  public:
-  std::expected<Object, ParseError> parse(Kind kind, std::string_view json);
+  /// `first_seen` as in Change.
+  std::expected<Object, ParseError> parse(Kind kind, std::string_view json,
+                                          std::int64_t first_seen = 0);
 
  private:
   simdjson::dom::parser parser_;

@@ -21,6 +21,8 @@ struct Change {
   std::string json;  // empty when removed
   /// Where a person finds the object: "web.yaml:12" for a file, empty for the API.
   std::string origin;
+  /// The age, in seconds since 1970, of an object whose metadata does not give one; 0: it has none.
+  std::int64_t first_seen = 0;
 };
 
 struct SourceEvents {

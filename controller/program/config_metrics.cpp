@@ -1,8 +1,10 @@
 #include "controller/program/config_metrics.h"
 
 #include <chrono>
+#include <ctime>
 
 #include "controller/world/world.h"
+#include "proxy/base/log.h"
 #include "proxy/base/text.h"
 #include "proxy/snapshot/codec.h"
 
@@ -103,6 +105,9 @@ void ConfigMetrics::take_certificate(const std::string& name, const snapshot::Pa
   if (part != nullptr) {
     const auto& certificate = std::get<snapshot::Certificate>(*part);
     if (auto facts = translate::certificate_facts(certificate.chain_pem)) {
+      // Said here, where it has been read; one that expires later is told by its metric.
+      const auto why = translate::why_expired(*facts, std::time(nullptr));
+      if (!why.empty()) base::log::warn("Secret {}: {}", name, why);
       certificates_.emplace(name, std::move(*facts));
     }
   }

@@ -166,6 +166,10 @@ void Controller::take_adopted(const snapshot::Adopted& adopted) {
   port_problems_ = adopted.problems;
   if (on_live) on_live();
   is_ready_.set(true);
+  // In a cluster a version is nothing that a person waits for.
+  if (translator_.options().is_without_api_server) {
+    base::log::info("version {} is live", adopted.version);
+  }
   const auto live = now();
   while (!on_the_way_.empty() && on_the_way_.front().first <= adopted.version) {
     metrics_.add_change_to_live(live - on_the_way_.front().second);
@@ -206,9 +210,16 @@ void Controller::log_diagnostics() {
     current.insert(std::move(text));
   }
   if (fresh > kMostLogged) base::log::warn("and {} more", fresh - kMostLogged);
+  if (translator_.options().is_without_api_server) log_mended(current);
   logged_ = std::move(current);
   metrics_.set_diagnostics(logged_.size());
   metrics_.set_port_conflicts(conflicts);
+}
+
+void Controller::log_mended(const std::set<std::string>& current) const {
+  for (const auto& text : logged_) {
+    if (!current.contains(text)) base::log::info("no longer so: {}", text);
+  }
 }
 
 void Controller::schedule_watch_metrics() {

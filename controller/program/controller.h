@@ -72,6 +72,7 @@ class Controller {
   void publish();
   void log_diagnostics_soon();
   void log_diagnostics();
+  void log_mended(const std::set<std::string>& current) const;
   void schedule_watch_metrics();
 
   asio::io_context& io_;

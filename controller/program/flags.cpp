@@ -23,6 +23,12 @@ std::string check_path(const std::string& text) {
   return text.empty() || is_path ? "" : "expected namespace/name, got '" + text + "'";
 }
 
+std::string check_port(const std::string& text) {
+  return base::parse_integer<std::uint16_t>(text)
+             ? ""
+             : "expected a port from 0 to 65535, got '" + text + "'";
+}
+
 std::uint16_t port_of(const std::string& address) {
   const auto colon = address.rfind(':');
   return colon == std::string::npos
@@ -102,8 +108,11 @@ void add_translation_flags(CLI::App& app, Flags& flags) {
                  "Zone of the node, as in topology.kubernetes.io/zone: endpoints with hints for it "
                  "are used alone, as kube-proxy does; empty: hints are not looked at")
       ->envname("PENSTOCK_ZONE");
-  app.add_option("--http-port", options.http_port, "Port for HTTP; 0: none")->capture_default_str();
+  app.add_option("--http-port", options.http_port, "Port for HTTP; 0: none")
+      ->check(check_port)
+      ->capture_default_str();
   app.add_option("--https-port", options.https_port, "Port for HTTPS; 0: none")
+      ->check(check_port)
       ->capture_default_str();
   app.add_flag("--enable-ssl-passthrough", options.passes_tls_through,
                "Obey the annotation ssl-passthrough: TLS of a host is not ended here");
@@ -218,7 +227,16 @@ void add_admin_flags(CLI::App& app, Flags& flags) {
                  "Admin socket of the proxy; empty: admin.sock beside --socket");
 }
 
+base::Result<void> check_ports(const translate::Options& options) {
+  if (options.http_port == 0 || options.http_port != options.https_port) return {};
+  return base::fail(fmt::format("--http-port and --https-port: expected two ports, both are {}",
+                                options.http_port));
+}
+
 base::Result<Controller::Options> to_options(const Flags& flags) {
+  if (const auto ports = check_ports(flags.translate); !ports) {
+    return std::unexpected(ports.error());
+  }
   if (!flags.publish_service.empty() && !flags.publish_status_address.empty()) {
     return base::fail("--publish-service and --publish-status-address exclude each other");
   }

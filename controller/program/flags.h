@@ -62,6 +62,9 @@ void add_program_flags(CLI::App& app, Flags& flags);
 /// The admin API and the status page.
 void add_admin_flags(CLI::App& app, Flags& flags);
 
+/// What holds across flags of translation; a sentence where it does not.
+base::Result<void> check_ports(const translate::Options& options);
+
 /// Checks what holds across flags; fills in what is made at start. A sentence where it cannot be.
 base::Result<Controller::Options> to_options(const Flags& flags);
 

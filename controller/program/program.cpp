@@ -1,5 +1,7 @@
 #include "controller/program/program.h"
 
+#include <set>
+
 #include "controller/program/admin_document.h"
 #include "proxy/base/log.h"
 
@@ -10,6 +12,7 @@ base::Result<void> Program::prepare(const std::string& manifests) {
   if (!options) return std::unexpected(options.error());
   metrics_.identify(options->translate.instance, flags_.election_id);
   options->translate.allows_local_endpoints = !manifests.empty();
+  options->translate.is_without_api_server = !manifests.empty();
   auto controller = Controller::make(io_, std::move(*options), metrics_);
   if (!controller) return std::unexpected(controller.error());
   controller_ = std::move(*controller);
@@ -30,8 +33,17 @@ base::Result<void> Program::prepare(const std::string& manifests) {
 base::Result<void> Program::prepare_directory(const std::string& path) {
   directory::Directory::Events events;
   events.source = controller_->source_events();
-  events.on_problems = [](const std::vector<directory::Problem>& problems) {
-    for (const auto& problem : problems) base::log::error("{}", directory::to_string(problem));
+  events.on_problems = [said = std::set<std::string>()](
+                           const std::vector<directory::Problem>& problems) mutable {
+    std::set<std::string> now;
+    for (const auto& problem : problems) now.insert(directory::to_string(problem));
+    for (const auto& text : now) {
+      if (!said.contains(text)) base::log::error("{}", text);
+    }
+    for (const auto& text : said) {
+      if (!now.contains(text)) base::log::info("no longer so: {}", text);
+    }
+    said = std::move(now);
   };
   auto opened = directory::Directory::open(io_, path, std::move(events));
   if (!opened) return std::unexpected(opened.error());

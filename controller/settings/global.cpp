@@ -353,7 +353,8 @@ void report_unserved(const std::string& key, std::string_view text,
 }
 
 void report_snippets(const IngressRules& rules, std::vector<KeyProblem>& problems) {
-  if (!rules.allows_snippets) return;
+  // With both, which is how to take Ingresses with snippets, nothing is left to be said.
+  if (!rules.allows_snippets || rules.highest_risk == Risk::kCritical) return;
   problems.push_back({std::string(kSnippetKey),
                       fmt::format("{}: snippets have no effect, for there is no configuration text "
                                   "to put them into; where {} is Critical, Ingresses with them are "

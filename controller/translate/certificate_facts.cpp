@@ -1,8 +1,10 @@
 #include "controller/translate/certificate_facts.h"
 
+#include <fmt/format.h>
 #include <openssl/asn1.h>
 #include <openssl/bn.h>
 
+#include <chrono>
 #include <ctime>
 #include <memory>
 
@@ -62,6 +64,15 @@ base::Result<CertificateFacts> certificate_facts(const std::string& chain_pem) {
   out.issuer_serial_number = attribute(issuer, NID_serialNumber);
   out.public_key_algorithm = algorithm_of(x509.get());
   return out;
+}
+
+std::string why_expired(const CertificateFacts& facts, std::int64_t now) {
+  if (facts.expires == 0 || facts.expires > now) return {};
+  const auto day = std::chrono::floor<std::chrono::days>(
+      std::chrono::sys_seconds(std::chrono::seconds(facts.expires)));
+  const std::chrono::year_month_day date(day);
+  return fmt::format("the certificate expired on {}-{:02}-{:02}", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
 }
 
 }  // namespace penstock::translate

@@ -19,4 +19,7 @@ struct CertificateFacts {
 /// Of the first certificate of a PEM chain.
 base::Result<CertificateFacts> certificate_facts(const std::string& chain_pem);
 
+/// A sentence where the certificate has expired at `now` (seconds since 1970), else empty.
+std::string why_expired(const CertificateFacts& facts, std::int64_t now);
+
 }  // namespace penstock::translate

@@ -16,6 +16,17 @@ namespace penstock::translate {
 bool is_watched(Reader& reader, const std::string& name_space, const Options& options);
 
 bool is_ours(Reader& reader, const objects::Ingress& ingress, const Options& options);
+
+/// Why an object is not for this controller: the field that decides, and a sentence.
+struct NotOurs {
+  std::string field;  // a JSON pointer; may be empty
+  std::string message;
+};
+NotOurs why_not_ours(Reader& reader, const objects::Ingress& ingress, const Options& options);
+/// Of a TCPService or UDPService.
+NotOurs why_not_ours(Reader& reader, const objects::Meta& meta,
+                     const std::optional<std::string>& class_name, const Options& options);
+
 /// An Ingress with a default backend, where an operator has said that there are none.
 inline bool is_refused(const objects::Ingress& ingress, const Options& options) {
   return options.refuses_catch_all && ingress.default_backend.has_value();

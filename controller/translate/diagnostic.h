@@ -26,6 +26,7 @@ enum class Reason : std::uint8_t {
   kAnnotationRefused,  // its value cannot be used
   kPathTaken,
   kCertificateNotUsed,
+  kNotOurs,  // another controller's, or nobody's: no mistake of what is served
 };
 
 /// Another has the port, or a name of it.

@@ -92,22 +92,31 @@ class HostJob {
       return;
     }
     if (!from.backend) {
-      report(ingress, field + "/backend", "expected a service; a resource is not served");
+      report(ingress, field + "/backend",
+             "expected a service, the only kind of backend that is served");
       return;
     }
     const auto match = from.type == PathType::kExact ? PathMatch::kExact : PathMatch::kPrefix;
     auto& place = routes_[Place{path, match}];
     if (place.owner != nullptr && !place.is_implicit) {
       report(ingress, field,
-             fmt::format("{} {} of host {} is already taken by the older Ingress {}/{}",
-                         snapshot::name_of(match), path, name_, place.owner->meta.name_space,
-                         place.owner->meta.name),
+             fmt::format("{} {} of host {} is already taken by {}", snapshot::name_of(match), path,
+                         name_, holder_of(place, ingress)),
              Reason::kPathTaken, key_of(*place.owner));
       return;
     }
     auto route = make_route(ingress, *from.backend, path, field + "/backend");
     route.match = match;
     place = {std::move(route), &ingress, false};
+  }
+
+  static std::string holder_of(const Entry& place, const Ingress& other) {
+    if (place.owner == &other) return "another path of this Ingress";
+    const auto& meta = place.owner->meta;
+    if (meta.created < other.meta.created) {
+      return fmt::format("the older Ingress {}/{}", meta.name_space, meta.name);
+    }
+    return fmt::format("Ingress {}/{}, {}", meta.name_space, meta.name, objects::kWhyFirst);
   }
 
   Route make_route(const Ingress& ingress, const ServiceBackend& backend, const std::string& path,

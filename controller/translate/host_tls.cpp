@@ -53,7 +53,9 @@ HostTls decide(Reader& reader, KeyPairs& pairs, const Ingress& ingress, const st
                            Reason::kCertificateNotUsed});
   };
   if (!pair) {
-    report(pair.error().message);
+    const auto& why = pair.error().message;
+    const bool is_named = why.contains(choice.secret);
+    report(is_named ? why : fmt::format("Secret '{}': {}", choice.secret, why));
   } else if (!(*pair)->covers(host)) {
     report(fmt::format("expected a certificate for {}, that of Secret '{}' does not name it", host,
                        choice.secret));

@@ -37,6 +37,10 @@ struct Options {
   /// Endpoints on loopback and link-local addresses are served: for a directory of manifests on a
   /// machine of one's own, never for a cluster, where they would reach into our pod and its node.
   bool allows_local_endpoints = false;
+  /// Objects come from files. So what an API server does is done here: an Ingress that names no
+  /// class is of the default one, the IngressClass named `ingress_class` is there, and who is not
+  /// served is told so, for there is no other controller that could serve it.
+  bool is_without_api_server = false;
   /// Of our node: endpoints that hints of EndpointSlices give to it are used alone. Empty = not
   /// known.
   std::string zone;

@@ -21,9 +21,14 @@ base::Result<const objects::Secret*> Reader::secret(const std::string& path) {
   }
   secrets_.insert(path);
   const auto* found = find<objects::Secret>(path);
-  if (found == nullptr)
-    return base::fail(fmt::format("expected a Secret, '{}' does not exist", path));
-  return found;
+  if (found != nullptr) return found;
+  const auto slash = path.find('/');
+  const auto& unreadable = world_.unreadable();
+  const bool is_there = slash != std::string::npos &&
+                        unreadable.contains({objects::Kind::kSecret, path.substr(0, slash),
+                                             path.substr(slash + 1)});
+  return base::fail(is_there ? fmt::format("Secret '{}' cannot be read", path)
+                             : fmt::format("expected a Secret, '{}' does not exist", path));
 }
 
 }  // namespace penstock::translate

@@ -87,6 +87,10 @@ class Reader {
     facts_.push_back(world::grant_fact(to_all));
     return world_.is_granted(reference);
   }
+  const objects::IngressClass* default_class() {
+    facts_.push_back(world::fact(world::Question::kClasses, ""));
+    return world_.default_class();
+  }
   const std::vector<base::Address>* addresses_of(const std::string& name) {
     names_.insert(name);
     facts_.push_back(world::fact(world::Question::kAddresses, name));

@@ -9,7 +9,9 @@
 namespace penstock::translate {
 namespace {
 
-constexpr std::string_view kExpected = "namespace/service:port[:PROXY[:PROXY]]";
+constexpr std::string_view kExpected =
+    "namespace/service:port, followed by nothing, :PROXY (from clients), ::PROXY (to endpoints) or "
+    ":PROXY:PROXY (both)";
 
 bool read_proxy_field(std::string_view text, bool& out) {
   out = base::equals_ignoring_case(text, "PROXY");

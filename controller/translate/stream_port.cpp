@@ -181,7 +181,7 @@ void StreamPort::report_to_ingresses(const objects::Meta& meta, const NameClaim&
       out_.diagnostics.push_back(
           {{objects::Kind::kIngress, ingress->meta.name_space, ingress->meta.name},
            field_of_host(*ingress, name),
-           fmt::format("HTTPS of host {} is already taken by the older {}", name, owner(meta)),
+           fmt::format("HTTPS of host {} is already taken by {}", name, owner(meta)),
            Reason::kPathTaken,
            {transport_.object_kind, meta.name_space, meta.name}});
     }

@@ -73,7 +73,17 @@ Output Translator::run_review(Reader& reader, const objects::Ingress& ingress) {
   const auto path = ingress.meta.name_space + "/" + ingress.meta.name;
   policies_.erase(path);
   served_.erase(path);
-  if (!is_ours(reader, ingress, options_)) return out;
+  if (!is_ours(reader, ingress, options_)) {
+    if (options_.is_without_api_server) {
+      auto why = why_not_ours(reader, ingress, options_);
+      out.diagnostics.push_back(
+          {{objects::Kind::kIngress, ingress.meta.name_space, ingress.meta.name},
+           std::move(why.field),
+           std::move(why.message),
+           Reason::kNotOurs});
+    }
+    return out;
+  }
   auto read = annotations::read(ingress.meta.annotations, options_.annotation_prefix,
                                 settings_.ingress, settings_.rules);
   for (auto& problem : read.problems) {
@@ -129,14 +139,22 @@ Output Translator::run_quota(Reader& reader, const std::string& name_space,
   } else {
     surpluses_.insert_or_assign(name_space, std::move(now));
   }
-  const auto tell = [&](const auto& services) {
+  const auto tell = [&](objects::Kind kind, const auto& services) {
     for (const auto* each : services) {
-      if (!is_ours(reader, *each, options_)) continue;
+      if (!is_ours(reader, *each, options_)) {
+        if (!options_.is_without_api_server) continue;
+        auto why = why_not_ours(reader, each->meta, each->class_name, options_);
+        out.diagnostics.push_back({{kind, name_space, each->meta.name},
+                                   std::move(why.field),
+                                   std::move(why.message),
+                                   Reason::kNotOurs});
+        continue;
+      }
       std::ranges::move(portless(reader, options_, *each), std::back_inserter(out.diagnostics));
     }
   };
-  tell(reader.tcp_services_in(name_space));
-  tell(reader.udp_services_in(name_space));
+  tell(objects::Kind::kTcpService, reader.tcp_services_in(name_space));
+  tell(objects::Kind::kUdpService, reader.udp_services_in(name_space));
   return out;
 }
 

@@ -24,6 +24,7 @@ enum class Question : char {
   kNamespace = 'n',  // the TCPServices and UDPServices of a namespace
   kPolicies = 'p',   // all StreamPortPolicies
   kGrants = 'g',     // whether a ReferenceGrant permits a reference
+  kClasses = 'c',    // all IngressClasses
   kAddresses = 'a',  // what a DNS name resolves to
 };
 

@@ -92,6 +92,24 @@ void World::index(const objects::ReferenceGrant& grant, bool adds, Touched& touc
   }
 }
 
+void World::index(const objects::IngressClass&, bool, Touched& touched) {
+  touched.facts.push_back(fact(Question::kClasses, ""));
+}
+
+/// Of several the youngest, then the first in the alphabet, as the admission plugin does.
+const objects::IngressClass* World::default_class() const {
+  const objects::IngressClass* out = nullptr;
+  for_each<objects::IngressClass>([&](const objects::IngressClass& each) {
+    const auto found = each.meta.annotations.find("ingressclass.kubernetes.io/is-default-class");
+    if (found == each.meta.annotations.end() || found->second != "true") return;
+    const bool goes_first = out == nullptr || each.meta.created > out->meta.created ||
+                            (each.meta.created == out->meta.created &&
+                             each.meta.name < out->meta.name);
+    if (goes_first) out = &each;
+  });
+  return out;
+}
+
 template <class T>
 void World::replace(const objects::ObjectKey& key, objects::Ptr<T> object, Touched& touched) {
   auto& store = std::get<Store<T>>(stores_);
@@ -119,7 +137,7 @@ void World::apply(const objects::Change& change, Touched& touched) {
     touched.facts.push_back(fact(Question::kPolicies, ""));
   };
   auto parsed = change.is_removed ? std::expected<objects::Object, objects::ParseError>()
-                                  : parser_.parse(change.key.kind, change.json);
+                                  : parser_.parse(change.key.kind, change.json, change.first_seen);
   if (!parsed) {
     ++unreadable_revision_;
     unreadable_.insert_or_assign(change.key, std::move(parsed.error()));

@@ -78,6 +78,8 @@ class World {
   /// Whether a ReferenceGrant permits it. One that cannot be read permits nothing, whatever it has
   /// permitted before.
   bool is_granted(const objects::Reference& reference) const;
+  /// What an API server gives to an Ingress without a class; null where no class is the default.
+  const objects::IngressClass* default_class() const;
   /// Null while the name has never been resolved.
   const std::vector<base::Address>* addresses_of(std::string_view name) const;
   const std::vector<SrvTarget>* targets_of(std::string_view question) const;
@@ -102,6 +104,7 @@ class World {
   void index(const objects::UdpService& service, bool adds, Touched& touched);
   void index(const objects::StreamPortPolicy& policy, bool adds, Touched& touched);
   void index(const objects::ReferenceGrant& grant, bool adds, Touched& touched);
+  void index(const objects::IngressClass& one, bool adds, Touched& touched);
   template <class T>
   void index(const T&, bool, Touched&) {}
 

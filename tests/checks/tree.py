@@ -22,8 +22,8 @@ PROXY = ['main', 'control', 'worker', 'session', 'routing', 'filters', 'health',
 CONTROLLER = ['cli', 'main', 'program', 'admin', 'admission', 'publish', 'status', 'kube', 'directory', 'dns',
               'translate', 'annotations', 'settings', 'world', 'objects']
 SHARED = {'snapshot', 'base'}
-# `explain` answers with the code that serves.
-CLI_MAY_USE = {'routing', 'http', 'filters'}
+# `explain` answers with the code that serves, `check` reads log formats with the code that writes them.
+CLI_MAY_USE = {'routing', 'http', 'filters', 'telemetry'}
 MOST_LINES = 400
 
 

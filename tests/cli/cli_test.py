@@ -72,7 +72,7 @@ class Check(unittest.TestCase):
             f'shop.yaml:15: Ingress default/shop: {prefix}rewrite-target: this annotation is not '
             'served by this version',
             'shop.yaml:23: Ingress default/shop: spec.rules[0].http.paths[1]: prefix / of host '
-            'shop.test is already taken by the older Ingress default/shop',
+            'shop.test is already taken by another path of this Ingress',
             "shop.yaml:24: Ingress default/shop: spec.rules[0].http.paths[2].backend.service.name: "
             "expected a Service, 'default/gone' does not exist"])
 
@@ -280,6 +280,13 @@ class Run(unittest.TestCase):
             done = penstock('top', '--once', '--socket', self.admin_socket)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn(f'tcp/{self.tcp}', done.stdout)
+
+    def test_a_port_that_nobody_has_opened(self):
+        for port, is_open in ((f'tcp/{self.tcp}', True), (f'udp/{self.tcp}', False), ('tcp/1', False)):
+            for command in (['top', '--once', '--by', port], ['tap', port, '--duration', '1s']):
+                done = penstock(*command, '--socket', self.admin_socket)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertEqual(f'note: nobody has opened the port {port}\n' in done.stderr, not is_open, command)
 
     def test_no_controller_is_a_clear_error(self):
         done = penstock('dump', '--socket', '/nowhere/socket')

@@ -99,6 +99,101 @@ TEST(Manifests, HarmOnlyTheObjectThatIsIncomplete) {
                                     HasSubstr("x.yaml:7: expected an object"), HasSubstr("twice")));
 }
 
+std::vector<std::string> problems_of(const std::string& text) {
+  std::vector<std::string> out;
+  for (const auto& each : parse_manifests("x.yaml", text).problems) out.push_back(to_string(each));
+  return out;
+}
+
+TEST(Manifests, NameWhatWasMeantByANearMiss) {
+  const auto of = [](std::string_view version, std::string_view kind) {
+    return problems_of(
+        fmt::format("apiVersion: {}\nkind: {}\nmetadata: {{name: a}}\n", version, kind));
+  };
+  EXPECT_THAT(of("penstock.dev/v1alpha1", "TcpService"),
+              ElementsAre("x.yaml:1: TcpService of penstock.dev/v1alpha1 is not read, did you mean "
+                          "TCPService of penstock.dev/v1alpha1?"));
+  for (const auto& [version, kind] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"networking.k8s.io/v1", "ingress"},
+           {"networking.k8s.io/v1", "Ingres"},
+           {"networking.k8s.io/v1beta1", "Ingress"},
+           {"extensions/v1beta1", "Ingress"},
+           {"v1", "Ingress"},
+           {"networking.k8s.io/v1beta1", "IngressClass"},
+           {"penstock.dev/v1", "TCPService"},
+           {"penstock.dev/v1alpha1", "TCPServices"},
+           {"discovery.k8s.io/v1beta1", "EndpointSlice"}}) {
+    EXPECT_THAT(of(version, kind), ElementsAre(HasSubstr("did you mean"))) << version << kind;
+  }
+  EXPECT_THAT(of("penstock.dev/v1alpha1", "Route"),
+              ElementsAre(HasSubstr("has TCPService, UDPService and StreamPortPolicy alone")));
+  for (const auto& [version, kind] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"apps/v1", "Deployment"},
+           {"v1", "ServiceAccount"},
+           {"v1", "Endpoints"},
+           {"networking.k8s.io/v1", "NetworkPolicy"},
+           {"config.openshift.io/v1", "Ingress"},
+           {"serving.knative.dev/v1", "Service"},
+           {"penstock.dev/v1alpha1", "IngressReport"}}) {
+    EXPECT_THAT(of(version, kind), IsEmpty()) << version << kind;
+  }
+}
+
+TEST(Manifests, TellOfFieldsOfAnIngressThatDoNotExist) {
+  EXPECT_THAT(problems_of(R"(apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: web
+  annotation: {}
+spec:
+  ingressClass: nginx
+  rule: []
+  rules:
+  - hosts: g.localhost
+    http:
+      paths:
+      - path: /
+        pathtype: Prefix
+        backend: {serviceName: web, servicePort: 80}
+  - host: F_x!.localhost
+  - host: 10.0.0.1
+  - host: '*.shop.example'
+  tls:
+  - hosts: [ok.example, NO.example]
+status: {anything: 1}
+)"),
+              ElementsAre(HasSubstr("x.yaml:5: Ingress default/web: metadata.annotation: there is no "
+                                    "such field, did you mean annotations?"),
+                          HasSubstr("x.yaml:7: Ingress default/web: spec.ingressClass: there is no "
+                                    "such field, did you mean ingressClassName?"),
+                          HasSubstr("x.yaml:8: Ingress default/web: spec.rule: there is no such "
+                                    "field, did you mean rules?"),
+                          HasSubstr("x.yaml:10: Ingress default/web: spec.rules[0].hosts: there is no "
+                                    "such field, did you mean host?"),
+                          HasSubstr("x.yaml:14: Ingress default/web: "
+                                    "spec.rules[0].http.paths[0].pathtype: there is no such field, "
+                                    "did you mean pathType?"),
+                          HasSubstr("backend.serviceName: there is no such field, did you mean "
+                                    "service?"),
+                          HasSubstr("backend.servicePort: there is no such field, did you mean "
+                                    "service?"),
+                          HasSubstr("x.yaml:16: Ingress default/web: spec.rules[1].host: expected a "
+                                    "name of lower-case letters"),
+                          HasSubstr("x.yaml:17: Ingress default/web: spec.rules[2].host: expected a "
+                                    "name, got the address '10.0.0.1'"),
+                          HasSubstr("x.yaml:20: Ingress default/web: spec.tls[0].hosts[1]: expected a "
+                                    "name of lower-case letters")));
+}
+
+TEST(Manifests, GiveANamespaceTheLabelWithItsName) {
+  const auto out = parse_manifests(
+      "n.yaml",
+      "apiVersion: v1\nkind: Namespace\nmetadata: {name: '007', labels: {team: data}}\n");
+  ASSERT_EQ(out.documents.size(), 1U);
+  EXPECT_THAT(out.documents[0]->json,
+              HasSubstr(R"("labels":{"team":"data","kubernetes.io/metadata.name":"007"})"));
+}
+
 TEST(Manifests, RefuseAliasesThatUnfoldWithoutEnd) {
   std::string text =
       "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\nl0: &l0 [x,x,x,x,x,x,x,x,x,x]\n";
@@ -126,6 +221,14 @@ class DirectoryTest : public testing::Test {
   void start() {
     Directory::Events events;
     events.source.on_change = [this](objects::Change change) {
+      if (change.key.kind == objects::Kind::kNamespace) {
+        if (change.is_removed) {
+          namespaces_.erase(change.key.name);
+        } else {
+          namespaces_[change.key.name] = change.json;
+        }
+        return;
+      }
       if (change.is_removed) {
         objects_.erase(objects::to_string(change.key));
       } else {
@@ -160,7 +263,12 @@ class DirectoryTest : public testing::Test {
 
   asio::io_context io_;
   fs::path folder_;
+  std::int64_t age_of(const std::string& name) {
+    return objects_.at("Service default/" + name).first_seen;
+  }
+
   std::map<std::string, objects::Change> objects_;
+  std::map<std::string, std::string> namespaces_;
   std::vector<std::string> problems_;
   std::size_t changes_ = 0;
   std::size_t synced_ = 0;
@@ -244,6 +352,40 @@ TEST_F(DirectoryTest, DeliversOnlyWhatHasChanged) {
   write("a.yaml", "# moved down a line\n" + service("a") + "---\n" + service("b", 81));
   EXPECT_TRUE(wait_for([&] { return has("b", 81); }));
   EXPECT_EQ(changes_ - before, 1U);
+}
+
+TEST_F(DirectoryTest, WhatIsAddedIsYoungerThanWhatWasThere) {
+  write("b.yaml", service("b"));
+  write("c.yaml", service("c"));
+  start();
+  EXPECT_GT(age_of("b"), 0);
+  EXPECT_EQ(age_of("b"), age_of("c"));
+  const auto first = age_of("b");
+  write("z.yaml", service("z"));
+  EXPECT_TRUE(wait_for([&] { return has("z", 80); }));
+  EXPECT_GT(age_of("z"), first);
+  // Whoever is edited stays as old, and who goes and comes back is new.
+  write("b.yaml", service("b", 81));
+  EXPECT_TRUE(wait_for([&] { return has("b", 81); }));
+  EXPECT_EQ(age_of("b"), first);
+  fs::remove(folder_ / "c.yaml");
+  EXPECT_TRUE(wait_for([&] { return !has("c", 80); }));
+  write("c.yaml", service("c"));
+  EXPECT_TRUE(wait_for([&] { return has("c", 80); }));
+  EXPECT_GT(age_of("c"), age_of("z"));
+}
+
+TEST_F(DirectoryTest, ImpliesTheNamespacesOfItsObjects) {
+  write("a.yaml", service("a"));
+  start();
+  EXPECT_THAT(namespaces_.at("default"), HasSubstr(R"("kubernetes.io/metadata.name":"default")"));
+  write("n.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {team: data}}\n");
+  EXPECT_TRUE(wait_for([&] { return namespaces_.at("default").contains("team"); }));
+  EXPECT_THAT(problems_, IsEmpty());
+  fs::remove(folder_ / "n.yaml");
+  fs::remove(folder_ / "a.yaml");
+  EXPECT_TRUE(wait_for([&] { return namespaces_.empty(); }));
 }
 
 }  // namespace

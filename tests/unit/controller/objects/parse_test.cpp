@@ -1,5 +1,6 @@
 #include "controller/objects/parse.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -53,6 +54,24 @@ TEST(ParseIngress, NamesTheFieldThatIsWrong) {
   EXPECT_THAT(error.message, testing::HasSubstr("expected a string"));
 }
 
+TEST(ParseIngress, NamesTheAnnotationThatIsNoText) {
+  const auto error = refused(Kind::kIngress, R"({"metadata": {"name": "x", "annotations": {
+    "a.example/b~c": 10}}})");
+  EXPECT_EQ(error.message, "a.example/b~c: expected a string, got a number");
+}
+
+TEST(ParseIngress, IsAsOldAsItsSourceSaysWhereItDoesNotSayItself) {
+  Parser parser;
+  const auto created = [&](std::string_view metadata) {
+    const auto object =
+        parser.parse(Kind::kIngress, fmt::format(R"({{"metadata": {{{}}}}})", metadata), 7);
+    return std::get<Ptr<Ingress>>(*object)->meta.created;
+  };
+  EXPECT_EQ(created(R"("name": "x")"), 7);
+  EXPECT_EQ(created(R"("name": "x", "creationTimestamp": null)"), 7);
+  EXPECT_EQ(created(R"("name": "x", "creationTimestamp": "1970-01-01T00:00:09Z")"), 9);
+}
+
 TEST(ParseIngress, RefusesWhatIsNoJson) {
   EXPECT_THAT(refused(Kind::kIngress, "{").message, testing::HasSubstr("expected JSON"));
 }
@@ -96,6 +115,7 @@ TEST(ParseSecret, DecodesItsData) {
 TEST(ParseSecret, RefusesWhatIsNoBase64WithoutShowingIt) {
   const auto error = refused(Kind::kSecret, R"({"data": {"tls.key": "!very-secret!"}})");
   EXPECT_EQ(error.pointer, "/data/tls.key");
+  EXPECT_THAT(error.message, testing::StartsWith("tls.key: expected base64"));
   EXPECT_THAT(error.message, testing::Not(testing::HasSubstr("secret!")));
 }
 

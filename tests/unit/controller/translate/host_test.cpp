@@ -45,6 +45,18 @@ TEST(Hosts, GiveAPathToTheOldestIngressAndTellTheOther) {
                           "x.example is already taken by the older Ingress n/old"));
 }
 
+TEST(Hosts, SayWhatDecidesBetweenTwoOfOneAge) {
+  auto c = cluster();
+  c.ingress("n/a", rules("x.example", {"Prefix /a a"}), "", 3);
+  c.ingress("n/z", rules("x.example", {"Prefix /a b", "Prefix /a a"}), "", 3);
+  c.translate();
+  EXPECT_THAT(c.routes("x.example"), ElementsAre("prefix / 404", "prefix /a b"));
+  EXPECT_THAT(c.diagnostics(),
+              ElementsAre(HasSubstr("is already taken by Ingress n/z, which is as old: then the "
+                                    "later name in the alphabet goes first"),
+                          HasSubstr("is already taken by another path of this Ingress")));
+}
+
 TEST(Hosts, ReplaceTheImplicitRootByARealOne) {
   auto c = cluster();
   c.ingress("n/old", rules("x.example", {"Prefix /a a"}), "", 1);
@@ -286,6 +298,20 @@ TEST(Tls, KeepsTheRedirectWhereTheSecretIsNotUsable) {
   c.secret("n/cert", {"x.example"}).translate();
   EXPECT_EQ(c.host("x.example")->certificate, "n/cert");
   EXPECT_THAT(c.diagnostics(), IsEmpty());
+}
+
+TEST(Tls, NamesTheSecretThatIsBrokenOrCannotBeRead) {
+  auto c = cluster();
+  c.ingress("n/i", R"("tls":[{"hosts":["x.example"],"secretName":"cert"}],)" +
+                       rules("x.example", {"Prefix / a"}));
+  c.put(Kind::kSecret, "n/cert", R"("data":{"tls.crt":"YQ==","tls.key":"YQ=="})").translate();
+  EXPECT_THAT(c.diagnostics(),
+              ElementsAre(HasSubstr("Secret 'n/cert': tls.crt: expected a PEM certificate")));
+  c.remove(Kind::kSecret, "n/cert").translate();
+  c.put(Kind::kSecret, "n/cert", R"("data":{"tls.crt":"not base64!"})").translate();
+  EXPECT_THAT(c.diagnostics(),
+              ElementsAre(HasSubstr("Secret 'n/cert' cannot be read"),
+                          HasSubstr("Secret n/cert: tls.crt: expected base64")));
 }
 
 TEST(Tls, FindsASecretThatCoversAHostWhichNoEntryLists) {

@@ -261,7 +261,7 @@ TEST(PassedHosts, YieldToAnOlderTcpService) {
   c.put(Kind::kTcpService, "data/a", names_of(8443, R"("web.test")"), 1);
   c.ingress("shop/web", rules("web.test", {"Prefix / web"}), kPassed, 2).translate();
   EXPECT_THAT(delegates(c, "tcp/8443"), ElementsAre("web.test data/a"));
-  EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("already taken by the older TCPService")));
+  EXPECT_THAT(c.diagnostics(), ElementsAre(HasSubstr("already taken by TCPService")));
   c.remove(Kind::kTcpService, "data/a").translate();
   EXPECT_THAT(delegates(c, "tcp/8443"), ElementsAre("web.test web.test"));
 }

@@ -42,7 +42,8 @@ TEST(Streams, ReportWhatTheConfigMapHasWrong) {
   EXPECT_THAT(
       c.diagnostics(),
       ElementsAre(
-          "ConfigMap p/tcp: 1: expected namespace/service:port[:PROXY[:PROXY]], got 'db/mysql'",
+          "ConfigMap p/tcp: 1: expected namespace/service:port, followed by nothing, :PROXY (from "
+          "clients), ::PROXY (to endpoints) or :PROXY:PROXY (both), got 'db/mysql'",
           "ConfigMap p/tcp: 10254: port 10254 is reserved for Penstock itself",
           "ConfigMap p/tcp: 2: expected a Service, 'db/none' does not exist",
           "ConfigMap p/tcp: 3: expected a TCP port of Service 'db/mysql', got '9'",

@@ -63,6 +63,9 @@ class Servers:
         self.thread.join()
 
 
+TAKEN_PORTS = []  # sockets that stay open as long as this process
+
+
 class Translation(asyncio.DatagramProtocol):
     """Between one client and a server: what the server sees is a port of ours, which `rebind`
     changes, as a router does that has forgotten the client."""
@@ -88,15 +91,21 @@ class Translation(asyncio.DatagramProtocol):
         self.outside, _ = await asyncio.get_running_loop().create_datagram_endpoint(
             Outside, (self.inside.get_extra_info('sockname')[0], 0), self.server)
         if before:
-            before.close()
+            self.let_go(before)
 
     def datagram_received(self, data, client):
         self.client = client
         self.outside.sendto(data)
 
+    @staticmethod
+    def let_go(transport):
+        """Its port is not given to another connection while the proxy still knows the session of it."""
+        TAKEN_PORTS.append(os.dup(transport.get_extra_info('socket').fileno()))
+        transport.close()
+
     def close(self):
-        for each in (self.outside, self.inside):
-            each.close()
+        self.let_go(self.outside)
+        self.inside.close()
 
 
 class Client(QuicConnectionProtocol):

@@ -10,5 +10,5 @@ tests/support/arm64-sysroot.sh
 cmake --preset arm64 -B build/arm64-quick -DCMAKE_UNITY_BUILD=ON -DCMAKE_UNITY_BUILD_BATCH_SIZE=0 >/dev/null
 cmake --build build/arm64-quick --target "${parts[@]/#/unit_proxy_}"
 for part in "${parts[@]}"; do
-  qemu-aarch64-static -L build/arm64-sysroot "build/arm64-quick/bin/unit_proxy_$part" --gtest_brief=1
+  build/qemu-aarch64 -L build/arm64-sysroot "build/arm64-quick/bin/unit_proxy_$part" --gtest_brief=1
 done

@@ -8,11 +8,11 @@
 # is outside: nobody else sees it, and it ends with the command, however that ends. Needs Linux 6.7 and
 # root.
 set -euo pipefail
-qemu=/usr/bin/qemu-aarch64-static
+qemu=$(realpath -m "$(dirname "$0")/../../build/qemu-aarch64")
 if [ "$(uname -m)" = aarch64 ] || grep -qs '^flags:.*F' /proc/sys/fs/binfmt_misc/qemu-aarch64; then
   exec "$@"
 fi
-[ -x "$qemu" ] || { echo "emulated: no $qemu; it is in qemu-user-static" >&2; exit 1; }
+[ -x "$qemu" ] || { echo "emulated: no $qemu: tests/support/arm64-sysroot.sh unpacks it" >&2; exit 1; }
 [ "$(id -u)" = 0 ] || { echo "emulated: run as root, or register qemu-aarch64 yourself" >&2; exit 1; }
 # The first 20 bytes of an ELF file of 64 bits, little endian, that runs (2) or is shared (3), for
 # machine 183. P: it sees the name it was called by. F: qemu is opened now, so that it need not be
@@ -24,13 +24,20 @@ outside=$(readlink /proc/self/ns/user)
 # This process enters the namespace below, and who has the right to write its maps stays outside.
 (
   until [ "$(readlink /proc/$$/ns/user)" != "$outside" ]; do sleep 0.01; done
-  echo '0 0 4294967295' >/proc/$$/uid_map
-  echo '0 0 4294967295' >/proc/$$/gid_map
+  # All that there are: this may be a user namespace of somebody else's already.
+  for each in uid_map gid_map; do
+    maps=$(awk '{print $1, $1, $3}' /proc/self/$each)
+    echo "$maps" >/proc/$$/$each
+  done
 ) &
 # Two steps: who has become root by the maps has root's rights from its next program on.
 # shellcheck disable=SC2016
 exec unshare --user --mount --propagation slave bash -c '
-  until grep -q . /proc/self/gid_map; do sleep 0.01; done
+  for _ in {1..500}; do
+    grep -q . /proc/self/gid_map && break
+    sleep 0.01
+  done
+  grep -q . /proc/self/gid_map || { echo "emulated: a user namespace with all users is refused" >&2; exit 1; }
   exec bash -ec '\''
     mount -t binfmt_misc none /proc/sys/fs/binfmt_misc 2>/dev/null ||
       { echo "emulated: before Linux 6.7 there is one binfmt_misc for all; binfmt-support registers qemu there" >&2

@@ -12,7 +12,7 @@ packages=(
   buildah mmdebstrap uidmap clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev python3-yaml
   prometheus python3-pip
 )
-[ "$(uname -m)" = aarch64 ] || packages+=(g++-aarch64-linux-gnu qemu-user-static)
+[ "$(uname -m)" = aarch64 ] || packages+=(g++-aarch64-linux-gnu)
 source "$(dirname "$0")/install-packages.sh"
 install_packages "the tests" "${packages[@]}"
 

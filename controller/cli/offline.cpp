@@ -59,6 +59,7 @@ Offline::Offline(const std::vector<std::string>& paths, translate::Options optio
       for (const auto& each : file.problems) unusable_.push_back(directory::to_string(each));
     }
     ignored_ += file.ignored;
+    has_gaps_ |= file.has_gaps || file.is_broken;
     for (const auto& document : file.documents) {
       const auto [place, is_first] = documents_.emplace(document->key, document);
       if (!is_first) {
@@ -71,7 +72,8 @@ Offline::Offline(const std::vector<std::string>& paths, translate::Options optio
       world_.apply({document->key, false, document->json, document->where(""), read_at_}, touched);
     }
   }
-  add_implied_namespaces(touched);
+  // A Namespace that cannot be read may have labels that permit less.
+  if (!has_gaps_) add_implied_namespaces(touched);
   translator_.translate(world_, touched);
 }
 

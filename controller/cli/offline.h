@@ -57,6 +57,7 @@ class Offline {
   std::vector<directory::Problem> problems_;
   std::vector<std::string> unusable_;
   std::size_t ignored_ = 0;
+  bool has_gaps_ = false;  // something was not read that may be any object
 };
 
 }  // namespace penstock::cli

@@ -37,17 +37,6 @@ std::string stamp_of(const std::string& path) {
                      status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
 }
 
-void add_implied(std::map<objects::ObjectKey, std::shared_ptr<const Document>>& objects) {
-  std::set<std::string> names;
-  for (const auto& [key, document] : objects) {
-    if (!key.name_space.empty()) names.insert(key.name_space);
-  }
-  for (const auto& name : names) {
-    auto implied = implied_namespace(name);
-    objects.emplace(implied->key, implied);
-  }
-}
-
 /// Manifest files by name, and the folders that hold them.
 struct Listing {
   std::map<std::string, std::string> files;
@@ -81,7 +70,8 @@ void list(const fs::path& folder, const std::string& prefix, int level, Listing&
 }  // namespace
 
 base::Result<std::unique_ptr<Directory>> Directory::open(asio::io_context& io, std::string path,
-                                                         Events events) {
+                                                         Events events,
+                                                         std::chrono::seconds remembers) {
   std::error_code code;
   if (!fs::is_directory(path, code)) {
     return base::fail(fmt::format("{}: expected a directory of manifests", path));
@@ -90,11 +80,17 @@ base::Result<std::unique_ptr<Directory>> Directory::open(asio::io_context& io, s
   if (inotify < 0) {
     return base::fail(fmt::format("{}: cannot be watched: {}", path, std::strerror(errno)));
   }
-  return std::unique_ptr<Directory>(new Directory(io, std::move(path), inotify, std::move(events)));
+  return std::unique_ptr<Directory>(
+      new Directory(io, std::move(path), inotify, std::move(events), remembers));
 }
 
-Directory::Directory(asio::io_context& io, std::string path, int inotify, Events events)
-    : path_(std::move(path)), events_(std::move(events)), inotify_(io, inotify), settle_(io) {}
+Directory::Directory(asio::io_context& io, std::string path, int inotify, Events events,
+                     std::chrono::seconds remembers)
+    : path_(std::move(path)),
+      events_(std::move(events)),
+      inotify_(io, inotify),
+      settle_(io),
+      remembers_(remembers) {}
 
 Directory::~Directory() { *is_alive_ = false; }
 
@@ -162,6 +158,7 @@ void Directory::read_changed(const std::map<std::string, std::string>& paths) {
     file.stamp = std::move(stamp);
     auto content = read_manifests(path, name);
     file.problems = content.problems;
+    file.is_broken = content.is_broken;
     if (!content.is_broken) file.content = std::move(content);
   }
 }
@@ -189,19 +186,46 @@ void Directory::deliver() {
     const auto before = delivered_.find(key);
     if (before != delivered_.end() && before->second->json == document->json) continue;
     events_.source.on_change(
-        {key, false, document->json, document->where(""), first_seen_.at(key)});
+        {key, false, document->json, document->where(""), ages_.at(key).first_seen});
   }
   delivered_ = std::move(now);
   report(std::move(problems));
 }
 
-/// Two readings are never of one age, however fast they follow.
-void Directory::note_ages(
-    const std::map<objects::ObjectKey, std::shared_ptr<const Document>>& now) {
-  std::erase_if(first_seen_, [&](const auto& each) { return !now.contains(each.first); });
-  const auto reading = std::max<std::int64_t>(std::time(nullptr), last_reading_ + 1);
+/// Not where the Namespace may be what could not be read: it may have labels that permit less.
+void Directory::add_implied(Documents& now) const {
+  const bool has_gaps = std::ranges::any_of(files_, [](const auto& each) {
+    const auto& file = each.second;
+    return file.content.has_gaps || (file.is_broken && file.content.documents.empty());
+  });
+  std::set<std::string> names;
   for (const auto& [key, document] : now) {
-    if (first_seen_.emplace(key, reading).second) last_reading_ = reading;
+    if (!key.name_space.empty()) names.insert(key.name_space);
+  }
+  for (const auto& name : names) {
+    auto implied = implied_namespace(name);
+    const auto before = delivered_.find(implied->key);
+    if (has_gaps && before == delivered_.end()) continue;
+    now.emplace(implied->key, has_gaps ? before->second : implied);
+  }
+}
+
+/// Two readings are never of one age, however fast they follow.
+void Directory::note_ages(const Documents& now) {
+  const std::int64_t time = std::time(nullptr);
+  for (auto& [key, age] : ages_) {
+    if (now.contains(key)) {
+      age.gone = 0;
+    } else if (age.gone == 0) {
+      age.gone = time;
+    }
+  }
+  std::erase_if(ages_, [&](const auto& each) {
+    return each.second.gone != 0 && time - each.second.gone >= remembers_.count();
+  });
+  const auto reading = std::max(time, last_reading_ + 1);
+  for (const auto& [key, document] : now) {
+    if (ages_.emplace(key, Age{reading}).second) last_reading_ = reading;
   }
 }
 

@@ -8,6 +8,8 @@
 // Of one object in two files the first in the order of paths counts. An object whose metadata gives
 // no age is as old as the reading that first found it, for as long as it is there: what is added
 // takes nothing from what is served. Runs on the controller's thread.
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,9 +31,14 @@ class Directory final : public objects::Source {
     std::function<void(const std::vector<Problem>&)> on_problems;
   };
 
-  /// Fails where the directory cannot be read or watched.
+  /// An editor, or a program that writes a file anew, may leave an object out for a moment.
+  static constexpr std::chrono::seconds kRemembers{60};
+
+  /// Fails where the directory cannot be read or watched. An object that goes and comes back within
+  /// `remembers` is as old as it was.
   static base::Result<std::unique_ptr<Directory>> open(asio::io_context& io, std::string path,
-                                                       Events events);
+                                                       Events events,
+                                                       std::chrono::seconds remembers = kRemembers);
   ~Directory() override;
 
   void start() override;
@@ -44,11 +51,18 @@ class Directory final : public objects::Source {
  private:
   struct File {
     std::string stamp;  // what tells that a file has changed without reading it
-    Manifests content;
+    Manifests content;  // the last good one
     std::vector<Problem> problems;
+    bool is_broken = false;
   };
+  struct Age {
+    std::int64_t first_seen = 0;  // seconds since 1970
+    std::int64_t gone = 0;        // when it was missed; 0: it is there
+  };
+  using Documents = std::map<objects::ObjectKey, std::shared_ptr<const Document>>;
 
-  Directory(asio::io_context& io, std::string path, int inotify, Events events);
+  Directory(asio::io_context& io, std::string path, int inotify, Events events,
+            std::chrono::seconds remembers);
   void wait();
   void drain_inotify();
   void scan_later();
@@ -56,7 +70,8 @@ class Directory final : public objects::Source {
   void read_changed(const std::map<std::string, std::string>& paths);
   void watch_folder(const std::string& path);
   void deliver();
-  void note_ages(const std::map<objects::ObjectKey, std::shared_ptr<const Document>>& now);
+  void add_implied(Documents& now) const;
+  void note_ages(const Documents& now);
   void report(std::vector<Problem> problems);
 
   std::string path_;
@@ -65,9 +80,10 @@ class Directory final : public objects::Source {
   asio::steady_timer settle_;
   bool is_scan_due_ = false;
   std::map<std::string, File> files_;  // by name below the directory
-  std::map<objects::ObjectKey, std::shared_ptr<const Document>> delivered_;
-  std::map<objects::ObjectKey, std::int64_t> first_seen_;  // seconds since 1970
-  std::int64_t last_reading_ = 0;                          // the newest of them
+  Documents delivered_;
+  std::map<objects::ObjectKey, Age> ages_;
+  std::chrono::seconds remembers_;
+  std::int64_t last_reading_ = 0;  // the newest age
   std::vector<Problem> problems_;
   std::vector<Problem> folder_problems_;
   std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);

@@ -9,7 +9,6 @@
 
 #include "controller/directory/near_text.h"
 #include "controller/objects/json.h"
-#include "controller/objects/names.h"
 #include "proxy/base/ip_net.h"
 #include "proxy/base/text.h"
 
@@ -54,12 +53,21 @@ constexpr Field kIngress[] = {
     {"apiVersion"}, {"kind"}, {"metadata", kMetadata}, {"spec", kSpec}, {"status"}};
 
 constexpr std::size_t kLongestName = 253;
+constexpr std::size_t kMostProblems = 100;  // of one object
 
-/// RFC 1123, with a wildcard as the first label.
+bool is_label(std::string_view text) {
+  const auto is_inner = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return !text.empty() && std::ranges::all_of(text, is_inner) && text.front() != '-' &&
+         text.back() != '-';
+}
+
+/// RFC 1123, with a wildcard as the first label. Kubernetes does not bound a label, only the name.
 bool is_host(std::string_view text) {
   if (text.size() > kLongestName) return false;
   if (text.starts_with("*.")) text.remove_prefix(2);
-  return std::ranges::all_of(base::split(text, '.'), objects::is_dns_label);
+  return std::ranges::all_of(base::split(text, '.'), is_label);
 }
 
 class IngressCheck {
@@ -70,7 +78,12 @@ class IngressCheck {
     if (ingress["spec"].get(spec) != simdjson::SUCCESS) return;
     each(spec, "rules", "/spec", [&](const dom::element& rule, const std::string& at) {
       std::string_view host;
-      if (rule["host"].get(host) == simdjson::SUCCESS) check_host(host, at + "/host");
+      if (rule["host"].get(host) != simdjson::SUCCESS) return;
+      if (base::parse_address(host)) {
+        add(at + "/host", fmt::format("expected a name, got the address '{}'", host));
+      } else {
+        check_host(host, at + "/host");
+      }
     });
     each(spec, "tls", "/spec", [&](const dom::element& tls, const std::string& at) {
       each(tls, "hosts", at, [&](const dom::element& item, const std::string& place) {
@@ -83,6 +96,11 @@ class IngressCheck {
   std::vector<FieldProblem> out;
 
  private:
+  bool is_full() const { return out.size() >= kMostProblems; }
+  void add(std::string at, std::string why) {
+    if (!is_full()) out.push_back({std::move(at), std::move(why)});
+  }
+
   /// What is of a wrong type is told of by the parser of objects.
   void look(const dom::element& value, std::span<const Field> fields, const std::string& at) {
     dom::array list;
@@ -94,10 +112,11 @@ class IngressCheck {
     dom::object object;
     if (value.get(object) != simdjson::SUCCESS) return;
     for (const auto member : object) {
+      if (is_full()) return;
       const auto place = at + "/" + objects::escape_pointer(member.key);
       const auto found = std::ranges::find(fields, member.key, &Field::name);
       if (found == fields.end()) {
-        out.push_back({place, what_is_known(member.key, fields)});
+        if (!is_full()) add(place, what_is_known(member.key, fields));
       } else if (!found->below.empty()) {
         look(member.value, found->below, place);
       }
@@ -122,14 +141,10 @@ class IngressCheck {
   }
 
   void check_host(std::string_view host, const std::string& at) {
-    if (host.empty()) return;
-    if (base::parse_address(host)) {
-      out.push_back({at, fmt::format("expected a name, got the address '{}'", host)});
-    } else if (!is_host(host)) {
-      out.push_back({at, fmt::format("expected a name of lower-case letters, digits and '-' such "
-                                     "as shop.example or *.shop.example, got '{}'",
-                                     host)});
-    }
+    if (host.empty() || is_host(host)) return;
+    add(at, fmt::format("expected a name of lower-case letters, digits and '-' such as "
+                        "shop.example or *.shop.example, got '{}'",
+                        host.substr(0, kLongestName)));
   }
 };
 

@@ -22,6 +22,7 @@ namespace penstock::directory {
 namespace {
 
 constexpr std::size_t kMaxDocuments = 100'000;
+constexpr std::size_t kMostReported = 10'000;
 // The API server sets it on every Namespace.
 constexpr const char* kNameLabel = "kubernetes.io/metadata.name";
 
@@ -100,11 +101,11 @@ class FileParser {
   void take(YAML::Node& node) {
     if (!node || node.IsNull()) return;
     const auto line = node.Mark().line + first_line_;
-    if (!node.IsMap()) return report(line, "expected an object with apiVersion and kind");
+    if (!node.IsMap()) return drop(line, "expected an object with apiVersion and kind");
     const auto kind = text_of(node["kind"]);
     const auto version = text_of(node["apiVersion"]);
     if (kind.empty() || version.empty()) {
-      return report(
+      return drop(
           line, fmt::format("{}: expected a text, got none", kind.empty() ? "kind" : "apiVersion"));
     }
     if (kind == "List" && version == "v1") {
@@ -113,7 +114,7 @@ class FileParser {
     }
     const auto* info = objects::find_kind(version, kind);
     if (info == nullptr) {
-      if (auto near = near_kind(version, kind); !near.empty()) return report(line, std::move(near));
+      if (auto near = near_kind(version, kind); !near.empty()) return drop(line, std::move(near));
       ++out_.ignored;
       return;
     }
@@ -124,9 +125,9 @@ class FileParser {
     auto metadata = node["metadata"];
     const auto name = metadata && metadata.IsMap() ? text_of(metadata["name"]) : "";
     if (name.empty()) {
-      return report(line, fmt::format("{}: metadata.name: expected a text, got none", info.name));
+      return drop(line, fmt::format("{}: metadata.name: expected a text, got none", info.name));
     }
-    if (out_.documents.size() >= kMaxDocuments) return report(line, "too many objects in one file");
+    if (out_.documents.size() >= kMaxDocuments) return drop(line, "too many objects in one file");
     auto name_space = text_of(metadata["namespace"]);
     if (info.is_namespaced && name_space.empty()) {
       name_space = "default";
@@ -140,10 +141,15 @@ class FileParser {
     document->file = file_;
     document->line = line;
     auto json = to_json(node, first_line_, document->lines);
-    if (!json) return report(json.error().line, json.error().message);
+    if (!json) return drop(json.error().line, json.error().message);
     document->json = std::move(*json);
     if (info.kind == objects::Kind::kIngress) report_fields(*document);
     out_.documents.push_back(std::move(document));
+  }
+
+  void drop(int line, std::string message) {
+    out_.has_gaps = true;
+    report(line, std::move(message));
   }
 
   void report_fields(const Document& document) {
@@ -155,7 +161,8 @@ class FileParser {
   }
 
   static void add_name_label(YAML::Node& metadata, const std::string& name) {
-    if (metadata["labels"] && !metadata["labels"].IsMap()) return;
+    const auto labels = metadata["labels"];
+    if (labels && !labels.IsNull() && !labels.IsMap()) return;
     YAML::Node value(name);
     value.SetTag("!");  // a text, also where it looks like a number
     metadata["labels"][kNameLabel] = value;
@@ -171,6 +178,8 @@ class FileParser {
   }
 
   void report(int line, std::string message) {
+    if (out_.problems.size() > kMostReported) return;
+    if (out_.problems.size() == kMostReported) message = "more problems of this file are not told";
     out_.problems.push_back({file_, line, std::move(message)});
   }
 

@@ -35,8 +35,9 @@ std::string to_string(const Problem& problem);
 
 struct Manifests {
   std::vector<std::shared_ptr<const Document>> documents;
-  std::vector<Problem> problems;
+  std::vector<Problem> problems;  // the first of them
   bool is_broken = false;   // not YAML: nothing of the file can be trusted
+  bool has_gaps = false;    // something that was to be an object is not among the documents
   std::size_t ignored = 0;  // objects of kinds that are not read, such as Deployments
 };
 

@@ -9,7 +9,7 @@ namespace penstock::directory {
 namespace {
 
 constexpr std::size_t kShortest = 4;   // of shorter names all are near to each other
-constexpr std::size_t kLongest = 128;  // the work grows with the square
+constexpr std::size_t kLongest = 128;
 constexpr std::size_t kMostEdits = 2;
 
 /// Levenshtein's distance.
@@ -39,6 +39,8 @@ std::string_view nearest(std::string_view text, std::span<const std::string_view
     if (is_end && each.size() >= kShortest) return each;
   }
   for (const auto each : known) {
+    const auto difference = std::max(text.size(), each.size()) - std::min(text.size(), each.size());
+    if (difference > kMostEdits) continue;  // the work grows with the square
     if (each.size() > kShortest && edits_between(text, each) <= kMostEdits) return each;
   }
   return {};

@@ -107,7 +107,10 @@ void ConfigMetrics::take_certificate(const std::string& name, const snapshot::Pa
     if (auto facts = translate::certificate_facts(certificate.chain_pem)) {
       // Said here, where it has been read; one that expires later is told by its metric.
       const auto why = translate::why_expired(*facts, std::time(nullptr));
-      if (!why.empty()) base::log::warn("Secret {}: {}", name, why);
+      const bool is_default = name == snapshot::kDefaultCertificate;
+      if (!why.empty()) {
+        base::log::warn("{}: {}", is_default ? "default certificate" : "Secret " + name, why);
+      }
       certificates_.emplace(name, std::move(*facts));
     }
   }

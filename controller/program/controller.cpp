@@ -217,9 +217,13 @@ void Controller::log_diagnostics() {
 }
 
 void Controller::log_mended(const std::set<std::string>& current) const {
+  std::size_t count = 0;
   for (const auto& text : logged_) {
-    if (!current.contains(text)) base::log::info("no longer so: {}", text);
+    if (!current.contains(text) && ++count <= kMostLogged) {
+      base::log::info("no longer so: {}", text);
+    }
   }
+  if (count > kMostLogged) base::log::info("and {} more are no longer so", count - kMostLogged);
 }
 
 void Controller::schedule_watch_metrics() {

@@ -47,7 +47,7 @@ bool is_ours(Reader& reader, const objects::Ingress& ingress, const Options& opt
     return annotation->second == options.ingress_class;
   }
   if (options.is_without_api_server) {
-    if (const auto* found = reader.default_class()) {
+    if (const auto* found = reader.default_class(ingress.meta.created)) {
       return is_class_ours(reader, found->meta.name, options);
     }
   }
@@ -65,7 +65,7 @@ NotOurs why_not_ours(Reader& reader, const objects::Ingress& ingress, const Opti
             fmt::format("not served: {} is '{}', expected '{}'", kClassAnnotation,
                         annotation->second, options.ingress_class)};
   }
-  if (const auto* found = reader.default_class()) {
+  if (const auto* found = reader.default_class(ingress.meta.created)) {
     return {"/spec", fmt::format("not served: it names no class, and the default one, '{}', is of "
                                  "the controller '{}'",
                                  found->meta.name, found->controller)};

@@ -87,9 +87,9 @@ class Reader {
     facts_.push_back(world::grant_fact(to_all));
     return world_.is_granted(reference);
   }
-  const objects::IngressClass* default_class() {
+  const objects::IngressClass* default_class(std::int64_t created) {
     facts_.push_back(world::fact(world::Question::kClasses, ""));
-    return world_.default_class();
+    return world_.default_class(created);
   }
   const std::vector<base::Address>* addresses_of(const std::string& name) {
     names_.insert(name);

@@ -1,6 +1,8 @@
 #include "controller/world/world.h"
 
 #include <algorithm>
+#include <string_view>
+#include <tuple>
 
 namespace penstock::world {
 namespace {
@@ -97,15 +99,17 @@ void World::index(const objects::IngressClass&, bool, Touched& touched) {
 }
 
 /// Of several the youngest, then the first in the alphabet, as the admission plugin does.
-const objects::IngressClass* World::default_class() const {
+const objects::IngressClass* World::default_class(std::int64_t created) const {
   const objects::IngressClass* out = nullptr;
   for_each<objects::IngressClass>([&](const objects::IngressClass& each) {
     const auto found = each.meta.annotations.find("ingressclass.kubernetes.io/is-default-class");
     if (found == each.meta.annotations.end() || found->second != "true") return;
-    const bool goes_first = out == nullptr || each.meta.created > out->meta.created ||
-                            (each.meta.created == out->meta.created &&
-                             each.meta.name < out->meta.name);
-    if (goes_first) out = &each;
+    // Negative: it was there already.
+    const auto rank = [&](const objects::IngressClass& one) {
+      const auto late = one.meta.created - created;
+      return std::tuple(late > 0, late > 0 ? late : -late, std::string_view(one.meta.name));
+    };
+    if (out == nullptr || rank(each) < rank(*out)) out = &each;
   });
   return out;
 }

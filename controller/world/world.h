@@ -78,8 +78,9 @@ class World {
   /// Whether a ReferenceGrant permits it. One that cannot be read permits nothing, whatever it has
   /// permitted before.
   bool is_granted(const objects::Reference& reference) const;
-  /// What an API server gives to an Ingress without a class; null where no class is the default.
-  const objects::IngressClass* default_class() const;
+  /// What an API server would have given to an Ingress without a class that was created then, or
+  /// the first one that there was after it; null where no class is the default.
+  const objects::IngressClass* default_class(std::int64_t created) const;
   /// Null while the name has never been resolved.
   const std::vector<base::Address>* addresses_of(std::string_view name) const;
   const std::vector<SrvTarget>* targets_of(std::string_view question) const;

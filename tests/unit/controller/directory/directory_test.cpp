@@ -185,6 +185,24 @@ status: {anything: 1}
                                     "name of lower-case letters")));
 }
 
+TEST(Manifests, TellOfNoMoreFieldsOfAnObjectThanAHundred) {
+  std::string text =
+      "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec:\n";
+  for (int i = 0; i < 1000; ++i) text += fmt::format("  {}{}: 1\n", std::string(100, 'x'), i);
+  const auto out = parse_manifests("x.yaml", text);
+  EXPECT_EQ(out.problems.size(), 100U);
+  EXPECT_EQ(out.documents.size(), 1U);
+}
+
+TEST(Manifests, TakeWhatAnApiServerTakesForHosts) {
+  const auto label = std::string(70, 'a');  // it bounds the name, not its labels
+  const auto out = parse_manifests(
+      "x.yaml", "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web}\nspec:\n"
+                "  tls: [{hosts: [10.0.0.1], secretName: s}]\n  rules: [{host: " +
+                    label + ".example}]\n");
+  EXPECT_THAT(out.problems, IsEmpty());
+}
+
 TEST(Manifests, GiveANamespaceTheLabelWithItsName) {
   const auto out = parse_manifests(
       "n.yaml",
@@ -218,7 +236,7 @@ class DirectoryTest : public testing::Test {
   void write(const std::string& name, const std::string& text) {
     std::ofstream(folder_ / name) << text;
   }
-  void start() {
+  void start(std::chrono::seconds remembers = Directory::kRemembers) {
     Directory::Events events;
     events.source.on_change = [this](objects::Change change) {
       if (change.key.kind == objects::Kind::kNamespace) {
@@ -241,7 +259,7 @@ class DirectoryTest : public testing::Test {
       problems_.clear();
       for (const auto& each : problems) problems_.push_back(to_string(each));
     };
-    auto opened = Directory::open(io_, folder_, std::move(events));
+    auto opened = Directory::open(io_, folder_, std::move(events), remembers);
     ASSERT_TRUE(opened.has_value());
     directory_ = std::move(*opened);
     directory_->start();
@@ -364,7 +382,7 @@ TEST_F(DirectoryTest, WhatIsAddedIsYoungerThanWhatWasThere) {
   write("z.yaml", service("z"));
   EXPECT_TRUE(wait_for([&] { return has("z", 80); }));
   EXPECT_GT(age_of("z"), first);
-  // Whoever is edited stays as old, and who goes and comes back is new.
+  // Whoever is edited stays as old, and so does who is away for a moment.
   write("b.yaml", service("b", 81));
   EXPECT_TRUE(wait_for([&] { return has("b", 81); }));
   EXPECT_EQ(age_of("b"), first);
@@ -372,7 +390,33 @@ TEST_F(DirectoryTest, WhatIsAddedIsYoungerThanWhatWasThere) {
   EXPECT_TRUE(wait_for([&] { return !has("c", 80); }));
   write("c.yaml", service("c"));
   EXPECT_TRUE(wait_for([&] { return has("c", 80); }));
-  EXPECT_GT(age_of("c"), age_of("z"));
+  EXPECT_EQ(age_of("c"), first);
+}
+
+TEST_F(DirectoryTest, WhoIsAwayForLongComesBackAsNew) {
+  write("a.yaml", service("a"));
+  write("b.yaml", service("b"));
+  start(std::chrono::seconds(0));
+  fs::remove(folder_ / "a.yaml");
+  EXPECT_TRUE(wait_for([&] { return !has("a", 80); }));
+  write("a.yaml", service("a"));
+  EXPECT_TRUE(wait_for([&] { return has("a", 80); }));
+  EXPECT_GT(age_of("a"), age_of("b"));
+}
+
+TEST_F(DirectoryTest, ImpliesNoNamespaceWhereOneMayBeWhatCouldNotBeRead) {
+  write("a.yaml", service("a"));
+  write("n.yaml", "apiVersion: v1\nkind: namespace\nmetadata: {name: default}\n");
+  start();
+  EXPECT_THAT(problems_, ElementsAre(HasSubstr("did you mean Namespace")));
+  EXPECT_THAT(namespaces_, IsEmpty());
+  write("n.yaml",
+        "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {team: data}}\n");
+  EXPECT_TRUE(wait_for([&] { return namespaces_.size() == 1; }));
+  // What was there stays, and does not become one with fewer labels.
+  write("n.yaml", "apiVersion: v1\nkind: namespace\nmetadata: {name: default}\n");
+  EXPECT_TRUE(wait_for([&] { return !problems_.empty(); }));
+  EXPECT_THAT(namespaces_.at("default"), HasSubstr("team"));
 }
 
 TEST_F(DirectoryTest, ImpliesTheNamespacesOfItsObjects) {

@@ -25,19 +25,21 @@ class NotOursTest : public testing::Test {
   explicit NotOursTest(Options options = of_files()) : c(std::move(options)) {
     c.service("n/a");
   }
-  void put(std::string_view class_field, std::string_view annotations = "") {
+  void put(std::string_view class_field, std::string_view annotations = "",
+           std::int64_t age = 0) {
     c.apply({{Kind::kIngress, "n", "i"},
              false,
              fmt::format(R"({{"metadata":{{"namespace":"n","name":"i","annotations":{{{}}}}},)"
                          R"("spec":{{{}{}}}}})",
                          annotations, class_field, rules("x.example", {"Prefix / a"})),
-             {}});
+             {},
+             age});
   }
-  void put_default_class(std::string name, std::string_view controller) {
+  void put_default_class(std::string name, std::string_view controller, std::int64_t age = 0) {
     std::string text(kDefaultClass);
     text.replace(text.find("NAME"), 4, name);
     text.replace(text.find("CONTROLLER"), 10, controller);
-    c.apply({{Kind::kIngressClass, "", std::move(name)}, false, std::move(text), {}});
+    c.apply({{Kind::kIngressClass, "", std::move(name)}, false, std::move(text), {}, age});
   }
   std::vector<std::string> said() {
     c.translate();
@@ -69,6 +71,20 @@ TEST_F(NotOursTest, TheDefaultClassIsThatOfWhoNamesNone) {
   EXPECT_THAT(said(), ElementsAre(HasSubstr("names no class, and the default one, 'theirs', is of "
                                             "the controller 'example.com/other'")));
   EXPECT_FALSE(is_served());
+}
+
+TEST_F(NotOursTest, ADefaultClassThatComesLaterTakesNoneAway) {
+  put("", "", 20);
+  put_default_class("ours", "k8s.io/ingress-nginx", 10);
+  put_default_class("theirs", "example.com/other", 30);
+  EXPECT_THAT(said(), IsEmpty());
+  EXPECT_TRUE(is_served());
+  // Who names none is of the first one that comes.
+  put_default_class("ours", "k8s.io/ingress-nginx", 40);
+  EXPECT_THAT(said(), ElementsAre(HasSubstr("the default one, 'theirs'")));
+  put_default_class("ours", "k8s.io/ingress-nginx", 15);
+  put_default_class("theirs", "example.com/other", 18);
+  EXPECT_THAT(said(), ElementsAre(HasSubstr("the default one, 'theirs'"))) << "the youngest before it";
 }
 
 TEST_F(NotOursTest, OurOwnClassIsThereThoughNoFileHasIt) {

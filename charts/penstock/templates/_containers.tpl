@@ -120,7 +120,7 @@ projected:
 {{- /* The one with the service account's token. */}}
 {{- define "penstock.controllerContainer" -}}
 {{- $c := .Values.controller -}}
-name: {{ $c.containerName }}
+name: {{ default "controller" $c.containerName }}
 image: {{ include "penstock.image" (dict "image" $c.image "root" .) }}
 imagePullPolicy: {{ $c.image.pullPolicy }}
 command: [penstock-controller]

@@ -6,7 +6,7 @@
 {{- $all := list
   (list $c.image.chroot "controller.image.chroot" "there is one image, whose root file system is read-only: remove the value")
   (list (contains "ingress-nginx/controller" $image) "controller.image" (printf "%s is ingress-nginx's image: name the one of Penstock" $image))
-  (list (eq $c.containerName "proxy") "controller.containerName" "the other container of the pod has that name: choose another one")
+  (list (eq (toString $c.containerName) "proxy") "controller.containerName" "the other container of the pod has that name: choose another one")
   (list $c.addHeaders "controller.addHeaders" "response headers of all hosts are not served: add them in the application")
   (list $c.proxySetHeaders "controller.proxySetHeaders" "request headers of one's own are not served: set them in the application")
   (list $c.allowSnippetAnnotations "controller.allowSnippetAnnotations" "there is no configuration text to put snippets into: use the annotations of docs/reference/annotations.md; Ingresses that carry snippets are served without them with annotations-risk-level: Critical in controller.config")

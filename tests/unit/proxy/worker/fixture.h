@@ -10,14 +10,11 @@
 
 #include "proxy/routing/compile.h"
 #include "proxy/worker/worker.h"
+#include "tests/unit/proxy/worker/free_port.h"
 
 namespace penstock::worker {
 
-inline std::uint16_t free_port() {
-  asio::io_context io;
-  asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
-  return acceptor.local_endpoint().port();
-}
+inline std::uint16_t free_port() { return test::free_port<asio::ip::tcp>(); }
 
 /// A real server with one thread a connection: answers each request by what `answer` makes of its
 /// head and body.

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "proxy/worker/worker.h"
+#include "tests/unit/proxy/worker/free_port.h"
 
 namespace penstock::worker {
 namespace {
@@ -18,10 +19,7 @@ using asio::ip::tcp;
 
 tcp::endpoint local(std::uint16_t port) { return {asio::ip::make_address("127.0.0.1"), port}; }
 
-std::uint16_t free_port() {
-  asio::io_context io;
-  return tcp::acceptor(io, local(0)).local_endpoint().port();
-}
+std::uint16_t free_port() { return test::free_port<tcp>(); }
 
 /// Greets each connection with its name, then echoes.
 class HeldBackend {

@@ -15,6 +15,7 @@
 
 #include "proxy/net/proxy_protocol.h"
 #include "proxy/worker/worker.h"
+#include "tests/unit/proxy/worker/free_port.h"
 
 // Beside fixture.h, whose servers and clients have the same names.
 namespace penstock::worker::udp_ports {
@@ -26,10 +27,7 @@ inline udp::endpoint local(std::uint16_t port, const char* address = "127.0.0.1"
   return {asio::ip::make_address(address), port};
 }
 
-inline std::uint16_t free_port() {
-  asio::io_context io;
-  return udp::socket(io, local(0)).local_endpoint().port();
-}
+inline std::uint16_t free_port() { return test::free_port<udp>(); }
 
 inline bool is_readable(udp::socket& socket, int milliseconds) {
   pollfd poll{socket.native_handle(), POLLIN, 0};

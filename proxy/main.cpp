@@ -11,6 +11,7 @@
 #include "proxy/base/status_server.h"
 #include "proxy/control/admin_server.h"
 #include "proxy/control/snapshot_client.h"
+#include "proxy/telemetry/unknown_variables.h"
 #include "proxy/worker/prober.h"
 #include "proxy/worker/worker_pool.h"
 
@@ -128,17 +129,8 @@ class Proxy {
     traces_.configure(global.traces, global.instance);
     log_.set_syslog({global.syslog.is_enabled ? global.syslog.host : "", global.syslog.port});
     // Said once here rather than by every worker.
-    const telemetry::HttpLogFormat http(settings.http_format, settings.escape);
-    const telemetry::StreamLogFormat stream(settings.stream_format, settings.escape);
-    for (const auto& name : http.unknown()) {
-      base::log::warn("log-format-upstream: ${} is not known and stands as '-'", name);
-    }
-    for (const auto& name : stream.unknown()) {
-      base::log::warn("log-format-stream: ${} is not known and stands as '-'", name);
-    }
-    const telemetry::HttpLogFormat operation(global.traces.operation, settings.escape);
-    for (const auto& name : operation.unknown()) {
-      base::log::warn("opentelemetry-operation-name: ${} is not known and stands as '-'", name);
+    for (const auto& each : telemetry::unknown_variables(global)) {
+      base::log::warn("{}", each.message);
     }
   }
 

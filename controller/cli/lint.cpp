@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "controller/translate/certificate_facts.h"
-#include "proxy/telemetry/log_format.h"
+#include "proxy/telemetry/unknown_variables.h"
 
 namespace penstock::cli {
 namespace {
@@ -15,18 +15,10 @@ objects::ObjectKey object_at(objects::Kind kind, const std::string& path) {
 
 void lint_log_lines(const snapshot::Global& global, const std::string& config_map,
                     std::vector<translate::Diagnostic>& out) {
-  const auto tell = [&](const char* key, const std::vector<std::string>& unknown) {
-    for (const auto& name : unknown) {
-      out.push_back({object_at(objects::Kind::kConfigMap, config_map),
-                     fmt::format("/data/{}", key),
-                     fmt::format("{}: ${} is not known and stands as '-'", key, name)});
-    }
-  };
-  const auto& log = global.access_log;
-  tell("log-format-upstream", telemetry::HttpLogFormat(log.http_format, log.escape).unknown());
-  tell("log-format-stream", telemetry::StreamLogFormat(log.stream_format, log.escape).unknown());
-  tell("opentelemetry-operation-name",
-       telemetry::HttpLogFormat(global.traces.operation, log.escape).unknown());
+  for (auto& each : telemetry::unknown_variables(global)) {
+    out.push_back({object_at(objects::Kind::kConfigMap, config_map),
+                   fmt::format("/data/{}", each.key), std::move(each.message)});
+  }
 }
 
 }  // namespace

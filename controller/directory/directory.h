@@ -6,8 +6,8 @@
 //
 // A file that cannot be read keeps its last good content, with a problem that says file and line.
 // Of one object in two files the first in the order of paths counts. An object whose metadata gives
-// no age is as old as the reading that first found it, for as long as it is there: what is added
-// takes nothing from what is served. Runs on the controller's thread.
+// no age is as old as the reading that first found it, for as long as it is there and a minute
+// more: what is added takes nothing from what is served. Runs on the controller's thread.
 #include <chrono>
 #include <cstdint>
 #include <functional>
